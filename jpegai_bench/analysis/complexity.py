@@ -1,0 +1,240 @@
+"""Multiply-accumulate operations of the transform networks, in kMACs per image pixel, counted three ways.
+
+Published: weights of convolutions, no bias; a transposed convolution counted at its output size, as ptflops
+did before 0.7.5, when the paper was written. Input size: the multiplications really needed, a transposed
+convolution counted at its input size. All: the second plus the matrix products of the attention. Element-wise
+operations (one for each value that an addition, a product, an activation writes or a reduction reads) are a
+count of their own: the simplified activation saves those and almost no MACs.
+
+Modules are counted by ptflops (its `pytorch` backend, named explicitly) with hooks of our own; its own
+figures would add biases and activations, and count nothing for a subclass of a convolution. Matrix products
+come from torch's FlopCounter. Everything runs on torch's meta device: no arithmetic is done.
+"""
+
+import contextlib
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from ptflops import get_model_complexity_info
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.network.codec import NetworkSize
+from jpegai_bench.network.entropy import Hyperprior
+from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules
+
+SIDE = 256
+"""Counted on an image of 256x256: every layer's output is whole, and counts are linear in the pixels."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One part of the codec. kMACs and thousands of element-wise operations per image pixel; parameters."""
+
+    published: float = 0.0
+    input_size: float = 0.0
+    all: float = 0.0
+    elementwise: float = 0.0
+    params: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.published + other.published,
+            self.input_size + other.input_size,
+            self.all + other.all,
+            self.elementwise + other.elementwise,
+            self.params + other.params,
+        )
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """A variant: the luma synthesis by part, and the rest of the codec."""
+
+    luma: dict[str, Counts] = field(default_factory=dict)
+    """residual blocks, upsampling, attention, activation"""
+    chroma_synthesis: Counts = Counts()
+    entropy: Counts = Counts()
+    """Hyper-synthesis of both branches: what the decoder runs before a latent can be decoded."""
+    analysis: Counts = Counts()
+    """Analysis and hyper-analysis transforms of both branches: the encoder."""
+
+    @property
+    def luma_synthesis(self) -> Counts:
+        """The figure that the paper compares."""
+        return total(self.luma.values())
+
+    @property
+    def decoder(self) -> Counts:
+        """Both synthesis transforms and the entropy part."""
+        return self.luma_synthesis + self.chroma_synthesis + self.entropy
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for the store."""
+        return asdict(self)
+
+
+PARTS = {"residual": "residual blocks", "up": "upsampling", "attention": "attention", "act": "activation"}
+
+
+def total(counts: Iterable[Counts]) -> Counts:
+    """The sum of several parts."""
+    return sum(counts, Counts())
+
+
+def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
+    """Count every part of a codec.
+
+    Raises:
+        BenchError: a module fails on the shape it must accept, or returns another shape than it must.
+    """
+    with torch.device("meta"):
+        luma = Synthesis(size.latent_luma, size.luma, 1, size.residual_blocks, modules)
+        joined = size.latent_luma + size.latent_chroma
+        chroma = Synthesis(joined, size.chroma, 2, size.residual_blocks, modules)
+        rnab = (size.rnab_trunk_blocks, size.rnab_mask_blocks)
+        analysis = Analysis(1, size.luma, size.latent_luma, *rnab)
+        analysis_chroma = Analysis(3, size.chroma, size.latent_chroma, *rnab)
+        priors = [
+            Hyperprior(size.latent_luma, size.hyper_luma),
+            Hyperprior(size.latent_chroma, size.hyper_chroma),
+        ]
+    latent, small = SIDE // 16, SIDE // 32
+    by_child = count(luma, (size.latent_luma, latent, latent))
+    parts = {
+        label: total(counts for name, counts in by_child.items() if name.startswith(prefix))
+        for prefix, label in PARTS.items()
+    }
+    hyper = zip(priors, (size.hyper_luma, size.hyper_chroma), (latent, small), strict=True)
+    entropy = [whole(prior.synthesis, (width, side // 4, side // 4)) for prior, width, side in hyper]
+    sides = zip(priors, (size.latent_luma, size.latent_chroma), (latent, small), strict=True)
+    return Complexity(
+        parts,
+        whole(chroma, (joined, small, small)),
+        total(entropy),
+        total(
+            [
+                whole(analysis, (1, SIDE, SIDE)),
+                whole(analysis_chroma, (3, SIDE // 2, SIDE // 2)),
+                *(whole(prior.analysis, (width, side, side)) for prior, width, side in sides),
+            ]
+        ),
+    )
+
+
+def whole(module: nn.Module, shape: tuple[int, ...]) -> Counts:
+    """Count one module; `shape` is its input without the batch."""
+    return total(count(module, shape).values())
+
+
+def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
+    """Count each child of `module` (on the meta device) for an input of `shape`, without the batch."""
+    published, needed = _convolutions(module, shape)
+    products, operations = Counter[str](), Counter[str]()
+    with torch.no_grad(), FlopCounterMode(display=False) as flops:
+        module(torch.empty(1, *shape, device="meta"))
+    convolved = 0
+    for name, ops in flops.get_flop_counts().items():
+        depth = name.count(".")
+        for op, value in ops.items():
+            is_convolution = "convolution" in str(op)
+            if depth == 0 and is_convolution:
+                convolved = value // 2
+            if depth == 1 and not is_convolution:
+                products[name.split(".")[1]] += value // 2
+    if convolved != needed.total():
+        raise BenchError(
+            f"{type(module).__name__}: {convolved} MACs of convolutions are done, but its modules account for "
+            f"{needed.total()}; call convolutions through torch.nn modules so that they can be counted"
+        )
+    with torch.no_grad(), _Elementwise(module, operations):
+        module(torch.empty(1, *shape, device="meta"))
+    per_pixel = 1.0 / (1000.0 * SIDE * SIDE)
+    return {
+        name: Counts(
+            published[name] * per_pixel,
+            needed[name] * per_pixel,
+            (needed[name] + products[name]) * per_pixel,
+            operations[name] * per_pixel,
+            sum(parameter.numel() for parameter in child.parameters()),
+        )
+        for name, child in module.named_children()
+    }
+
+
+def _convolutions(module: nn.Module, shape: tuple[int, ...]) -> tuple[Counter[str], Counter[str]]:
+    """MACs of each child's convolutions and linear layers: published counting, and at input size."""
+    child_of = {
+        id(layer): name for name, child in module.named_children() for layer in child.modules()
+    }
+    published, needed = Counter[str](), Counter[str]()
+
+    def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        taps = layer.weight.numel()  # type: ignore[operator,union-attr]
+        x = inputs[0]
+        if isinstance(layer, nn.Linear):
+            at_output = at_input = output.numel() // output.shape[-1] * taps
+        else:
+            at_output = output.shape[0] * output[0, 0].numel() * taps
+            at_input = x.shape[0] * x[0, 0].numel() * taps
+        transposed = isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d)
+        published[child_of[id(layer)]] += at_output
+        needed[child_of[id(layer)]] += at_input if transposed else at_output
+        layer.__flops__ += at_input if transposed else at_output  # type: ignore[operator]
+
+    counted = (nn.modules.conv._ConvNd, nn.Linear)
+    hooks: dict[type, Callable[..., None]] = {
+        type(layer): hook for layer in module.modules() if isinstance(layer, counted)
+    }
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        macs, _ = get_model_complexity_info(
+            module,
+            shape,
+            as_strings=False,
+            print_per_layer_stat=False,
+            custom_modules_hooks=hooks,
+            backend="pytorch",
+        )
+    if macs is None:
+        lines = [line for line in said.getvalue().splitlines() if "Error" in line] or [said.getvalue()]
+        raise BenchError(f"{type(module).__name__} cannot be run on an input of {shape}: {lines[0].strip()}")
+    return published, needed
+
+
+_REDUCTIONS = ("mean", "sum", "var", "linalg_vector_norm", "_softmax", "native_layer_norm", "amax")
+
+
+class _Elementwise(TorchDispatchMode):
+    """Counts values written by point-wise operations and read by reductions, for each child."""
+
+    def __init__(self, module: nn.Module, counts: Counter[str]) -> None:
+        super().__init__()
+        self.counts = counts
+        self.child = ""
+        self.handles = [
+            child.register_forward_pre_hook(lambda *_, name=name: self._enter(name))
+            for name, child in module.named_children()
+        ]
+
+    def _enter(self, name: str) -> None:
+        self.child = name
+
+    def __exit__(self, *details: Any) -> None:
+        for handle in self.handles:
+            handle.remove()
+        super().__exit__(*details)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if torch.Tag.pointwise in func.tags and isinstance(output, Tensor):
+            self.counts[self.child] += output.numel()
+        elif func.overloadpacket.__name__ in _REDUCTIONS:
+            self.counts[self.child] += args[0].numel()
+        return output

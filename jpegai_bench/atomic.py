@@ -1,0 +1,43 @@
+"""Write a result file whole or not at all."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from jpegai_bench.errors import BenchError
+
+
+def make_folder(folder: str | Path) -> Path:
+    """Make `folder` and its parents where they are missing.
+
+    Raises:
+        BenchError: it cannot be made, or is no folder.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
+    return folder
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `path` beside itself, then rename: a reader sees the old file or the new one, never a part.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from None
+
+
+def _cannot_write(path: Path, error: OSError) -> BenchError:
+    return BenchError(
+        f"{path}: cannot be written ({error.strerror or error}); choose another folder with results=PATH"
+    )

@@ -1,0 +1,85 @@
+"""A variant of the JPEG AI transform network as a codec."""
+
+import hashlib
+import inspect
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from jpegai_bench.codecs.protocol import Encoded
+from jpegai_bench.images import color
+from jpegai_bench.images.read import Image8
+from jpegai_bench.network import weights
+from jpegai_bench.network.bitstream import Bitstream
+from jpegai_bench.network.codec import Network, NetworkSize
+from jpegai_bench.network.coding import Analyzed, Coder
+from jpegai_bench.network.transforms import SynthesisModules
+
+
+@dataclass(frozen=True)
+class LearnedCodec:
+    """A variant with its weights. Weights are loaded when first needed, and once in each process."""
+
+    name: str
+    size: NetworkSize
+    modules: SynthesisModules
+    structure: dict[str, Any]
+    """Structural numbers and modules as plain data; weights of another structure are refused."""
+    folder: Path
+    """Holds `shared.safetensors` and `<name>.safetensors`."""
+
+    @cached_property
+    def coder(self) -> Coder:
+        """The loaded network; a `BenchError` where the weights are missing or do not fit."""
+        return weights.load(Network(self.size, self.modules), self.folder, self.name, self.structure)
+
+    def encode(self, image: Image8, quality: float) -> Encoded:
+        """Code 8-bit RGB `[H, W, 3]` at a real quality; analysis runs once for rates of one image in a row."""
+        coded = self.coder.encode(self._analyze(image), quality)
+        return Encoded(coded.stream.to_bytes(), coded.estimated_bits)
+
+    def decode(self, data: bytes) -> Image8:
+        """Decode to 8-bit RGB `[H, W, 3]`."""
+        return self.coder.decode(Bitstream.from_bytes(data))
+
+    def fingerprint(self) -> dict[str, str]:
+        """Weights, structure, and the source of everything between image and bytes."""
+        shared, synthesis = weights.SHARED_FILE, weights.synthesis_file(self.name)
+        return {
+            "shared_weights": weights.file_hash(self.folder / shared),
+            "synthesis_weights": weights.file_hash(self.folder / synthesis),
+            "structure": repr(sorted(self.structure.items())),
+            "source": source_hash(self.modules),
+        }
+
+    def describe(self) -> str:
+        """What the name leaves open."""
+        return f"weights {self.folder}"
+
+    def _analyze(self, image: Image8) -> Analyzed:
+        last: tuple[Image8, Analyzed] | None = self.__dict__.get("_last")
+        if last is None or last[0] is not image:
+            last = (image, self.coder.analyze(image))
+            self.__dict__["_last"] = last
+        return last[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travels to another process without the loaded network."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("coder", "_last")}
+
+
+def source_hash(modules: SynthesisModules) -> str:
+    """Hash of the network package, of this file, and of each file that defines a module under study."""
+    package = Path(inspect.getfile(Network)).parent
+    files = {*package.glob("*.py"), Path(__file__), Path(color.__file__)}
+    for factory in vars(modules).values():
+        target = factory.func if isinstance(factory, partial) else factory
+        try:
+            files.add(Path(inspect.getfile(target)))
+        except TypeError:  # built in: its version is in the manifest
+            continue
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

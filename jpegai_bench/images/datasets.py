@@ -1,0 +1,121 @@
+"""Test images by name: scikit-image's photographs, Kodak's, or any folder's."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.images.read import Image8, read_rgb
+
+NAMES = ("sample", "kodak", "folder")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+
+# Colour photographs that every scikit-image wheel from 0.22 on holds; its others are fetched when asked for.
+_SAMPLE = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
+_KODAK = tuple(f"kodim{number:02d}.png" for number in range(1, 25))
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A picture on disk, read when asked for."""
+
+    name: str
+    """What tables call it; unique in its data set."""
+    path: Path
+
+    def read(self) -> Image8:
+        """Read as 8-bit RGB `[H, W, 3]`; a picture that cannot be read is a `BenchError` with its path."""
+        return read_rgb(self.path)
+
+    @cached_property
+    def sha256(self) -> str:
+        """`pixel_hash` of the picture; the first access reads it."""
+        return pixel_hash(self.read())
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named row of test images."""
+
+    name: str
+    images: tuple[ImageFile, ...]
+
+
+def pixel_hash(image: Image8) -> str:
+    """SHA-256 of shape and samples of `[H, W, 3]`: the same for one picture in whatever file."""
+    shape = "x".join(str(size) for size in image.shape)
+    return hashlib.sha256(shape.encode() + b":" + image.tobytes()).hexdigest()
+
+
+def load(name: str, path: str | Path | None = None) -> Dataset:
+    """Find the data set `name`, one of `NAMES`; no picture is read yet.
+
+    Args:
+        name: `sample`, five photographs that come with scikit-image; `kodak`, the 24 Kodak photographs in
+            `path`, `$JPEGAI_BENCH_DATA/kodak` or `./data/kodak`; `folder`, every picture below `path`.
+        path: the folder, for `kodak` and `folder`.
+
+    Raises:
+        BenchError: there is no such data set, or its files are not there.
+    """
+    if name == "sample":
+        return Dataset(name, _sample())
+    if name == "kodak":
+        return Dataset(name, _kodak(path))
+    if name == "folder":
+        if path is None:
+            raise BenchError("dataset folder: which one? Give its path")
+        folder = Path(path).expanduser().resolve()
+        return Dataset(folder.name, _folder(folder))
+    raise BenchError(f"no data set {name!r}; there are {', '.join(NAMES)}")
+
+
+def _sample() -> tuple[ImageFile, ...]:
+    folder = Path(str(files("skimage") / "data"))
+    missing = [file for file in _SAMPLE if not (folder / file).is_file()]
+    if missing:
+        raise BenchError(
+            f"dataset sample: {folder} lacks {', '.join(missing)}; install scikit-image from a wheel"
+        )
+    return tuple(ImageFile(Path(file).stem, folder / file) for file in _SAMPLE)
+
+
+def _kodak(path: str | Path | None) -> tuple[ImageFile, ...]:
+    if path is not None:
+        folder = Path(path).expanduser()
+    elif data := os.environ.get("JPEGAI_BENCH_DATA"):
+        folder = Path(data).expanduser() / "kodak"
+    else:
+        folder = Path("data", "kodak")
+    missing = [file for file in _KODAK if not (folder / file).is_file()]
+    if missing:
+        lacks = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} more"
+        raise BenchError(
+            f"dataset kodak: {folder} lacks {lacks}; put kodim01.png to kodim24.png"
+            " (r0k.us/graphics/kodak) there, or give their folder as path or its parent as JPEGAI_BENCH_DATA"
+        )
+    return tuple(ImageFile(Path(file).stem, folder / file) for file in _KODAK)
+
+
+def _folder(folder: Path) -> tuple[ImageFile, ...]:
+    if not folder.is_dir():
+        raise BenchError(f"{folder}: {'is a file, not a folder' if folder.exists() else 'no such folder'}")
+    paths = sorted(_pictures(folder), key=lambda path: path.relative_to(folder).as_posix())
+    if not paths:
+        raise BenchError(f"{folder}: no picture in it; looked for {' '.join(sorted(SUFFIXES))}")
+    relative = [path.relative_to(folder) for path in paths]
+    names = [path.with_suffix("").as_posix() for path in relative]
+    if len(set(names)) < len(names):
+        names = [path.as_posix() for path in relative]
+    return tuple(ImageFile(name, path) for name, path in zip(names, paths, strict=True))
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
+            yield path

@@ -1,0 +1,37 @@
+"""What besides the images decides a score: versions of the libraries and our own source."""
+
+import hashlib
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from jpegai_bench.images import color
+from jpegai_bench.metrics import vmaf
+from jpegai_bench.metrics.limits import NotApplicableError
+
+
+def fingerprint() -> dict[str, str]:
+    """Return name and version of all that determines the scores: results stored under another are stale."""
+    versions = {name: version(name) for name in ("piq", "pytorch-msssim", "torch")}
+    return versions | {"ffmpeg": _ffmpeg_version(), "source": _source_hash()}
+
+
+@cache
+def _ffmpeg_version() -> str:
+    try:
+        done = subprocess.run([vmaf.binary(), "-version"], capture_output=True, text=True, timeout=60)
+    except (NotApplicableError, OSError, subprocess.TimeoutExpired):
+        return "none"
+    return next(iter(done.stdout.splitlines()), "none")
+
+
+@cache
+def _source_hash() -> str:
+    """SHA-256 over names and bytes of the metrics' source files and of the colour conversion."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in (*sorted(here.glob("*.py")), Path(color.__file__)):
+        digest.update(f"{path.parent.name}/{path.name}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

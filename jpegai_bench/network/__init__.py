@@ -1,0 +1,1 @@
+"""The transform networks, the entropy model and the bitstream."""

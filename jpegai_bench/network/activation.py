@@ -1,0 +1,43 @@
+"""The residual activation unit of JPEG AI and its simplification."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ResAU(nn.Module):
+    """Residual activation unit: `x + x * tanh(conv1x1(LeakyReLU(x)))`, `[B, C, H, W]` in and out."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` to the same shape."""
+        return x + x * torch.tanh(self.conv(F.leaky_relu(x)))
+
+
+class SimplifiedActivation(nn.Module):
+    """ResAU without tanh and without the element-wise operation after it.
+
+    The paper's text allows two readings: `form="product"` is `x * conv1x1(LeakyReLU(x))`, with the bias
+    starting at one so that the unit starts near the identity; `form="sum"` is `x + conv1x1(LeakyReLU(x))`.
+    """
+
+    def __init__(self, channels: int, form: Literal["product", "sum"] = "product") -> None:
+        super().__init__()
+        if form not in ("product", "sum"):
+            raise ValueError(f"form must be product or sum, not {form!r}")
+        self.form = form
+        self.conv = nn.Conv2d(channels, channels, 1)
+        assert self.conv.bias is not None
+        with torch.no_grad():
+            self.conv.weight.mul_(0.1)
+            self.conv.bias.fill_(1.0 if form == "product" else 0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` to the same shape."""
+        gate = self.conv(F.leaky_relu(x))
+        return x * gate if self.form == "product" else x + gate

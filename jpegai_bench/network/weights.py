@@ -1,0 +1,199 @@
+"""Weights on disk: two safetensors files, `shared` and one per synthesis, each saying what it is.
+
+The shared file holds analysis, priors, gains and the quantised CDF tables; its id (a hash of all of them) goes
+into every bitstream. A synthesis file records the shared id that it was trained on, its variant and the
+structural numbers, and is refused where they do not match. Tensors are stored as float16.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.network import rans
+from jpegai_bench.network.codec import Network
+from jpegai_bench.network.coding import Coder
+from jpegai_bench.network.entropy import make_tables
+
+FORMAT = "jpegai-bench weights 1"
+SHARED_FILE = "shared.safetensors"
+_TABLE_PREFIX = "table."
+_NOT_WEIGHTS = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table", "quantiles")
+
+
+def synthesis_file(variant: str) -> str:
+    """The name of a variant's synthesis in a weights folder."""
+    return f"{variant}.safetensors"
+
+
+def save(network: Network, folder: Path, variant: str, structure: dict[str, Any], note: dict[str, Any]) -> None:
+    """Write `shared` (unless it is there and the same) and the variant's synthesis.
+
+    Args:
+        network: trained; its weights are rounded to float16 in place, since the CDF tables and the ids must
+            belong to what is stored.
+        folder: is made where it does not exist.
+        variant: the name of the variant.
+        structure: the structural numbers and the variant's modules, as plain data.
+        note: what else goes into the files' metadata: recipe, steps, seed, commit.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(parameter.half().float())
+    shared = {name: tensor.half() for name, tensor in _weights(network.shared)}
+    for key, tables in _make_all_tables(network).items():
+        for field in ("cdf", "length", "offset"):
+            shared[f"{_TABLE_PREFIX}{key}.{field}"] = getattr(tables, field)
+    shared_id = content_id(shared)
+    common = {"format": FORMAT, "shared_id": shared_id, "structure": json.dumps(structure, sort_keys=True)}
+    common["note"] = json.dumps(note, sort_keys=True)
+    _write(shared, folder / SHARED_FILE, {**common, "kind": "shared"})
+    synthesis = {name: tensor.half() for name, tensor in _weights(network.synthesis)}
+    _write(synthesis, folder / synthesis_file(variant), {**common, "kind": "synthesis", "variant": variant})
+
+
+def load(network: Network, folder: Path, variant: str, structure: dict[str, Any]) -> Coder:
+    """Load both files of `variant` from `folder` into a network built for it.
+
+    Raises:
+        BenchError: a file is missing, is no weights file of ours (a pickle is never opened), or belongs to
+            another variant, structure or shared encoder.
+    """
+    shared, shared_meta = read(folder / SHARED_FILE, "shared")
+    synthesis, meta = read(folder / synthesis_file(variant), "synthesis")
+    where = folder / synthesis_file(variant)
+    if meta.get("variant") != variant:
+        raise BenchError(f"{where}: weights of variant {meta.get('variant')}, not of {variant}")
+    shared_id = content_id(shared)
+    if meta.get("shared_id") != shared_id:
+        raise BenchError(
+            f"{where}: was trained on the encoder {meta.get('shared_id')}, "
+            f"but {SHARED_FILE} beside it is {shared_id}"
+        )
+    _check_structure(folder / SHARED_FILE, shared_meta, structure, keys=("model",))
+    _check_structure(where, meta, structure, keys=("model", "modules"))
+    tables = {
+        key: rans.Tables(*(shared.pop(f"{_TABLE_PREFIX}{key}.{field}") for field in ("cdf", "length", "offset")))
+        for key in ("y", "z_luma", "z_chroma")
+    }
+    _fill(network.shared, shared, folder / SHARED_FILE)
+    _fill(network.synthesis, synthesis, where)
+    return Coder(network, tables, bytes.fromhex(shared_id))
+
+
+def initialize(network: Network, folder: Path, variant: str) -> list[str]:
+    """Start a training from the weights of another variant: all of `shared`, and what fits of its synthesis.
+
+    Returns:
+        The synthesis tensors that found no counterpart and keep their initial values.
+    """
+    shared, _ = read(folder / SHARED_FILE, "shared")
+    _fill(network.shared, {k: v for k, v in shared.items() if not k.startswith(_TABLE_PREFIX)}, folder)
+    synthesis, _ = read(folder / synthesis_file(variant), "synthesis")
+    own = dict(_weights(network.synthesis))
+    fresh = []
+    with torch.no_grad():
+        for name, tensor in own.items():
+            if name in synthesis and synthesis[name].shape == tensor.shape:
+                tensor.copy_(synthesis[name])
+            else:
+                fresh.append(name)
+    return fresh
+
+
+def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of one weights file; nothing in it is ever executed."""
+    if not path.is_file():
+        raise BenchError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as opened:
+            meta = opened.metadata() or {}
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise BenchError(
+            f"{path}: not a safetensors file ({error}); pickled weights (.pt, .pth) are never opened"
+        ) from None
+    if meta.get("format") != FORMAT or meta.get("kind") != kind:
+        found = f"{meta.get('format', 'another program')}, kind {meta.get('kind', 'unknown')}"
+        raise BenchError(f"{path}: weights of {found}, expected {FORMAT}, kind {kind}")
+    return tensors, meta
+
+
+def content_id(tensors: dict[str, Tensor]) -> str:
+    """16 hex digits that name the content of a set of tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _make_all_tables(network: Network) -> dict[str, rans.Tables]:
+    luma = make_tables(network.shared["prior_luma"])  # type: ignore[arg-type]
+    chroma = make_tables(network.shared["prior_chroma"])  # type: ignore[arg-type]
+    return {"y": luma["y"], "z_luma": luma["z"], "z_chroma": chroma["z"]}
+
+
+def _weights(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
+    return [
+        (name, parameter.detach())
+        for name, parameter in module.named_parameters()
+        if name.rsplit(".", 1)[-1] not in _NOT_WEIGHTS
+    ]
+
+
+def _fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    own = dict(_weights(module))
+    missing, unknown = own.keys() - tensors.keys(), tensors.keys() - own.keys()
+    if missing or unknown:
+        example = sorted(missing or unknown)[0]
+        raise BenchError(
+            f"{path}: does not fit the network: {len(missing)} tensors are missing and "
+            f"{len(unknown)} are unknown, {example} for one"
+        )
+    with torch.no_grad():
+        for name, tensor in own.items():
+            if tensor.shape != tensors[name].shape:
+                raise BenchError(
+                    f"{path}: {name} has shape {tuple(tensors[name].shape)}, "
+                    f"the network needs {tuple(tensor.shape)}"
+                )
+            tensor.copy_(tensors[name])
+
+
+def _check_structure(path: Path, meta: dict[str, str], wanted: dict[str, Any], keys: tuple[str, ...]) -> None:
+    found = json.loads(meta.get("structure", "{}"))
+    for key in keys:
+        have, want = found.get(key), wanted.get(key)
+        if have == want:
+            continue
+        name = sorted(k for k in {**(have or {}), **(want or {})} if (have or {}).get(k) != (want or {}).get(k))[0]
+        raise BenchError(
+            f"{path}: weights of another structure: {key}.{name} is {(have or {}).get(name)} there "
+            f"and {(want or {}).get(name)} in this configuration"
+        )
+
+
+def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata)
+        beside.replace(path)
+    except (OSError, SafetensorError) as error:
+        beside.unlink(missing_ok=True)
+        raise BenchError(f"{path}: cannot be written ({error})") from None
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a weights file, in hexadecimal."""
+    if not path.is_file():
+        raise BenchError(f"{path}: no such weights file")
+    return hashlib.sha256(path.read_bytes()).hexdigest()

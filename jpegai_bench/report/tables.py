@@ -1,0 +1,95 @@
+"""The tables of a study: complexity, BD-rate with its uncertainty, decode time; one row per variant."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jpegai_bench.analysis.statistics import Interval, Summary, summarize
+from jpegai_bench.metrics.catalogue import average_of
+from jpegai_bench.atomic import make_folder, write_bytes
+from jpegai_bench.report.study import Entry, Study, kmacs
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A study's numbers at full precision; NaN is NA."""
+
+    study: Study
+    results: pd.DataFrame
+    """One row per variant. For each of the seven metrics, `mean` and `vs_base`: a BD-rate in percent, with
+    `_ci_low`, `_ci_high` and `_reason`; for the metrics also `_images` and `_overlap`."""
+    per_image: pd.DataFrame
+    """BD-rate against the anchor: columns variant, image, metric, bd_rate, overlap, reason."""
+
+
+def build_tables(study: Study, resamples: int = 2000, seed: int = 0) -> Tables:
+    """Compare every variant with the anchor and with the base."""
+    base = study.base_entry
+    rows, per_image = [], []
+    for entry in study.variants:
+        against_anchor = _compare(study, study.anchor_entry, entry, resamples, seed)
+        against_base = None if base is None else _compare(study, base, entry, resamples, seed)
+        rows.append(_row(study, entry, against_anchor, against_base))
+        per_image.append(against_anchor.per_image.assign(variant=entry.label))
+    columns = ["variant", "image", "metric", "bd_rate", "overlap", "reason"]
+    frame = pd.concat(per_image, ignore_index=True) if per_image else pd.DataFrame(columns=columns)
+    return Tables(study, pd.DataFrame(rows), frame[columns])
+
+
+def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
+    """Write a frame at full precision; NA is written as `NA`.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    write_bytes(path, frame.to_csv(index=False, na_rep="NA", lineterminator="\n").encode())
+    return path
+
+
+def _compare(study: Study, anchor: Entry, test: Entry, resamples: int, seed: int) -> Summary:
+    return summarize(anchor.points, test.points, study.hvs, study.method, resamples, seed)
+
+
+def _row(study: Study, entry: Entry, against_anchor: Summary, against_base: Summary | None) -> dict[str, Any]:
+    own, base = kmacs(entry), kmacs(study.base_entry) if study.base_entry else math.nan
+    row: dict[str, Any] = {
+        "variant": entry.label,
+        "model": entry.model,
+        "dataset": study.dataset,
+        "anchor": study.anchor,
+        "anchor_note": study.anchor_entry.note,
+        "hvs": study.hvs,
+        "method": study.method,
+        "published_kmacs_px": own,
+        "input_size_kmacs_px": kmacs(entry, "input_size_kmacs_px"),
+        "all_kmacs_px": kmacs(entry, "all_kmacs_px"),
+        "paper_kmacs_px": kmacs(entry, "paper_kmacs_px"),
+        "params_m": kmacs(entry, "params_m"),
+        "reduction_percent": 100.0 * (base - own) / base if base else math.nan,
+        "decode_s": math.nan if entry.decode_s is None else entry.decode_s,
+    }
+    row["images_fewest"], row["images_most"] = against_anchor.images
+    for name in average_of(study.hvs):
+        metric = against_anchor.metrics[name]
+        row |= _interval_columns(name, metric.bd_rate, metric.reason)
+        row |= {f"{name}_images": metric.images, f"{name}_overlap": metric.overlap}
+    row |= _interval_columns("mean", against_anchor.average, against_anchor.reason)
+    if against_base is None:
+        row |= _interval_columns("vs_base", Interval(math.nan), f"no points of the base {study.base!r}")
+    else:
+        row |= _interval_columns("vs_base", against_base.average, against_base.reason)
+    return row
+
+
+def _interval_columns(name: str, interval: Interval, reason: str) -> dict[str, Any]:
+    return {
+        f"{name}_bd_rate": interval.mean,
+        f"{name}_ci_low": interval.low,
+        f"{name}_ci_high": interval.high,
+        f"{name}_reason": reason,
+    }

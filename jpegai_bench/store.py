@@ -1,0 +1,161 @@
+"""Results on disk: units of finished work, runs that refer to them, atomic writes.
+
+    results/units/<aa>/<key>.json            one image at one rate under one codec
+    results/runs/<variant>/<key>/            run.json  points.csv  complexity.json
+    results/anchors/<codec>/<key>/           run.json  points.csv
+
+A unit's key is a hash of contents (codec, weights, settings, sources, pixels, quality, metric versions), never
+of names; so work is found again whatever it was called, and never mistaken for other work.
+"""
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.metrics.catalogue import NAMES
+from jpegai_bench.atomic import make_folder, write_bytes
+
+POINT_COLUMNS = (
+    "image",
+    "width",
+    "height",
+    "quality",
+    "target_bpp",
+    "bpp",
+    "estimated_bpp",
+    *NAMES,
+    "encode_s",
+    "decode_s",
+)
+
+
+def content_key(content: Any) -> str:
+    """24 hex digits that name plain data by its content."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or unfinished run as it stands on disk."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The variant's or codec's name."""
+        return str(self.manifest.get("label", self.folder.parent.name))
+
+    @property
+    def done(self) -> bool:
+        """All its points are there."""
+        return self.manifest.get("status") == "done"
+
+    def points(self) -> pd.DataFrame:
+        """`points.csv`."""
+        return read_points(self.folder / "points.csv")
+
+    def complexity(self) -> dict[str, Any] | None:
+        """`complexity.json`, where the run has one."""
+        path = self.folder / "complexity.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+
+class Store:
+    """The results folder."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def prepare(self) -> None:
+        """Make the folder, and find out now whether it can be written."""
+        folder = make_folder(self.root)
+        probe = folder / f".write-test-{os.getpid()}"
+        write_bytes(probe, b"")
+        probe.unlink(missing_ok=True)
+
+    def unit(self, key: str) -> dict[str, Any] | None:
+        """A finished unit, or None; a damaged one counts as not finished."""
+        try:
+            unit = json.loads(self._unit_path(key).read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return unit if isinstance(unit, dict) and "bpp" in unit else None
+
+    def put_unit(self, key: str, unit: dict[str, Any]) -> None:
+        """Keep a finished unit."""
+        path = self._unit_path(key)
+        make_folder(path.parent)
+        write_bytes(path, json.dumps(unit).encode())
+
+    def run_folder(self, kind: str, label: str, key: str) -> Path:
+        """`kind` is `runs` or `anchors`."""
+        return self.root / kind / label / key
+
+    def write_run(
+        self,
+        folder: Path,
+        manifest: dict[str, Any],
+        points: pd.DataFrame | None = None,
+        complexity: dict[str, Any] | None = None,
+    ) -> None:
+        """Write a run's files; the manifest last, so that what says `done` is whole."""
+        make_folder(folder)
+        if points is not None:
+            write_bytes(folder / "points.csv", points.to_csv(index=False).encode())
+        if complexity is not None:
+            write_bytes(folder / "complexity.json", _pretty(complexity))
+        write_bytes(folder / "run.json", _pretty(manifest))
+
+    def runs(self, kind: str = "runs") -> list[Run]:
+        """All runs of a kind, by label and then by end."""
+        found = []
+        for path in (self.root / kind).glob("*/*/run.json"):
+            try:
+                found.append(Run(path.parent, json.loads(path.read_text())))
+            except (OSError, ValueError):
+                continue
+        return sorted(found, key=lambda run: (run.label, run.manifest.get("end") or "", run.folder.name))
+
+    def latest(self, kind: str, **wanted: Any) -> Iterator[Run]:
+        """For each label the finished run that ended last, among those whose manifest holds `wanted`."""
+        chosen: dict[str, Run] = {}
+        for run in self.runs(kind):
+            if run.done and all(run.manifest.get(key) == value for key, value in wanted.items()):
+                chosen[run.label] = run
+        yield from chosen.values()
+
+    def _unit_path(self, key: str) -> Path:
+        return self.root / "units" / key[:2] / f"{key}.json"
+
+
+def read_points(path: Path) -> pd.DataFrame:
+    """A `points.csv`, image names as text."""
+    try:
+        return pd.read_csv(path, dtype={"image": str})
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read ({error})") from None
+
+
+def now() -> str:
+    """The time of day for manifests, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def process() -> dict[str, Any]:
+    """Host and process id, for the mark of a run under way."""
+    return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def _pretty(content: Any) -> bytes:
+    return (json.dumps(content, indent=1, sort_keys=True, default=str) + "\n").encode()

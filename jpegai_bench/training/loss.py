@@ -1,0 +1,66 @@
+"""The rate-distortion loss of a variable-rate model.
+
+L = bpp + beta(quality) * D, each image of a batch at a quality of its own. D is the YUV mean squared error on
+[0, 255] samples, weighted 0.8/0.1/0.1 (JPEG AI's weights), optionally mixed with 1000 * (1 - MS-SSIM) of luma.
+"""
+
+from typing import NamedTuple
+
+import torch
+from pytorch_msssim import ms_ssim
+from torch import Tensor
+
+from jpegai_bench.network.codec import Planes, TrainingOutput
+
+_WEIGHTS = (0.8, 0.1, 0.1)
+_MS_SSIM_SCALES = 5
+
+
+class Loss(NamedTuple):
+    """The loss to descend, and what goes into the log (batch means)."""
+
+    total: Tensor
+    bpp: Tensor
+    psnr_y: Tensor
+    ms_ssim: Tensor
+
+
+def betas(quality: Tensor, lowest: float, highest: float, qualities: int) -> Tensor:
+    """beta of real qualities `[B]`: geometric from `lowest` at 0 to `highest` at qualities - 1."""
+    return lowest * (highest / lowest) ** (quality / (qualities - 1))
+
+
+def rate_distortion(
+    output: TrainingOutput, target: Planes, beta: Tensor, ms_ssim_share: float, scale: Tensor
+) -> Loss:
+    """The loss of a batch.
+
+    Args:
+        output: the network's output.
+        target: the images.
+        beta: `[B]`, the weight of the distortion.
+        ms_ssim_share: 0 is mean squared error alone, 1 is MS-SSIM alone.
+        scale: `[B]`, the weight of each image in the mean; low rates need more than their small losses give.
+    """
+    pixels = target.luma.shape[-2] * target.luma.shape[-1]
+    bpp = (output.latent_bits + output.side_bits) / pixels
+    luma, chroma = output.planes.luma.float(), output.planes.chroma.float()
+    error_y = (luma - target.luma).square().mean(dim=(1, 2, 3))
+    error_uv = (chroma - target.chroma).square().mean(dim=(2, 3))
+    mse = _WEIGHTS[0] * error_y + _WEIGHTS[1] * error_uv[:, 0] + _WEIGHTS[2] * error_uv[:, 1]
+    distortion = (1 - ms_ssim_share) * mse * 255.0**2
+    similarity = torch.ones(())
+    if ms_ssim_share > 0:
+        similarity = ms_ssim(
+            luma.clamp(0, 1), target.luma, data_range=1.0, size_average=False, win_size=_window(luma)
+        )
+        distortion = distortion + ms_ssim_share * 1000.0 * (1 - similarity)
+    total = (scale * (bpp + beta * distortion)).mean()
+    psnr = -10 * torch.log10(error_y.detach().clamp_min(1e-10)).mean()
+    return Loss(total, bpp.detach().mean(), psnr, similarity.detach().mean())
+
+
+def _window(luma: Tensor) -> int:
+    """The widest odd window, up to 11, for which five scales fit into a crop."""
+    fits = (min(luma.shape[-2:]) - 1) // 2 ** (_MS_SSIM_SCALES - 1) + 1
+    return min(11, fits - 1 + fits % 2)

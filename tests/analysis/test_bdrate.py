@@ -1,0 +1,177 @@
+import math
+import warnings
+from pathlib import Path
+
+import bjontegaard
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jpegai_bench.analysis.bdrate import METHODS, bd_rate
+from jpegai_bench.errors import BenchError
+
+E137_1 = (
+    [(108048.8736, 43.6471), (61279.976, 40.3953), (33905.6656, 37.247), (18883.6928, 34.2911)],
+    [(108061.2784, 43.6768), (61299.9936, 40.4232), (33928.7472, 37.2761), (18910.912, 34.3147)],
+)
+E137_2 = (
+    [(40433.8848, 37.5761), (7622.7456, 35.3756), (2394.488, 33.8977), (1017.6184, 32.0603)],
+    [(40370.12, 37.5982), (7587.0024, 35.4025), (2390.0944, 33.9194), (1017.0984, 32.0822)],
+)
+FAU = (
+    [(9487.76, 40.037), (4593.60, 38.615), (2486.44, 36.845), (1358.24, 34.851)],
+    [(9787.80, 40.121), (4469.00, 38.651), (2451.52, 36.970), (1356.24, 34.987)],
+)
+VVC = Path("/work/shared/data/jpegai/vvc_vtm11_anchor.csv")
+
+RATES = [0.06, 0.12, 0.25, 0.5, 0.75]
+QUALITIES = [27.1, 29.8, 32.9, 36.4, 38.8]
+
+
+@pytest.mark.parametrize(
+    ("curves", "method", "published"),
+    [
+        (E137_1, "cubic", -0.464415),
+        (E137_1, "pchip", -0.465215420752807),
+        (E137_1, "akima", -0.465120),
+        (E137_2, "cubic", -1.910169),
+        (E137_2, "pchip", -1.8779823450567612),
+        (E137_2, "akima", -1.865132),
+        (FAU, "cubic", -4.420462706),
+        (FAU, "pchip", -4.417485351),
+        (FAU, "akima", -4.425245157),
+    ],
+)
+def test_published_bd_rates(curves, method, published):
+    (anchor_rate, anchor_psnr), (test_rate, test_psnr) = (zip(*curve, strict=True) for curve in curves)
+    result = bd_rate(anchor_rate, anchor_psnr, test_rate, test_psnr, method)
+    assert result.value == pytest.approx(published, abs=1e-6)
+    assert result.reason == ""
+    assert 0.9 < result.overlap <= 1.0
+
+
+@st.composite
+def curve_pairs(draw):
+    """Two R-D curves of four to eight points that a codec could have: quality over doubling rates."""
+    curves = []
+    start = draw(st.floats(20.0, 35.0))
+    for _ in range(2):
+        count = draw(st.integers(4, 8))
+        steps = draw(st.lists(st.floats(0.2, 0.5), min_size=count, max_size=count))
+        gains = draw(st.lists(st.floats(1.0, 4.0), min_size=count, max_size=count))
+        rate = 10.0 ** (draw(st.floats(-1.3, -1.1)) + np.cumsum(steps))
+        curves.append((rate, start + draw(st.floats(-0.5, 0.5)) + np.cumsum(gains)))
+    return curves
+
+
+@pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=150, deadline=None)
+@given(pair=curve_pairs())
+def test_agrees_with_the_bjontegaard_package(method, pair):
+    (anchor_rate, anchor_quality), (test_rate, test_quality) = pair
+    ours = bd_rate(anchor_rate, anchor_quality, test_rate, test_quality, method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = bjontegaard.bd_rate(
+            *pair[0], *pair[1], method=method, require_matching_points=False, min_overlap=0
+        )
+    if ours.reason:
+        assert ours.overlap < 0.5
+    else:
+        assert ours.value == pytest.approx(theirs, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=50, deadline=None)
+@given(pair=curve_pairs())
+def test_swapping_anchor_and_test_inverts_the_ratio(method, pair):
+    there = bd_rate(*pair[0], *pair[1], method)
+    back = bd_rate(*pair[1], *pair[0], method)
+    assert (there.reason == "") == (back.reason == "")
+    if not there.reason:
+        assert (1 + there.value / 100) * (1 + back.value / 100) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ten_percent_more_rate_is_ten_percent(method):
+    result = bd_rate(RATES, QUALITIES, [1.1 * r for r in RATES], QUALITIES, method)
+    assert result.value == pytest.approx(10, abs=1e-9)
+    assert result.overlap == 1.0
+
+
+def test_the_order_of_the_points_does_not_matter():
+    shuffled = bd_rate(
+        RATES, QUALITIES, np.array(RATES)[[3, 0, 4, 1, 2]] * 0.8, np.array(QUALITIES)[[3, 0, 4, 1, 2]]
+    )
+    assert shuffled.value == pytest.approx(-20, abs=1e-9)
+
+
+@pytest.mark.parametrize("role", ["anchor", "test"])
+@pytest.mark.parametrize(
+    ("rates", "qualities", "reason"),
+    [
+        (RATES[:3], QUALITIES[:3], "fewer than four points"),
+        ([], [], "fewer than four points"),
+        (RATES, [27.1, 29.8, 36.4, 32.9, 38.8], "not strictly monotonic"),
+        (RATES, [27.1, 29.8, 29.8, 36.4, 38.8], "not strictly monotonic"),
+        (RATES, QUALITIES[::-1], "not strictly monotonic"),
+        ([0.06, 0.12, 0.12, 0.5, 0.75], QUALITIES, "not strictly monotonic"),
+        (RATES, [27.1, 29.8, math.nan, 36.4, 38.8], "a value that is not finite"),
+        (RATES, [27.1, 29.8, 32.9, 36.4, math.inf], "a value that is not finite"),
+        ([0.06, math.nan, 0.25, 0.5, 0.75], QUALITIES, "a value that is not finite"),
+        ([0.0, 0.12, 0.25, 0.5, 0.75], QUALITIES, "a rate that is not positive"),
+        ([-0.06, 0.12, 0.25, 0.5, 0.75], QUALITIES, "a rate that is not positive"),
+    ],
+)
+def test_a_bad_curve_is_na_with_its_reason(role, rates, qualities, reason):
+    curves = [(rates, qualities), (RATES, QUALITIES)]
+    if role == "test":
+        curves.reverse()
+    for method in METHODS:
+        result = bd_rate(*curves[0], *curves[1], method)
+        assert math.isnan(result.value)
+        assert result.reason == f"{role}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("shift", "overlap", "reason"),
+    [
+        (20.0, 0.0, "no overlap in quality"),
+        (11.7, 0.0, "no overlap in quality"),
+        (11.5, 0.2 / 11.7, "overlap in quality under half"),  # bjontegaard returns -87% here
+        (6.0, 5.7 / 11.7, "overlap in quality under half"),
+        (5.7, 6.0 / 11.7, ""),
+    ],
+)
+def test_too_little_overlap_is_na(shift, overlap, reason):
+    result = bd_rate(RATES, QUALITIES, RATES, [q + shift for q in QUALITIES])
+    assert result.reason == reason
+    assert result.overlap == pytest.approx(overlap, abs=1e-9)
+    assert math.isnan(result.value) == bool(reason)
+
+
+def test_overlap_is_measured_on_the_shorter_curve():
+    result = bd_rate(RATES, QUALITIES, [0.2, 0.25, 0.3, 0.35], [31.0, 32.0, 33.0, 34.0])
+    assert result.overlap == 1.0
+    assert result.reason == ""
+
+
+def test_misuse_is_an_error():
+    with pytest.raises(BenchError, match="pchip, cubic, akima"):
+        bd_rate(RATES, QUALITIES, RATES, QUALITIES, "spline")
+    with pytest.raises(ValueError, match="argument"):
+        bd_rate(RATES, QUALITIES, RATES[:4], QUALITIES)
+
+
+@pytest.mark.skipif(not VVC.exists(), reason=f"needs {VVC}")
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, 0.0), (0.9, -10.0)])
+def test_jpeg_ai_s_own_vvc_table(factor, expected):
+    table = pd.read_csv(VVC)
+    metrics = ["ms_ssim", "psnr_y", "psnr_u", "psnr_v", "vif", "fsim", "nlpd", "iw_ssim", "vmaf", "psnr_hvs"]
+    for _, points in table.groupby("image"):
+        rate = points.bpp.to_numpy()
+        for metric in metrics:
+            quality = 1 - points[metric] if metric == "nlpd" else points[metric]
+            assert bd_rate(rate, quality, factor * rate, quality).value == pytest.approx(expected, abs=1e-9)

@@ -1,0 +1,101 @@
+"""R-D points that real codecs could have: plausible in level and slope, and with a known BD-rate."""
+
+import numpy as np
+import pandas as pd
+
+from jpegai_bench.metrics.catalogue import METRICS
+from jpegai_bench.report.study import Entry, Study
+
+LEVELS = {  # value at 0.25 bpp, change per doubling of the rate, spread between images
+    "ms_ssim": (0.955, 0.017, 0.006),
+    "fsim": (0.975, 0.010, 0.004),
+    "nlpd": (0.26, -0.055, 0.020),
+    "iw_ssim": (0.945, 0.022, 0.008),
+    "vmaf": (72.0, 9.5, 3.0),
+    "vif": (0.42, 0.105, 0.030),
+    "psnr_hvs_m": (31.5, 3.0, 1.2),
+    "psnr_hvs": (29.0, 2.7, 1.2),
+    "psnr_y": (30.5, 2.2, 1.5),
+    "psnr_u": (38.5, 1.1, 1.0),
+    "psnr_v": (39.0, 1.1, 1.0),
+    "psnr_rgb": (29.0, 2.0, 1.5),
+}
+KMACS = {
+    "base": (852.096, 780.384, 780.384),
+    "attention_cs": (215.061, 177.909, 184.053),
+    "attention_ds": (257.550, 192.750, 198.894),
+    "upsampling": (809.088, 773.664, 773.664),
+    "activation": (852.096, 780.384, 780.384),
+    "combined": (172.053, 171.189, 177.333),
+    "combined_ds": (214.542, 186.030, 192.174),
+}
+SAVINGS = {
+    "base": 27.3,
+    "attention_cs": 26.5,
+    "attention_ds": 25.9,
+    "upsampling": 27.1,
+    "activation": 27.2,
+    "combined": 27.5,
+    "combined_ds": 26.1,
+}
+
+
+def points(
+    rate_factor=1.0, images=24, rates=(0.06, 0.12, 0.25, 0.5, 0.75), scatter=0.0, seed=0
+) -> pd.DataFrame:
+    """Points whose BD-rate against `points()` is `(rate_factor - 1) * 100` for every metric, plus scatter."""
+    own, shared = np.random.default_rng(seed), np.random.default_rng(7)
+    rows = []
+    for number in range(images):
+        place = dict(zip(LEVELS, shared.normal(size=len(LEVELS)), strict=True))
+        factor = rate_factor * np.exp(scatter * own.normal())
+        for quality, rate in enumerate(rates):
+            octaves = np.log2(rate / 0.25)
+            values = {
+                name: level + spread * place[name] + step * (octaves - 0.06 * octaves**2)
+                for name, (level, step, spread) in LEVELS.items()
+            }
+            rows.append(
+                {"image": f"kodim{number + 1:02d}", "width": 768, "height": 512, "quality": float(quality),
+                 "target_bpp": np.nan, "bpp": rate * factor, "estimated_bpp": np.nan, **values,
+                 "encode_s": 1.0, "decode_s": 1.0}
+            )  # fmt: skip
+    frame = pd.DataFrame(rows)
+    assert set(LEVELS) == {metric.name for metric in METRICS}
+    return frame
+
+
+def variant(like: str, number: int = 0, **overrides) -> Entry:
+    published, input_size, all_macs = KMACS[like]
+    figures = {
+        "label": like,
+        "kind": "variant",
+        "points": points(1 - SAVINGS[like] / 100, scatter=0.04, seed=number),
+        "complexity": {
+            "published_kmacs_px": published,
+            "input_size_kmacs_px": input_size,
+            "all_kmacs_px": all_macs,
+            "params_m": 4.2,
+            "paper_kmacs_px": {"base": 833.0, "combined": 172.1}.get(like),
+            "parts": {"attention": 0.7 * published, "upsampling": 0.3 * published},
+        },
+        "decode_s": 3.61 if like == "base" else None,
+        "model": "paper",
+    }
+    return Entry(**(figures | overrides))
+
+
+def study(**overrides) -> Study:
+    """Seven variants, VVC as the anchor, JPEG beside it."""
+    vvc = Entry(
+        "vvc",
+        "anchor",
+        points(rates=(0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 3.0)),
+        note="libvvenc 1.11.1, preset medium, 4:2:0 10 bit",
+    )
+    jpeg = Entry(
+        "jpeg", "anchor", points(2.6, rates=(0.08, 0.15, 0.3, 0.6, 1.2)), note="Pillow 10.4, 4:2:0 8 bit"
+    )
+    entries = (*(variant(label, number) for number, label in enumerate(KMACS)), vvc, jpeg)
+    figures = {"entries": entries, "anchor": "vvc", "base": "base", "dataset": "kodak", "title": "Kodak"}
+    return Study(**(figures | overrides))

@@ -1,0 +1,149 @@
+import io
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from synthetic import KMACS, SAVINGS, points, study, variant
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.metrics.catalogue import average_of
+from jpegai_bench.report.sheets import sheets, to_markdown, to_rich, write_tables
+from jpegai_bench.report.study import Study
+from jpegai_bench.report.tables import build_tables, write_csv
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return build_tables(study())
+
+
+def printed(tables, width=100):
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(to_rich(sheets(tables)))
+    return console.export_text()
+
+
+def test_bd_rates_and_reductions_are_those_of_the_points(tables):
+    exact = study(entries=(*(replace(variant(v), points=points(1 - s / 100)) for v, s in SAVINGS.items()),
+                           *study().entries[-2:]))  # fmt: skip
+    results = build_tables(exact).results.set_index("variant")
+    for name, saved in SAVINGS.items():
+        assert results.mean_bd_rate[name] == pytest.approx(-saved, abs=0.3)  # the curves' ends differ
+        against_base = 100 * ((1 - saved / 100) / (1 - SAVINGS["base"] / 100) - 1)
+        assert results.vs_base_bd_rate[name] == pytest.approx(against_base, abs=1e-9)
+    assert results.reduction_percent["combined"] == pytest.approx(79.8083, abs=1e-4)  # 852.096 to 172.053
+    assert results.reduction_percent["base"] == 0
+    assert results.vs_base_bd_rate["base"] == 0
+
+
+def test_one_row_a_variant_and_columns_a_machine_can_read(tables, tmp_path):
+    path = write_csv(tables.results, tmp_path / "new" / "results.csv")
+    read = pd.read_csv(path, float_precision="round_trip")
+    assert read.variant.tolist() == list(KMACS)
+    for name in (*average_of(), "mean", "vs_base"):
+        assert {f"{name}_bd_rate", f"{name}_ci_low", f"{name}_ci_high", f"{name}_reason"} <= set(read)
+        assert (read[f"{name}_ci_low"] <= read[f"{name}_bd_rate"]).all()
+    assert read.published_kmacs_px.tolist() == [counts[0] for counts in KMACS.values()]
+    assert read.mean_bd_rate.tolist() == tables.results.mean_bd_rate.tolist()  # to the last bit
+    assert read.decode_s.isna().tolist() == [False] + [True] * 6
+    assert set(read.anchor_note) == {"libvvenc 1.11.1, preset medium, 4:2:0 10 bit"}
+    assert set(read.hvs) == {"hvs_m"}
+
+
+def test_the_per_image_table_has_every_image_and_metric(tables):
+    assert list(tables.per_image) == ["variant", "image", "metric", "bd_rate", "overlap", "reason"]
+    assert len(tables.per_image) == 7 * 24 * 12
+    assert (tables.per_image.reason == "").all()
+
+
+def test_equal_input_gives_equal_bytes(tables, tmp_path):
+    first = write_tables(tables, tmp_path / "a")
+    second = write_tables(build_tables(study()), tmp_path / "b")
+    assert [path.name for path in first] == ["results.csv", "per_image.csv", "results.md"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(path.name for path in first)
+
+
+@pytest.mark.parametrize("label", ["combined", "my_own_attention_with_a_window_of_eight"])
+def test_the_terminal_tables_fit_100_columns(label):
+    text = printed(
+        build_tables(
+            study(entries=(variant("base"), variant("combined", label=label), *study().entries[-2:]))
+        )
+    )
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
+    assert "…\n" not in text  # nothing cut off
+
+
+def test_every_printed_table_names_anchor_and_hvs(tables):
+    for text in (printed(tables, 200), to_markdown(sheets(tables))):
+        assert text.count("Anchor vvc (libvvenc 1.11.1, preset medium, 4:2:0 10 bit)") == 2
+        assert text.count("HVS in the mean of 7: PSNR-HVS-M") == 2
+    framework = build_tables(study(hvs="hvs"))
+    assert printed(framework, 200).count("HVS in the mean of 7: PSNR-HVS.") == 2
+
+
+def test_na_is_never_a_number_and_says_why():
+    bad = points(0.8)
+    bad.loc[bad.image < "kodim22", "vmaf"] = np.nan
+    bad = bad.drop(columns="iw_ssim")
+    far = points(0.8)
+    far["vif"] += 5
+    entries = (replace(variant("combined"), points=bad, complexity=None), variant("activation", points=far))
+    tables = build_tables(study(entries=(*entries, *study().entries[-2:])))
+    combined = tables.results.set_index("variant").loc["combined"]
+    assert math.isnan(combined.mean_bd_rate)
+    assert math.isnan(combined.published_kmacs_px)
+    assert combined.mean_reason == "no BD-rate for IW-SSIM"
+    assert combined.vmaf_images == 3
+    text = printed(tables, 200)
+    for reason in (
+        "test: not measured",
+        "no overlap in quality",
+        "no BD-rate for VIF",
+        "complexity not counted",
+        "no points of the base 'base'",
+        "not timed",
+        "21 of combined (VMAF)",
+    ):
+        assert reason in text
+    assert "nan" not in text
+
+
+def test_a_study_must_have_its_anchor_once():
+    with pytest.raises(BenchError, match="vvc"):
+        Study((variant("base"),), "vvc", "base", "kodak")
+    with pytest.raises(BenchError, match="base"):
+        Study((variant("base"), variant("base")), "base", "base", "kodak")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tables, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BenchError) as caught:
+        write_csv(tables.results, tmp_path / "file" / "results.csv")
+    assert "file" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    (tmp_path / "results.csv").mkdir()
+    with pytest.raises(BenchError, match=r"results\.csv"):
+        write_csv(tables.results, tmp_path / "results.csv")
+    assert sorted(os.listdir(tmp_path)) == ["file", "results.csv"]  # nothing half-written
+
+
+def test_tables_need_neither_torch_nor_matplotlib_nor_scipy(tmp_path):
+    code = (
+        "import sys; from synthetic import study\n"
+        "from jpegai_bench.report.tables import build_tables\n"
+        "from jpegai_bench.report.sheets import write_tables\n"
+        "write_tables(build_tables(study()), sys.argv[1])\n"
+        "print([m for m in ('torch', 'matplotlib', 'scipy') if m in sys.modules])"
+    )
+    here = os.path.dirname(__file__)
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
