@@ -106,6 +106,7 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
             Hyperprior(size.latent_chroma, size.hyper_chroma),
         ]
     latent, small = SIDE // 16, SIDE // 32
+    _check_shapes(luma, (size.latent_luma, latent, latent), size.luma)
     by_child = count(luma, (size.latent_luma, latent, latent))
     parts = {
         label: total(counts for name, counts in by_child.items() if name.startswith(prefix))
@@ -135,23 +136,24 @@ def whole(module: nn.Module, shape: tuple[int, ...]) -> Counts:
 
 def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
     """Count each child of `module` (on the meta device) for an input of `shape`, without the batch."""
-    published, needed = _convolutions(module, shape)
+    published, needed, linear = _convolutions(module, shape)
     products, operations = Counter[str](), Counter[str]()
     with torch.no_grad(), FlopCounterMode(display=False) as flops:
         module(torch.empty(1, *shape, device="meta"))
     convolved = 0
+    children = {f"{type(module).__name__}.{name}": name for name, _ in module.named_children()}
     for name, ops in flops.get_flop_counts().items():
-        depth = name.count(".")
         for op, value in ops.items():
             is_convolution = "convolution" in str(op)
-            if depth == 0 and is_convolution:
+            if name == "Global" and is_convolution:
                 convolved = value // 2
-            if depth == 1 and not is_convolution:
-                products[name.split(".")[1]] += value // 2
-    if convolved != needed.total():
+            if name in children and not is_convolution:
+                products[children[name]] += value // 2
+    accounted = needed.total() - linear.total()
+    if convolved != accounted:
         raise BenchError(
-            f"{type(module).__name__}: {convolved} MACs of convolutions are done, but its modules account for "
-            f"{needed.total()}; call convolutions through torch.nn modules so that they can be counted"
+            f"{type(module).__name__}: {convolved} MACs of convolutions are done, but its modules account "
+            f"for {accounted}; call convolutions through torch.nn modules so that they can be counted"
         )
     with torch.no_grad(), _Elementwise(module, operations):
         module(torch.empty(1, *shape, device="meta"))
@@ -160,7 +162,7 @@ def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
         name: Counts(
             published[name] * per_pixel,
             needed[name] * per_pixel,
-            (needed[name] + products[name]) * per_pixel,
+            (needed[name] - linear[name] + products[name]) * per_pixel,  # a linear layer is a product too
             operations[name] * per_pixel,
             sum(parameter.numel() for parameter in child.parameters()),
         )
@@ -168,25 +170,52 @@ def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
     }
 
 
-def _convolutions(module: nn.Module, shape: tuple[int, ...]) -> tuple[Counter[str], Counter[str]]:
-    """MACs of each child's convolutions and linear layers: published counting, and at input size."""
-    child_of = {
-        id(layer): name for name, child in module.named_children() for layer in child.modules()
-    }
-    published, needed = Counter[str](), Counter[str]()
+def _check_shapes(synthesis: Synthesis, shape: tuple[int, ...], channels: int) -> None:
+    """Refuse modules under study that do not keep the shape, or do not double it, as they must."""
+
+    def check(name: str, x: Tensor, output: Tensor) -> None:
+        factor = 2 if name.startswith("up") else 1
+        wanted = (1, channels, factor * x.shape[-2], factor * x.shape[-1])
+        if tuple(output.shape) != wanted:
+            raise BenchError(f"{name} makes {tuple(output.shape)} of {tuple(x.shape)}; it must make {wanted}")
+
+    handles = [
+        child.register_forward_hook(lambda _, inputs, output, name=name: check(name, inputs[0], output))
+        for name, child in synthesis.named_children()
+        if name not in ("residual", "up4")
+    ]
+    try:
+        with torch.no_grad():
+            synthesis(torch.empty(1, *shape, device="meta"))
+    except BenchError:
+        raise
+    except Exception as error:
+        raise BenchError(f"the synthesis transform cannot be run: {error}") from None
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _convolutions(
+    module: nn.Module, shape: tuple[int, ...]
+) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """MACs of each child: published counting, at input size, and how many of these are of linear layers."""
+    child_of = {id(layer): name for name, child in module.named_children() for layer in child.modules()}
+    published, needed, linear = Counter[str](), Counter[str](), Counter[str]()
 
     def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        taps = layer.weight.numel()  # type: ignore[operator,union-attr]
-        x = inputs[0]
+        assert isinstance(layer.weight, Tensor)
+        taps, x = layer.weight.numel(), inputs[0]
         if isinstance(layer, nn.Linear):
             at_output = at_input = output.numel() // output.shape[-1] * taps
+            linear[child_of[id(layer)]] += at_output
         else:
             at_output = output.shape[0] * output[0, 0].numel() * taps
             at_input = x.shape[0] * x[0, 0].numel() * taps
         transposed = isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d)
         published[child_of[id(layer)]] += at_output
         needed[child_of[id(layer)]] += at_input if transposed else at_output
-        layer.__flops__ += at_input if transposed else at_output  # type: ignore[operator]
+        layer.__flops__ += at_input if transposed else at_output  # type: ignore[operator,assignment]
 
     counted = (nn.modules.conv._ConvNd, nn.Linear)
     hooks: dict[type, Callable[..., None]] = {
@@ -205,7 +234,7 @@ def _convolutions(module: nn.Module, shape: tuple[int, ...]) -> tuple[Counter[st
     if macs is None:
         lines = [line for line in said.getvalue().splitlines() if "Error" in line] or [said.getvalue()]
         raise BenchError(f"{type(module).__name__} cannot be run on an input of {shape}: {lines[0].strip()}")
-    return published, needed
+    return published, needed, linear
 
 
 _REDUCTIONS = ("mean", "sum", "var", "linalg_vector_norm", "_softmax", "native_layer_norm", "amax")
@@ -219,8 +248,9 @@ class _Elementwise(TorchDispatchMode):
         self.counts = counts
         self.child = ""
         self.handles = [
-            child.register_forward_pre_hook(lambda *_, name=name: self._enter(name))
+            layer.register_forward_pre_hook(lambda *_, name=name: self._enter(name))
             for name, child in module.named_children()
+            for layer in child.modules()
         ]
 
     def _enter(self, name: str) -> None:

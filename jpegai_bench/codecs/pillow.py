@@ -60,6 +60,10 @@ class JPEG:
                 f"jpeg: {len(data)} bytes are no JPEG file, or a damaged one ({error})"
             ) from None
 
+    def describe(self) -> str:
+        """One line for captions."""
+        return f"Pillow {PIL.__version__}, 4:2:0 8 bit, optimized Huffman tables"
+
     def fingerprint(self) -> dict[str, str]:
         """Settings, versions of Pillow and libjpeg, and a hash of this file."""
         return {

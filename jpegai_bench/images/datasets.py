@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -43,6 +44,14 @@ class Dataset:
 
     name: str
     images: tuple[ImageFile, ...]
+
+    def hashes(self) -> dict[str, str]:
+        """Name and pixel hash of every picture that can be read."""
+        found = {}
+        for image in self.images:
+            with suppress(BenchError):
+                found[image.name] = image.sha256
+        return found
 
 
 def pixel_hash(image: Image8) -> str:

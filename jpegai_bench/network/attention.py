@@ -84,7 +84,7 @@ class ChannelAttention(nn.Module):
 
 
 class GatedFeedForward(nn.Module):
-    """Gated-Dconv feed-forward network (GDFN): 1x1 to twice `int(expansion*C)`, depthwise 3x3, GELU gate, 1x1."""
+    """Gated-Dconv feed-forward (GDFN): 1x1 to twice `int(expansion*C)`, depthwise 3x3, GELU gate, 1x1."""
 
     def __init__(self, channels: int, expansion: float) -> None:
         super().__init__()
@@ -157,6 +157,8 @@ class DownsampledAttention(nn.Module):
         self.attention = RestormerStack(channels, blocks, heads, expansion)
         self.up = deconv3x3(channels, channels)
         nn.init.zeros_(self.up.weight)
+        assert self.up.bias is not None
+        nn.init.zeros_(self.up.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` to the same shape."""

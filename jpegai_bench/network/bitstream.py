@@ -8,6 +8,8 @@
     payload lengths  4 variable-length integers (7 bits a byte, lowest first)
     payloads         z and y of luma, z and y of chroma
     CRC-32           4 bytes, over everything before it
+
+CRC and lengths are checked before any payload reaches the range coder.
 """
 
 import struct
@@ -39,9 +41,7 @@ class Bitstream:
 
     def to_bytes(self) -> bytes:
         """The whole file."""
-        header = _HEADER.pack(
-            MAGIC, FORMAT_VERSION, self.width, self.height, self.quality, self.shared_id
-        )
+        header = _HEADER.pack(MAGIC, FORMAT_VERSION, self.width, self.height, self.quality, self.shared_id)
         lengths = b"".join(_variable_length(len(payload)) for payload in self.payloads)
         body = header + lengths + b"".join(self.payloads)
         return body + struct.pack(">I", zlib.crc32(body))

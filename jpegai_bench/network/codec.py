@@ -118,11 +118,12 @@ class Network(nn.Module):
         for branch, latent in zip(("luma", "chroma"), y, strict=True):
             with full_precision(latent):
                 latent = latent.float()
-                mean, log2_scale, z_bits = self.shared[f"prior_{branch}"](latent)
+                prior = self.shared[f"prior_{branch}"]
+                assert isinstance(prior, Hyperprior)
+                mean, log2_scale, z_bits = prior(latent)
                 log2_gain = self.shared[f"gain_{branch}"](quality)
                 gain = torch.exp2(log2_gain)
                 residual = (latent - mean) * gain
-                prior = self.shared[f"prior_{branch}"]
                 latent_bits = latent_bits + prior.gained_bits(residual, log2_scale + log2_gain)
                 side_bits = side_bits + z_bits
                 rounded = residual + (torch.round(residual) - residual).detach()

@@ -77,7 +77,8 @@ class Coder:
         step = self._quality_step(quality)
         payloads, bits = [], image.side_bits
         for branch, latent, z in zip(BRANCHES, image.latents, image.sides, strict=True):
-            mean, log2_scale, log2_gain = self._parameters(branch, z, *latent.shape[-2:], step)
+            height, width = latent.shape[-2:]
+            mean, log2_scale, log2_gain = self._parameters(branch, z, height, width, step)
             indexes = table_indexes(log2_scale, log2_gain)
             gain = torch.exp2(from_fixed(log2_gain))[:, None, None]
             symbols = torch.round((latent - mean) * gain).long()

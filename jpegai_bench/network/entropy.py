@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from jpegai_bench.network import rans
 from jpegai_bench.network.blocks import conv3x3
-from jpegai_bench.network.fixedpoint import FRACTION_BITS, from_fixed, run_fixed, to_fixed
+from jpegai_bench.network.fixedpoint import FRACTION_BITS, from_fixed, run_fixed
 
 LEVELS = 64
 _STEP = 182

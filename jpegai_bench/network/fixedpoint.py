@@ -61,9 +61,9 @@ def _convolve(layer: nn.Conv2d, x: Tensor) -> Tensor:
     batch, _, height, width = x.shape
     weight = layer.weight.double().clamp(-_WEIGHT_LIMIT, _WEIGHT_LIMIT)
     weight = torch.floor(weight.flatten(1) * 2.0**_WEIGHT_BITS + 0.5)
-    if weight.shape[1] >= _MAX_TERMS or layer.stride != (1, 1) or layer.groups != 1:
+    plain = (layer.stride, layer.dilation, layer.groups, layer.padding_mode) == ((1, 1), (1, 1), 1, "zeros")
+    if not plain or weight.shape[1] >= _MAX_TERMS or layer.bias is None or isinstance(layer.padding, str):
         raise TypeError(f"{layer} has no exact fixed-point form")
-    assert layer.bias is not None
     scale = 2.0 ** (_WEIGHT_BITS + FRACTION_BITS)
     bias = torch.floor(layer.bias.double().clamp(-_ACTIVATION_LIMIT, _ACTIVATION_LIMIT) * scale + 0.5)
     # A matrix product of integers is exact; a convolution routine might pick Winograd or an FFT.

@@ -33,7 +33,10 @@ class Gain(nn.Module):
 
     @torch.no_grad()
     def fixed(self, quality: int) -> Tensor:
-        """log2 of the gain in fixed point, int64 `[C]`, for a quality in thousandths: exact on every machine."""
+        """log2 of the gain in fixed point, int64 `[C]`, for a quality in thousandths; exact on every machine.
+
+        Within 1.5 * 2**-10 of `forward`.
+        """
         low = min(quality // QUALITY_STEP, self.log2.shape[0] - 2)
         share = quality - low * QUALITY_STEP
         table = to_fixed(self.log2)

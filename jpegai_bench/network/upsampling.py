@@ -18,7 +18,7 @@ class TransposedConvolution(nn.Module):
 
 
 class PixelShuffleUpsampling(nn.Module):
-    """conv1x1 to four times the channels, then PixelShuffle: `[B, inputs, H, W]` to `[B, outputs, 2H, 2W]`."""
+    """conv1x1 to 4 * outputs, then PixelShuffle: `[B, inputs, H, W]` to `[B, outputs, 2H, 2W]`."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

@@ -1,12 +1,13 @@
 """Weights on disk: two safetensors files, `shared` and one per synthesis, each saying what it is.
 
-The shared file holds analysis, priors, gains and the quantised CDF tables; its id (a hash of all of them) goes
-into every bitstream. A synthesis file records the shared id that it was trained on, its variant and the
+The shared file holds analysis, priors, gains and the quantised CDF tables; its id (a hash of all of them)
+goes into every bitstream. A synthesis file records the shared id that it was trained on, its variant and the
 structural numbers, and is refused where they do not match. Tensors are stored as float16.
 """
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,15 @@ def synthesis_file(variant: str) -> str:
     return f"{variant}.safetensors"
 
 
-def save(network: Network, folder: Path, variant: str, structure: dict[str, Any], note: dict[str, Any]) -> None:
-    """Write `shared` (unless it is there and the same) and the variant's synthesis.
+def save(
+    network: Network,
+    folder: Path,
+    variant: str,
+    structure: dict[str, Any],
+    note: dict[str, Any],
+    shared_from: Path | None = None,
+) -> None:
+    """Write `shared` and the variant's synthesis.
 
     Args:
         network: trained; its weights are rounded to float16 in place, since the CDF tables and the ids must
@@ -42,19 +50,34 @@ def save(network: Network, folder: Path, variant: str, structure: dict[str, Any]
         variant: the name of the variant.
         structure: the structural numbers and the variant's modules, as plain data.
         note: what else goes into the files' metadata: recipe, steps, seed, commit.
+        shared_from: the folder whose encoder the synthesis was trained on; its shared file is copied as it
+            is, since CDF tables made again on another machine could differ in a last digit.
+
+    Raises:
+        BenchError: the folder cannot be made or written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchError(f"{folder}: cannot be made ({error.strerror})") from None
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(parameter.half().float())
-    shared = {name: tensor.half() for name, tensor in _weights(network.shared)}
-    for key, tables in _make_all_tables(network).items():
-        for field in ("cdf", "length", "offset"):
-            shared[f"{_TABLE_PREFIX}{key}.{field}"] = getattr(tables, field)
-    shared_id = content_id(shared)
-    common = {"format": FORMAT, "shared_id": shared_id, "structure": json.dumps(structure, sort_keys=True)}
-    common["note"] = json.dumps(note, sort_keys=True)
-    _write(shared, folder / SHARED_FILE, {**common, "kind": "shared"})
+    common = {
+        "format": FORMAT,
+        "structure": json.dumps(structure, sort_keys=True),
+        "note": json.dumps(note, sort_keys=True),
+    }
+    if shared_from:
+        common["shared_id"] = content_id(read(shared_from / SHARED_FILE, "shared")[0])
+        _copy(shared_from / SHARED_FILE, folder / SHARED_FILE)
+    else:
+        shared = {name: tensor.half() for name, tensor in _weights(network.shared)}
+        for key, tables in _make_all_tables(network).items():
+            for field in ("cdf", "length", "offset"):
+                shared[f"{_TABLE_PREFIX}{key}.{field}"] = getattr(tables, field)
+        common["shared_id"] = content_id(shared)
+        _write(shared, folder / SHARED_FILE, {**common, "kind": "shared"})
     synthesis = {name: tensor.half() for name, tensor in _weights(network.synthesis)}
     _write(synthesis, folder / synthesis_file(variant), {**common, "kind": "synthesis", "variant": variant})
 
@@ -79,10 +102,7 @@ def load(network: Network, folder: Path, variant: str, structure: dict[str, Any]
         )
     _check_structure(folder / SHARED_FILE, shared_meta, structure, keys=("model",))
     _check_structure(where, meta, structure, keys=("model", "modules"))
-    tables = {
-        key: rans.Tables(*(shared.pop(f"{_TABLE_PREFIX}{key}.{field}") for field in ("cdf", "length", "offset")))
-        for key in ("y", "z_luma", "z_chroma")
-    }
+    tables = _take_tables(shared, folder / SHARED_FILE)
     _fill(network.shared, shared, folder / SHARED_FILE)
     _fill(network.synthesis, synthesis, where)
     return Coder(network, tables, bytes.fromhex(shared_id))
@@ -94,8 +114,9 @@ def initialize(network: Network, folder: Path, variant: str) -> list[str]:
     Returns:
         The synthesis tensors that found no counterpart and keep their initial values.
     """
-    shared, _ = read(folder / SHARED_FILE, "shared")
-    _fill(network.shared, {k: v for k, v in shared.items() if not k.startswith(_TABLE_PREFIX)}, folder)
+    path = folder / SHARED_FILE
+    shared, _ = read(path, "shared")
+    _fill(network.shared, {k: v for k, v in shared.items() if not k.startswith(_TABLE_PREFIX)}, path)
     synthesis, _ = read(folder / synthesis_file(variant), "synthesis")
     own = dict(_weights(network.synthesis))
     fresh = []
@@ -134,6 +155,16 @@ def content_id(tensors: dict[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _take_tables(tensors: dict[str, Tensor], path: Path) -> dict[str, rans.Tables]:
+    tables = {}
+    for key in ("y", "z_luma", "z_chroma"):
+        names = [f"{_TABLE_PREFIX}{key}.{field}" for field in ("cdf", "length", "offset")]
+        if not tensors.keys() >= set(names):
+            raise BenchError(f"{path}: the CDF tables {key} are missing; weights are written by `train`")
+        tables[key] = rans.Tables(*(tensors.pop(name) for name in names))
+    return tables
 
 
 def _make_all_tables(network: Network) -> dict[str, rans.Tables]:
@@ -175,17 +206,30 @@ def _check_structure(path: Path, meta: dict[str, str], wanted: dict[str, Any], k
         have, want = found.get(key), wanted.get(key)
         if have == want:
             continue
-        name = sorted(k for k in {**(have or {}), **(want or {})} if (have or {}).get(k) != (want or {}).get(k))[0]
+        have, want = have or {}, want or {}
+        name = min(k for k in {**have, **want} if have.get(k) != want.get(k))
         raise BenchError(
-            f"{path}: weights of another structure: {key}.{name} is {(have or {}).get(name)} there "
-            f"and {(want or {}).get(name)} in this configuration"
+            f"{path}: weights of another structure: {key}.{name} is {have.get(name)} there "
+            f"and {want.get(name)} in this configuration"
         )
+
+
+def _copy(source: Path, path: Path) -> None:
+    # Byte for byte: safetensors writes its metadata in a random order, and results are keyed by file hashes.
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        shutil.copyfile(source, beside)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise BenchError(f"{path}: cannot be written ({error})") from None
 
 
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     beside = path.with_name(f".{path.name}.part")
     try:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata)
+        beside.chmod(0o644)  # safetensors makes it private
         beside.replace(path)
     except (OSError, SafetensorError) as error:
         beside.unlink(missing_ok=True)

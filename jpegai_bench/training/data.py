@@ -53,7 +53,8 @@ class Photographs:
             crops.append(cut)
         quality = random.random(size) * (qualities - 1)
         # The ends are drawn more often than a uniform law would: they carry the whole range.
-        quality = np.where(random.random(size) < 0.2, np.rint(quality / (qualities - 1)) * (qualities - 1), quality)
+        nearest_end = np.rint(quality / (qualities - 1)) * (qualities - 1)
+        quality = np.where(random.random(size) < 0.2, nearest_end, quality)
         return Batch(to_planes(np.stack(crops)), torch.from_numpy(quality).float())
 
 

@@ -3,7 +3,7 @@
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,8 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import Network
 from jpegai_bench.training.data import Photographs
 from jpegai_bench.training.loss import Loss, betas, rate_distortion
+
+_CHECKPOINT_KEYS = {"identity", "network", "optimizer", "average", "step"}
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,13 @@ def train(
         report: is called every `log_every` steps.
 
     Raises:
-        BenchError: the checkpoint belongs to another configuration, the loss is not finite, or the disk is full.
+        BenchError: the checkpoint belongs to another configuration, the loss or its gradient is not finite,
+            or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchError(f"{folder}: cannot be made ({error.strerror})") from None
     identity = {**identity, "recipe": _deciding(recipe)}
     trained = network if recipe.train == "all" else network.synthesis
     network.shared.requires_grad_(recipe.train == "all")
@@ -97,7 +103,7 @@ def train(
             progress = Progress(
                 step + 1,
                 recipe.steps,
-                float(loss.total),
+                float(loss.total.detach()),
                 float(loss.bpp),
                 float(loss.psnr_y),
                 (step + 1 - start) / seconds,
@@ -136,17 +142,25 @@ def _step(
     share = recipe.ms_ssim_share if step >= recipe.ms_ssim_from_step else 0.0
     loss = rate_distortion(output, batch.planes, beta, share, torch.sqrt(middle / beta))
     if not torch.isfinite(loss.total):
-        raise BenchError(f"the loss is not finite at step {step}: lower learning_rate, or resume with another seed")
+        raise _diverged("loss", step)
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()
-    nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)
+    if not torch.isfinite(nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)):
+        raise _diverged("gradient", step)
     optimizer.step()
     return loss
 
 
+def _diverged(what: str, step: int) -> BenchError:
+    return BenchError(
+        f"the {what} is not finite at step {step}: lower learning_rate or gradient_clip, or use another "
+        "seed, and train into a new folder"
+    )
+
+
 @torch.no_grad()
-def _average(average: list[Tensor], parameters: list[nn.Parameter], decay: float) -> None:
-    torch._foreach_lerp_(average, parameters, 1 - decay)
+def _average(average: list[Tensor], parameters: Sequence[Tensor], decay: float) -> None:
+    torch._foreach_lerp_(average, list(parameters), 1 - decay)
 
 
 @torch.no_grad()
@@ -183,7 +197,8 @@ def _save(
         beside.replace(path)
     except (OSError, RuntimeError) as error:
         beside.unlink(missing_ok=True)
-        raise BenchError(f"{path}: the checkpoint cannot be written ({error}); the last one is intact") from None
+        reason = f"the checkpoint cannot be written ({error}); the last one is intact"
+        raise BenchError(f"{path}: {reason}") from None
 
 
 def _resume(
@@ -197,8 +212,11 @@ def _resume(
         return 0
     try:
         state = torch.load(path, weights_only=True)
+        if not isinstance(state, dict) or state.keys() != _CHECKPOINT_KEYS:
+            raise ValueError("it holds something else")
     except Exception as error:
-        raise BenchError(f"{path}: not a checkpoint of this program ({error}); remove it to start anew") from None
+        reason = f"not a checkpoint of this program ({error}); remove it to start anew"
+        raise BenchError(f"{path}: {reason}") from None
     if state["identity"] != identity:
         differing = ", ".join(_differences(state["identity"], identity))
         raise BenchError(
@@ -224,9 +242,12 @@ def _differences(was: Any, now: Any, name: str = "") -> Iterator[str]:
 
 def _log(path: Path, progress: Progress, similarity: float) -> None:
     fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(["step", "loss", "bpp", "psnr_y", "ms_ssim", "steps_per_second"])
-        row = (progress.loss, progress.bpp, progress.psnr_y, similarity, progress.steps_per_second)
-        writer.writerow([progress.step, *(f"{value:.5g}" for value in row)])
+    row = (progress.loss, progress.bpp, progress.psnr_y, similarity, progress.steps_per_second)
+    try:
+        with path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if fresh:
+                writer.writerow(["step", "loss", "bpp", "psnr_y", "ms_ssim", "steps_per_second"])
+            writer.writerow([progress.step, *(f"{value:.5g}" for value in row)])
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be written ({error.strerror})") from None

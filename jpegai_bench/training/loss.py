@@ -1,7 +1,8 @@
 """The rate-distortion loss of a variable-rate model.
 
-L = bpp + beta(quality) * D, each image of a batch at a quality of its own. D is the YUV mean squared error on
-[0, 255] samples, weighted 0.8/0.1/0.1 (JPEG AI's weights), optionally mixed with 1000 * (1 - MS-SSIM) of luma.
+L = bpp + beta(quality) * D, each image of a batch at a quality of its own. D is the YUV mean squared error
+on [0, 255] samples, weighted 0.8/0.1/0.1 (JPEG AI's weights), optionally mixed with 1000 * (1 - MS-SSIM) of
+luma.
 """
 
 from typing import NamedTuple

@@ -1,0 +1,325 @@
+"""The command line: a subcommand, then Hydra's own override grammar.
+
+This file takes the subcommand and positional words off, lets Hydra compose the rest, and turns every error
+that a user can cause into one line on stderr. It imports nothing heavy until a command needs it.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from jpegai_bench import __version__
+from jpegai_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from jpegai_bench.config import Settings
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand."""
+
+    name: str
+    usage: str
+    summary: str
+    details: str
+    words: tuple[str, ...] = ()
+    """Positional arguments."""
+    variant: str | None = None
+    """The variant that is meant when none is given; None where the command takes none."""
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command(
+            "run",
+            "run +variant=NAME [dataset=sample|kodak|folder] [overrides]",
+            "code a data set, measure it, write tables and plots",
+            """Codes every image at every rate into real bitstreams, decodes them, measures seven metrics,
+compares with the anchor and with base, counts kMACs/pixel. Finished images are kept: the same
+command goes on where a killed one stopped.
+
+  jpegai-bench run +variant=combined
+  jpegai-bench run +variant=combined dataset=kodak dataset.path=photos/kodak
+  jpegai-bench run -m +variant=base,combined dataset=folder dataset.path=photos
+
+  dataset.limit=3      the first three images      qualities=[0,1.5,3,5]   the rates
+  weights=FOLDER       weights of your own         weights=train           train them first
+  workers=2            processes that measure      results=PATH            where results go""",
+            variant="base",
+        ),
+        Command(
+            "train",
+            "train +variant=NAME training.data=[FOLDER,…] [overrides]",
+            "train a variant; resumes",
+            """Trains analysis, entropy model and synthesis, or with training.train=synthesis the synthesis alone
+on the frozen encoder of training.init_from. Killed, the same command goes on from the last checkpoint.
+
+  jpegai-bench train +variant=base training.data=[photos]
+  jpegai-bench train +variant=combined training.data=[photos] training.train=synthesis training.init_from=W
+  jpegai-bench train +variant=base training=smoke training.data=[photos]""",
+            variant="base",
+        ),
+        Command(
+            "complexity",
+            "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown]",
+            "kMACs/pixel by part, counted three ways, and parameters",
+            """Counts every variant, or the one that is named, beside the paper's figures.
+
+  jpegai-bench complexity model=paper
+  jpegai-bench complexity +variant=combined
+  jpegai-bench complexity model=paper format=csv > kmacs.csv""",
+            variant="",
+        ),
+        Command(
+            "encode",
+            "encode IN OUT [+variant=NAME] [quality=3] [reconstruction=R.png]",
+            "code one picture into a bitstream",
+            """The quality is a real number from 0 (lowest rate) to model.qualities - 1.
+
+  jpegai-bench encode photo.png photo.jai
+  jpegai-bench encode photo.png photo.jai +variant=combined quality=1.5
+  jpegai-bench encode photo.png photo.jai reconstruction=expected.png""",
+            words=("IN", "OUT"),
+            variant="base",
+        ),
+        Command(
+            "decode",
+            "decode IN OUT [+variant=NAME]",
+            "decode a bitstream into a PNG",
+            """Any variant whose synthesis was trained on the same encoder can decode a bitstream.
+
+  jpegai-bench decode photo.jai photo.png
+  jpegai-bench decode photo.jai photo.png +variant=combined
+  jpegai-bench decode photo.jai photo.png weights=FOLDER""",
+            words=("IN", "OUT"),
+            variant="base",
+        ),
+        Command(
+            "anchor",
+            "anchor [codec=vvc|jpeg] [dataset=sample|kodak|folder] [anchor.preset=medium]",
+            "a conventional codec's points on a data set",
+            """Codes and measures again, whatever ships with the package, into results/anchors/.
+
+  jpegai-bench anchor codec=vvc dataset=sample
+  jpegai-bench anchor codec=vvc dataset=kodak dataset.path=photos/kodak
+  jpegai-bench anchor codec=jpeg dataset=folder dataset.path=photos""",
+        ),
+        Command(
+            "tables",
+            "tables [results=PATH] [format=table|csv|json|markdown]",
+            "rebuild the tables from the store",
+            """Reads results/runs and results/anchors, writes results/tables; measures nothing.
+
+  jpegai-bench tables
+  jpegai-bench tables format=markdown
+  jpegai-bench tables results=PATH""",
+        ),
+        Command(
+            "plots",
+            "plots [results=PATH]",
+            "rebuild the plots from the store",
+            """Reads results/runs and results/anchors, writes results/plots; unchanged plots are left alone.
+
+  jpegai-bench plots
+  jpegai-bench plots results=PATH""",
+        ),
+        Command(
+            "list",
+            "list [variants|datasets|anchors|weights|runs]",
+            "what there is",
+            """  jpegai-bench list
+  jpegai-bench list variants
+  jpegai-bench list runs results=PATH""",
+            words=("WHAT",),
+        ),
+    )
+}
+
+_TAKE_A_VALUE = {
+    "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c", "--package", "-p",
+    "--experimental-rerun",
+}  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command line and exit: 0 done, 1 something failed, 2 usage."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _quiet_libraries()
+    try:
+        code = _main(arguments)
+        sys.stdout.flush()
+    except BenchError as error:
+        code = _complain(str(error))
+    except KeyboardInterrupt:
+        code = _complain("interrupted; finished work is kept, the same command goes on from there")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if arguments[0] == "--version":
+        print(f"jpegai-bench {__version__}")
+        return 0
+    name = arguments.pop(0)
+    if name not in COMMANDS:
+        return _usage(f"no command {name!r}{_nearest(name, list(COMMANDS))}")
+    command = COMMANDS[name]
+    if any(word in ("-h", "--help") for word in arguments):
+        print(f"jpegai-bench {command.usage}\n\n{command.summary}\n\n{command.details}")
+        return 0
+    words, overrides = _split(arguments)
+    if len(words) > len(command.words):
+        extra = words[len(command.words)]
+        return _usage(f"{name}: {extra!r} is too much; usage: jpegai-bench {command.usage}")
+    if len(words) < len(command.words) and name != "list":
+        return _usage(f"{name}: {command.words[len(words)]} is missing; usage: jpegai-bench {command.usage}")
+    return _compose(command, words, overrides)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Positional words, and what is Hydra's."""
+    words, overrides = [], []
+    waiting = False
+    for argument in arguments:
+        if waiting or "=" in argument or argument[:1] in ("+", "~", "-"):
+            waiting = not waiting and argument in _TAKE_A_VALUE
+            overrides.append(argument)
+        else:
+            words.append(argument)
+    return words, [f"+{word}" if word.startswith("variant=") else word for word in overrides]
+
+
+def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
+    """Let Hydra compose the configuration (once, or for each job of a multirun) and do the command with it."""
+    if command.variant and not any(word.startswith("+variant=") for word in overrides):
+        overrides.append(f"+variant={command.variant}")
+    if command.variant is None and any(word.startswith("+variant") for word in overrides):
+        return _usage(f"{command.name} takes no variant; usage: jpegai-bench {command.usage}")
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
+    sys.path.insert(0, os.getcwd())
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig
+    from omegaconf.errors import OmegaConfBaseException
+
+    from jpegai_bench.config import CONF, validated
+
+    codes: list[int] = []
+
+    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+    def job(config: DictConfig) -> None:
+        try:
+            codes.append(_do(command, words, validated(config)))
+        except BenchError as error:  # the other jobs of a multirun go on
+            codes.append(_complain(str(error)))
+
+    saved, sys.argv = sys.argv, ["jpegai-bench", *overrides]
+    try:
+        job()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise BenchError(_explain(error)) from None
+    finally:
+        sys.argv = saved
+    return max(codes, default=0)
+
+
+def _do(command: Command, words: list[str], settings: "Settings") -> int:
+    from jpegai_bench import commands
+
+    action: Callable[..., int] = getattr(commands, command.name)
+    return action(settings, *words)
+
+
+def _explain(error: Exception) -> str:
+    """Hydra's message in one line, with the nearest right word."""
+    import re
+
+    from jpegai_bench.config import CONF, Settings
+
+    text = str(error)
+    if found := re.search(r"Could not find '([\w-]+)/([^']+)'", text):
+        group, name = found.groups()
+        known = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
+        known = known or sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+        return f"no {group} {name!r}{_nearest(name, known)}; there are {', '.join(known)}"
+    if found := re.search(r"Key '([\w-]+)' is not in struct\s+full_key: ([\w.-]+)", text):
+        key, full = found.groups()
+        siblings = _keys_beside(full)
+        return f"no setting {full!r}{_nearest(key, siblings or list(Settings.__dataclass_fields__))}"
+    if found := re.search(r"Could not (?:override|append to config|find override) '([^']+)'", text):
+        full = found.group(1)
+        return f"no setting {full!r}{_nearest(full, list(Settings.__dataclass_fields__))}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    cause = error.__cause__
+    if cause is not None and str(cause).splitlines():
+        lines.append(str(cause).splitlines()[0])
+    return ": ".join(dict.fromkeys(lines[:2])) or type(error).__name__
+
+
+def _keys_beside(full: str) -> list[str]:
+    """The settings on the level of a dotted key."""
+    import typing
+
+    from jpegai_bench.config import Settings
+
+    level: Any = Settings
+    for part in full.split(".")[:-1]:
+        level = typing.get_type_hints(level).get(part)
+        if not hasattr(level, "__dataclass_fields__"):
+            return []
+    return list(level.__dataclass_fields__)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _quiet_libraries() -> None:
+    """Keep deprecation notes between libraries from the user, here and in worker processes."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.jit._script")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning:torch.jit._script")
+
+
+def _complain(message: str) -> int:
+    print(f"jpegai-bench: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return 1
+
+
+def _usage(message: str) -> int:
+    _complain(f"{message} (jpegai-bench --help lists the commands)")
+    return 2
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS.values()]
+    return "\n".join(
+        [
+            "jpegai-bench: the lab bench for learned image codecs",
+            "",
+            "usage: jpegai-bench COMMAND [words] [overrides]",
+            "",
+            *lines,
+            "",
+            "Settings are Hydra overrides: dataset=kodak model=paper results=PATH; -m for several at once,",
+            "--cfg job to see them all, --config-dir DIR for configurations of your own.",
+            "Results go to ./results; figures to stdout, progress to stderr. jpegai-bench COMMAND --help",
+            "shows examples.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""The configuration: its schema, where `conf/` is, and a variant's modules from their YAML."""
+
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from jpegai_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from jpegai_bench.network.codec import NetworkSize
+    from jpegai_bench.network.transforms import SynthesisModules
+
+CONF = Path(__file__).parent / "conf"
+MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
+"""The modules under study: the keys of a variant that name a `_target_`."""
+FORMATS = ("table", "csv", "json", "markdown")
+
+
+@dataclass
+class ModelSettings:
+    """A preset: the structural numbers of the network."""
+
+    name: str
+    luma: int
+    chroma: int
+    latent_luma: int
+    latent_chroma: int
+    hyper_luma: int
+    hyper_chroma: int
+    residual_blocks: int
+    rnab_trunk_blocks: int
+    rnab_mask_blocks: int
+    restormer_blocks: int
+    restormer_heads: int
+    restormer_expansion: float
+    qualities: int
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            least = 2 if item.name in ("qualities", "luma", "chroma") else 1
+            if not isinstance(value, str) and value < least:
+                raise BenchError(f"model.{item.name}={value}: must be at least {least}")
+
+    def network_size(self) -> "NetworkSize":
+        """The part of it that the network itself takes; the rest reaches it through a variant's modules."""
+        from jpegai_bench.network.codec import NetworkSize
+
+        return NetworkSize(**{item.name: getattr(self, item.name) for item in fields(NetworkSize)})
+
+
+@dataclass
+class DatasetSettings:
+    """Which images."""
+
+    name: str
+    path: str | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise BenchError(f"dataset.limit={self.limit}: must be at least 1")
+
+
+@dataclass
+class MetricSettings:
+    """How the seven metrics become BD-rates."""
+
+    hvs: str = "hvs_m"
+    bd_method: str = "pchip"
+
+    def __post_init__(self) -> None:
+        _one_of("metrics.hvs", self.hvs, ("hvs_m", "hvs"))
+        _one_of("metrics.bd_method", self.bd_method, ("pchip", "cubic", "akima"))
+
+
+@dataclass
+class AnchorSettings:
+    """What BD-rates are taken against."""
+
+    codec: str = "vvc"
+    preset: str = "medium"
+    qualities: list[float] | None = None
+
+
+@dataclass
+class TrainingSettings:
+    """The recipe, and what it starts from; fields as in `training.loop.Recipe`."""
+
+    data: list[str]
+    init_from: str | None
+    init_variant: str
+    train: str
+    steps: int
+    batch_size: int
+    crop: int
+    seed: int
+    learning_rate: float
+    final_learning_rate: float
+    warmup_steps: int
+    beta_lowest: float
+    beta_highest: float
+    ms_ssim_share: float
+    ms_ssim_from_step: int
+    gradient_clip: float
+    ema: float
+    precision: str
+    threads: int | None
+    checkpoint_seconds: float
+    log_every: int
+
+    def __post_init__(self) -> None:
+        _one_of("training.train", self.train, ("all", "synthesis"))
+        _one_of("training.precision", self.precision, ("float32", "bfloat16"))
+        if self.train == "synthesis" and not self.init_from:
+            raise BenchError("training.train=synthesis needs training.init_from=FOLDER, whose encoder is kept")
+        if self.crop % 64:
+            raise BenchError(f"training.crop={self.crop}: must be a multiple of 64")
+        for name in ("steps", "batch_size", "log_every"):
+            if getattr(self, name) < 1:
+                raise BenchError(f"training.{name}={getattr(self, name)}: must be at least 1")
+
+
+@dataclass
+class Settings:
+    """Everything that a command can be told."""
+
+    model: ModelSettings
+    dataset: DatasetSettings
+    metrics: MetricSettings
+    anchor: AnchorSettings
+    training: TrainingSettings
+    results: str = "results"
+    weights: str = "shipped"
+    qualities: list[float] | None = None
+    workers: int | None = None
+    format: str = "table"
+    codec: str = "vvc"
+    quality: float = 3.0
+    reconstruction: str | None = None
+    variant: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _one_of("format", self.format, FORMATS)
+        if self.workers is not None and self.workers < 1:
+            raise BenchError(f"workers={self.workers}: must be at least 1")
+
+    @property
+    def worker_count(self) -> int:
+        """`workers`, or one a core that this process may use."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def rates(self) -> list[float]:
+        """The qualities of a run."""
+        rates = self.qualities if self.qualities is not None else list(range(self.model.qualities))
+        highest = self.model.qualities - 1
+        for rate in rates:
+            if not 0 <= rate <= highest:
+                raise BenchError(f"qualities: {rate:g} is out of range; model {self.model.name} has 0 to {highest}")
+        if not rates:
+            raise BenchError("qualities: give at least one")
+        return sorted({float(rate) for rate in rates})
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant as configured: its name, and its four modules as plain data."""
+
+    name: str
+    nodes: dict[str, dict[str, Any]]
+    """`_target_` and arguments of each of `MODULES`."""
+    paper_kmacs_px: float | None = None
+
+    def modules(self) -> "SynthesisModules":
+        """Factories of the modules.
+
+        Raises:
+            BenchError: a `_target_` cannot be imported; it names the place.
+        """
+        from jpegai_bench.network.transforms import SynthesisModules
+
+        return SynthesisModules(**{key: self._factory(key) for key in MODULES})
+
+    def _factory(self, key: str) -> Callable[..., Any]:
+        arguments = dict(self.nodes[key])
+        target = arguments.pop("_target_")
+        return partial(_locate(target, f"variant {self.name}: {key}._target_"), **arguments)
+
+
+def validated(config: DictConfig) -> Settings:
+    """Check a composed configuration against the schema.
+
+    Raises:
+        BenchError: an unknown key or a value of the wrong kind, in one line.
+    """
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    plain.pop("hydra", None)
+    variant = plain.pop("variant", {}) or {}
+    try:
+        schema = OmegaConf.structured(Settings)
+        for name in ("model", "dataset", "training"):
+            if name not in plain:
+                raise BenchError(f"no {name} is chosen")
+        settings = OmegaConf.to_object(OmegaConf.merge(schema, plain))
+    except OmegaConfBaseException as error:
+        where = error.full_key or "configuration"
+        raise BenchError(f"{where}: {str(error.msg or error).splitlines()[0]}") from None
+    assert isinstance(settings, Settings)
+    settings.variant = variant
+    return settings
+
+
+def variant_of(settings: Settings, node: dict[str, Any] | None = None) -> Variant:
+    """The variant of a configuration; what its YAML leaves out is as in base."""
+    node = settings.variant if node is None else node
+    if not isinstance(node, dict) or not node:
+        raise BenchError(f"no variant is chosen; add +variant=NAME, one of {', '.join(variant_names())}")
+    base = _base_nodes(settings)
+    name = node.get("name")
+    if not isinstance(name, str) or not name or not name.replace("_", "").replace("-", "").isalnum():
+        raise BenchError(f"variant: needs a `name` of letters, digits, - and _ (it is {name!r})")
+    unknown = sorted(node.keys() - {*MODULES, "name", "paper_kmacs_px"})
+    if unknown:
+        raise BenchError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
+    nodes = {}
+    for key in MODULES:
+        chosen = node.get(key, base[key])
+        if not isinstance(chosen, dict) or "_target_" not in chosen:
+            raise BenchError(f"variant {name}: {key} needs a `_target_`, the module's import path")
+        nodes[key] = chosen
+    return Variant(name, nodes, node.get("paper_kmacs_px"))
+
+
+def packaged_variant(settings: Settings, name: str) -> Variant:
+    """A variant of the package's own, under the model preset of `settings`."""
+    return variant_of(settings, _read_variant(settings, CONF / "variant" / f"{name}.yaml"))
+
+
+def variant_names() -> list[str]:
+    """The package's own variants, base first."""
+    names = sorted(path.stem for path in (CONF / "variant").glob("*.yaml"))
+    return sorted(names, key=lambda name: (name != "base", name.startswith("combined"), name))
+
+
+def structure_of(settings: Settings, variant: Variant) -> dict[str, Any]:
+    """What weights must match: the structural numbers and the modules, as plain data."""
+    size = {item.name: getattr(settings.model, item.name) for item in fields(settings.model)}
+    for name in ("name", "restormer_blocks", "restormer_heads", "restormer_expansion"):
+        del size[name]  # these reach the network through the modules' arguments, if at all
+    return {"model": size, "modules": variant.nodes}
+
+
+def _base_nodes(settings: Settings) -> dict[str, Any]:
+    return _read_variant(settings, CONF / "variant" / "base.yaml")
+
+
+def _read_variant(settings: Settings, path: Path) -> dict[str, Any]:
+    joined = OmegaConf.create({"model": vars(settings.model), "variant": OmegaConf.load(path)})
+    node = OmegaConf.to_container(joined.variant, resolve=True)
+    assert isinstance(node, dict)
+    return {str(key): value for key, value in node.items()}
+
+
+def _locate(target: Any, where: str) -> Callable[..., Any]:
+    module, _, name = str(target).rpartition(".")
+    if not module:
+        raise BenchError(f"{where}: {target!r} is not an import path such as my_pkg.my_module.MyClass")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise BenchError(f"{where}: cannot import {module} ({error}); run from the folder that holds it") from None
+    except AttributeError:
+        raise BenchError(f"{where}: {module} has no {name}") from None
+
+
+def _one_of(key: str, value: str, options: tuple[str, ...]) -> None:
+    if value not in options:
+        raise BenchError(f"{key}={value}: choose one of {', '.join(options)}")

@@ -1,0 +1,106 @@
+"""The complexity table: kMACs/pixel of every variant, by part and by counting."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+COUNTINGS = {"published": "published", "input_size": "input size", "all": "all MACs"}
+_FIGURES = (
+    "variant",
+    "published_kmacs_px",
+    "input_size_kmacs_px",
+    "all_kmacs_px",
+    "params_m",
+    "paper_kmacs_px",
+    "elementwise_kops_px",
+)
+_REST = {"chroma_synthesis": "chroma synthesis", "entropy": "entropy part", "analysis": "analysis"}
+
+
+def as_frame(summaries: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row per variant: the luma synthesis in every counting, its parts, and the rest of the codec."""
+    rows = []
+    for summary in summaries:
+        row = {name: summary[name] for name in _FIGURES}
+        for part, counts in summary["detail"]["luma"].items():
+            for counting in COUNTINGS:
+                row[f"{part.replace(' ', '_')}_{counting}_kmacs_px"] = counts[counting]
+        for part in _REST:
+            counts = summary["detail"][part]
+            for counting in COUNTINGS:
+                row[f"{part}_{counting}_kmacs_px"] = counts[counting]
+            row[f"{part}_params_m"] = counts["params"] / 1e6
+        row["model"] = summary["model"]
+        rows.append({name: round(v, 6) if isinstance(v, float) else v for name, v in row.items()})
+    return pd.DataFrame(rows)
+
+
+def as_rich(summaries: list[dict[str, Any]]) -> "Group":
+    """The same for a terminal of 100 columns, in three tables."""
+    from rich.console import Group
+
+    return Group(_luma(summaries), "", _parts(summaries), "", _rest(summaries), "", _EXPLANATION)
+
+
+_EXPLANATION = """\
+kMACs/pixel of the image, weights of convolutions only, no bias.
+published: a transposed convolution counted at its output size, as ptflops did before 0.7.5
+input size: the multiplications really needed    all MACs: that and the matrix products of the attention
+element-wise: thousands of values a pixel that activations, sums, products and normalisations pass over
+paper: its table, for the whole decoder or the luma synthesis, which it leaves open; its conclusion
+says 852 (base) and 180 (combined)"""
+
+
+def _table(title: str, columns: list[str]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def _luma(summaries: list[dict[str, Any]]) -> Any:
+    columns = ["variant", *COUNTINGS.values(), "element-wise", "params (M)", "paper"]
+    table = _table(f"Luma synthesis, model={summaries[0]['model']} (kMACs/pixel)", columns)
+    for summary in summaries:
+        figures = [summary[f"{counting}_kmacs_px"] for counting in COUNTINGS]
+        paper = summary["paper_kmacs_px"]
+        table.add_row(
+            summary["variant"],
+            *(f"{figure:.3f}" for figure in figures),
+            f"{summary['elementwise_kops_px']:.3f}",
+            f"{summary['params_m']:.3f}",
+            "" if paper is None else f"{paper:.1f}",
+        )
+    return table
+
+
+def _parts(summaries: list[dict[str, Any]]) -> Any:
+    names = list(summaries[0]["detail"]["luma"])
+    table = _table("Luma synthesis by part (kMACs/pixel and share, published counting)", ["variant", *names])
+    for summary in summaries:
+        whole = summary["published_kmacs_px"]
+        cells = []
+        for name in names:
+            value = summary["detail"]["luma"][name]["published"]
+            cells.append(f"{value:.3f} {value / whole:6.1%}")
+        table.add_row(summary["variant"], *cells)
+    return table
+
+
+def _rest(summaries: list[dict[str, Any]]) -> Any:
+    columns = ["variant", *_REST.values(), "decoder", "params (M)"]
+    table = _table("The rest of the codec, and the whole decoder (kMACs/pixel, all MACs)", columns)
+    for summary in summaries:
+        detail = summary["detail"]
+        rest = [detail[part]["all"] for part in _REST]
+        decoder = summary["all_kmacs_px"] + rest[0] + rest[1]
+        params = summary["params_m"] + sum(detail[part]["params"] for part in _REST) / 1e6
+        figures = [*rest, decoder, params]
+        table.add_row(summary["variant"], *(f"{figure:.3f}" for figure in figures))
+    return table

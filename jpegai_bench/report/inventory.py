@@ -1,0 +1,59 @@
+"""What there is: variants, data sets, anchors, weights, runs; without torch."""
+
+from pathlib import Path
+
+from jpegai_bench import anchors, runner
+from jpegai_bench.config import Settings, variant_names
+from jpegai_bench.errors import BenchError
+from jpegai_bench.images import datasets
+from jpegai_bench.store import Store
+
+KINDS = ("variants", "datasets", "anchors", "weights", "runs")
+
+
+def inventory(kind: str, settings: Settings) -> list[str]:
+    """Lines that describe everything of one of `KINDS`."""
+    return {
+        "variants": _variants,
+        "datasets": _datasets,
+        "anchors": _anchors,
+        "weights": _weights,
+        "runs": lambda: _runs(settings),
+    }[kind]()
+
+
+def _variants() -> list[str]:
+    return variant_names()
+
+
+def _datasets() -> list[str]:
+    lines = []
+    for name in datasets.NAMES:
+        try:
+            found = f"{len(datasets.load(name).images)} images"
+        except BenchError as error:
+            found = str(error).split(";")[0]
+        lines.append(f"{name:<8} {found}")
+    return lines
+
+
+def _anchors() -> list[str]:
+    lines = []
+    for name in anchors.CODECS:
+        ready = sorted(path.parent.name for path in (anchors.SHIPPED / name).glob("*/run.json"))
+        lines.append(f"{name:<8} points ready for: {', '.join(ready) or 'none'}")
+    return lines
+
+
+def _weights() -> list[str]:
+    found = sorted(Path(runner.SHIPPED).glob("*/*.safetensors"))
+    return [f"{path.parent.name}/{path.stem}  {path.stat().st_size / 1e6:.1f} MB" for path in found]
+
+
+def _runs(settings: Settings) -> list[str]:
+    lines = []
+    for run in Store(settings.results).runs():
+        manifest = run.manifest
+        where = f"{manifest.get('dataset')}, model {manifest.get('model')}, {len(manifest.get('images', {}))} images"
+        lines.append(f"{run.label:<14} {manifest.get('status')}  {where}  {manifest.get('end')}  {run.folder.name}")
+    return lines or [f"none in {settings.results}"]

@@ -1,0 +1,251 @@
+from functools import cache
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from jpegai_bench.analysis.complexity import SIDE, Complexity, count, measure, whole
+from jpegai_bench.errors import BenchError
+from jpegai_bench.network.activation import ResAU, SimplifiedActivation
+from jpegai_bench.network.attention import RNAB, ChannelSplitAttention, DownsampledAttention, RestormerStack
+from jpegai_bench.network.blocks import residual_blocks
+from jpegai_bench.network.codec import NetworkSize
+from jpegai_bench.network.transforms import Synthesis, SynthesisModules
+from jpegai_bench.network.upsampling import PixelShuffleUpsampling, TransposedConvolution
+
+PAPER = NetworkSize(
+    luma=128,
+    chroma=64,
+    latent_luma=128,
+    latent_chroma=64,
+    hyper_luma=128,
+    hyper_chroma=64,
+    residual_blocks=2,
+    rnab_trunk_blocks=3,
+    rnab_mask_blocks=2,
+    qualities=6,
+)
+CONVOLUTION, SHUFFLE = TransposedConvolution, PixelShuffleUpsampling
+VARIANTS = {
+    "base": SynthesisModules(RNAB, RNAB, CONVOLUTION, ResAU),
+    "attention_cs": SynthesisModules(RestormerStack, ChannelSplitAttention, CONVOLUTION, ResAU),
+    "attention_ds": SynthesisModules(RestormerStack, DownsampledAttention, CONVOLUTION, ResAU),
+    "upsampling": SynthesisModules(RNAB, RNAB, SHUFFLE, ResAU),
+    "activation": SynthesisModules(RNAB, RNAB, CONVOLUTION, SimplifiedActivation),
+    "combined": SynthesisModules(RestormerStack, ChannelSplitAttention, SHUFFLE, SimplifiedActivation),
+    "combined_ds": SynthesisModules(RestormerStack, DownsampledAttention, SHUFFLE, SimplifiedActivation),
+}
+# kMAC per pixel of the luma synthesis: published counting, at input size, all MACs (DESIGN.md, 3).
+TABLE = {
+    "base": (852.096, 780.384, 780.384),
+    "attention_cs": (215.061, 177.909, 184.053),
+    "attention_ds": (257.550, 192.750, 198.894),
+    "upsampling": (809.088, 773.664, 773.664),
+    "activation": (852.096, 780.384, 780.384),
+    "combined": (172.053, 171.189, 177.333),
+    "combined_ds": (214.542, 186.030, 192.174),
+}
+
+
+@cache
+def measured(variant: str) -> Complexity:
+    return measure(PAPER, VARIANTS[variant])
+
+
+def macs(module: nn.Module, channels: int, height: int = 16, width: int = 16) -> tuple[int, int, int]:
+    """Of one module: published, input size, all."""
+    counts = whole(nn.Sequential(module).to("meta"), (channels, height, width))
+    values = (counts.published, counts.input_size, counts.all)
+    return tuple(round(value * 1000 * SIDE**2) for value in values)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_paper_size_has_the_published_counts(variant):
+    luma = measured(variant).luma_synthesis
+    assert (luma.published, luma.input_size, luma.all) == pytest.approx(TABLE[variant], abs=0.001)
+
+
+def test_the_chroma_branch_of_the_base():
+    chroma = measured("base").chroma_synthesis
+    assert chroma.input_size == pytest.approx(50.052, abs=0.001)
+    assert chroma.published == pytest.approx(54.912, abs=0.001)
+
+
+def test_attention_and_upsampling_make_nearly_all_of_the_base_as_the_paper_says():
+    luma = measured("base").luma
+    total = sum(part.published for part in luma.values())
+    assert (luma["attention"].published + luma["upsampling"].published) / total > 0.95
+    assert total == pytest.approx(852.096, abs=0.001)  # the parts leave nothing out
+
+
+def test_what_is_the_same_for_all_variants_costs_the_same():
+    parts = [measured(variant) for variant in VARIANTS]
+    assert len({(part.analysis, part.entropy, part.luma["residual blocks"]) for part in parts}) == 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_torchs_flop_counter_finds_as_many_macs_when_the_network_really_runs(variant):
+    synthesis = Synthesis(128, 128, 1, 2, VARIANTS[variant]).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as flops:
+        synthesis(torch.randn(1, 128, 2, 4))
+    assert flops.get_total_flops() / 2 / (32 * 64) / 1000 == pytest.approx(TABLE[variant][2], abs=0.001)
+
+
+@pytest.mark.parametrize("channels", [8, 12])
+def test_residual_blocks_are_two_convolutions_each(channels):
+    assert macs(residual_blocks(channels, 3), channels, 6, 10) == (3 * 2 * 9 * channels**2 * 60,) * 3
+
+
+def test_an_activation_is_one_1x1_convolution():
+    assert macs(ResAU(8), 8) == macs(SimplifiedActivation(8), 8) == (8 * 8 * 256,) * 3
+
+
+def test_a_transposed_convolution_costs_four_times_as_much_in_the_published_counting():
+    assert macs(TransposedConvolution(8, 12), 8) == (4 * 9 * 96 * 256, 9 * 96 * 256, 9 * 96 * 256)
+
+
+def test_pixel_shuffle_costs_its_1x1_convolution():
+    assert macs(PixelShuffleUpsampling(8, 12), 8) == (8 * 48 * 256,) * 3
+
+
+@pytest.mark.parametrize(("trunk", "mask"), [(3, 2), (1, 1), (0, 2)])
+def test_rnab_is_its_closed_form(trunk, mask):
+    one = 9 * 8 * 8 * 256
+    full = 2 * trunk + 2 * 2 * mask + 1  # residual blocks of trunk and mask, and the last convolution
+    quarter = 2 * mask + 1  # residual blocks and the strided convolution at half resolution
+    input_size = one * full + one * (quarter + 1) // 4
+    published = one * (full + 1) + one * quarter // 4
+    assert macs(RNAB(8, trunk, mask), 8) == (published, input_size, input_size)
+
+
+def restormer(channels: int, heads: int, positions: int) -> tuple[int, int]:
+    """Convolutions and matrix products of a Restormer block of expansion 2.66."""
+    hidden = int(2.66 * channels)
+    attention = 3 * channels**2 + 9 * 3 * channels + channels**2
+    feed_forward = 2 * hidden * channels + 9 * 2 * hidden + hidden * channels
+    return (attention + feed_forward) * positions, 2 * channels**2 // heads * positions
+
+
+@pytest.mark.parametrize(("channels", "heads"), [(8, 4), (64, 4), (12, 2)])
+def test_a_restormer_block_is_its_closed_form(channels, heads):
+    convolutions, products = restormer(channels, heads, 256)
+    wanted = (2 * convolutions, 2 * convolutions, 2 * (convolutions + products))
+    assert macs(RestormerStack(channels, blocks=2, heads=heads), channels) == wanted
+
+
+def test_channel_split_pays_for_half_of_the_channels():
+    convolutions, products = restormer(8, 4, 256)
+    assert macs(ChannelSplitAttention(16, blocks=1), 16) == (
+        convolutions,
+        convolutions,
+        convolutions + products,
+    )
+
+
+def test_downsampled_attention_pays_for_a_quarter_of_the_positions():
+    convolutions, products = restormer(16, 4, 64)
+    around = 9 * 16 * 16 * 64
+    wanted = (convolutions + 5 * around, convolutions + 2 * around, convolutions + 2 * around + products)
+    assert macs(DownsampledAttention(16, blocks=1), 16) == wanted
+
+
+def test_element_wise_operations_of_the_analysis_are_counted_too():
+    analysis = measured("base").analysis
+    # At least the three ResAU of luma, four operations on each value.
+    assert analysis.elementwise > 4 * 128 * (1 / 4 + 1 / 16 + 1 / 64) / 1000
+
+
+def test_parameters_are_those_of_the_modules():
+    luma = measured("base").luma_synthesis
+    modules = Synthesis(128, 128, 1, 2, VARIANTS["base"])
+    assert luma.params == sum(parameter.numel() for parameter in modules.parameters())
+
+
+def test_the_simplified_activation_saves_half_of_the_element_wise_operations_and_no_mac():
+    base, simplified = (measured(name).luma["activation"] for name in ("base", "activation"))
+    assert simplified.all == base.all
+    # LeakyReLU, tanh, product, sum against LeakyReLU, product; on 128 channels at 1/8, 1/4 and 1/2.
+    values = 128 * (1 / 64 + 1 / 16 + 1 / 4) / 1000
+    assert base.elementwise == pytest.approx(4 * values)
+    assert simplified.elementwise == pytest.approx(2 * values)
+
+
+class MyConvolution(nn.Conv2d):
+    """A researcher's subclass: ptflops alone counts nothing for it."""
+
+
+def test_a_subclass_of_a_convolution_is_counted():
+    assert macs(MyConvolution(8, 8, 3, padding=1), 8) == (9 * 64 * 256,) * 3
+
+
+class Tokens(nn.Module):
+    """Window-free self-attention over positions, with linear layers, as transformers write it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
+
+    def forward(self, x):
+        tokens = x.flatten(2).transpose(1, 2)
+        q, k, v = self.qkv(tokens)[:, None].chunk(3, dim=-1)
+        mixed = F.scaled_dot_product_attention(q, k, v)[:, 0]
+        return self.out(mixed).transpose(1, 2).reshape(x.shape)
+
+
+def test_linear_layers_are_counted_once_and_attention_products_with_them():
+    linear, products = 4 * 8 * 8 * 256, 2 * 256 * 256 * 8
+    assert macs(Tokens(8), 8) == (linear, linear, linear + products)
+
+
+class Functional(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels, channels, 1, 1))
+
+    def forward(self, x):
+        return F.conv2d(x, self.weight)
+
+
+def with_attention(factory) -> SynthesisModules:
+    return SynthesisModules(factory, RNAB, CONVOLUTION, ResAU)
+
+
+def test_a_functional_convolution_is_refused_and_not_counted_as_nothing():
+    with pytest.raises(BenchError, match=r"torch\.nn modules"):
+        measure(PAPER, with_attention(Functional))
+
+
+class Raises(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x):
+        raise RuntimeError("window 7 does not divide 64")
+
+
+def test_a_module_that_raises_is_an_error_with_its_reason():
+    with pytest.raises(BenchError, match="window 7 does not divide 64"):
+        measure(PAPER, with_attention(Raises))
+    with pytest.raises(BenchError, match="window 7 does not divide 64"):
+        count(nn.Sequential(Raises(8)).to("meta"), (8, 16, 16))
+
+
+def test_a_module_for_other_channels_is_an_error():
+    with pytest.raises(BenchError, match="cannot be run"):
+        measure(PAPER, with_attention(lambda channels: RNAB(channels // 2)))
+
+
+@pytest.mark.parametrize(
+    ("modules", "named"),
+    [
+        (with_attention(lambda channels: nn.AvgPool2d(2)), "attention_quarter makes"),
+        (SynthesisModules(RNAB, RNAB, lambda i, o: nn.Conv2d(i, o, 1), ResAU), "up1 makes"),
+    ],
+)
+def test_a_module_that_returns_another_shape_is_named(modules, named):
+    with pytest.raises(BenchError, match=named):
+        measure(PAPER, modules)

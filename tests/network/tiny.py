@@ -1,0 +1,71 @@
+"""A network small enough for a test, with weights that are random but not trivial, and its CDF tables."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from jpegai_bench.images.read import Image8
+from jpegai_bench.network import weights
+from jpegai_bench.network.activation import ResAU
+from jpegai_bench.network.codec import Network, NetworkSize
+from jpegai_bench.network.coding import Coder
+from jpegai_bench.network.transforms import SynthesisModules
+from jpegai_bench.network.upsampling import TransposedConvolution
+
+SIZE = NetworkSize(
+    luma=8,
+    chroma=8,
+    latent_luma=8,
+    latent_chroma=8,
+    hyper_luma=8,
+    hyper_chroma=8,
+    residual_blocks=1,
+    rnab_trunk_blocks=1,
+    rnab_mask_blocks=1,
+    qualities=3,
+)
+STRUCTURE = {"model": {"luma": 8}, "modules": {"activation": "ResAU"}}
+
+
+def no_attention(channels: int) -> nn.Module:
+    return nn.Identity()
+
+
+MODULES = SynthesisModules(no_attention, no_attention, TransposedConvolution, ResAU)
+
+
+def network(seed: int = 0) -> Network:
+    """Random weights; latents, side information and scales spread over many symbols."""
+    torch.manual_seed(seed)
+    made = Network(SIZE, MODULES)
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if name.endswith(("weight", "bias")):
+                parameter.add_(0.03 * torch.randn_like(parameter))
+        for branch in ("luma", "chroma"):
+            made.shared[f"analysis_{branch}"].body[-1].weight.mul_(20)
+            made.shared[f"prior_{branch}"].analysis[-1].weight.mul_(40)
+            made.shared[f"prior_{branch}"].synthesis[-1].weight.mul_(3)
+    return made
+
+
+def saved(folder: Path, variant: str = "tiny", seed: int = 0) -> Coder:
+    """Through the weights files, as every real coder comes."""
+    weights.save(network(seed), folder, variant, STRUCTURE, note={})
+    return load(folder, variant)
+
+
+def load(folder: Path, variant: str = "tiny") -> Coder:
+    return weights.load(Network(SIZE, MODULES), folder, variant, STRUCTURE)
+
+
+@cache
+def picture(width: int, height: int) -> Image8:
+    """Waves, an edge and noise."""
+    random = np.random.default_rng(width * 100_003 + height)
+    y, x = np.mgrid[:height, :width]
+    waves = 90 * np.sin(x[..., None] / (3, 7, 11) + y[..., None] / (9, 5, 4)) + 60 * (x > y)[..., None]
+    return (128 + waves + random.normal(0, 8, (height, width, 3))).clip(0, 255).astype(np.uint8)
