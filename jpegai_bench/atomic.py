@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jpegai_bench.errors import BenchError
 
+REMEDY = "choose another folder with results=PATH"
+
 
 def make_folder(folder: str | Path) -> Path:
     """Make `folder` and its parents where they are missing.
@@ -17,12 +19,17 @@ def make_folder(folder: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from None
+        raise _cannot_write(folder, error, REMEDY) from None
     return folder
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:
     """Write `path` beside itself, then rename: a reader sees the old file or the new one, never a part.
+
+    Args:
+        path: the file.
+        data: all of it.
+        remedy: what a user is told to do where it cannot be written.
 
     Raises:
         BenchError: the folder cannot be written.
@@ -34,10 +41,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from None
+        raise _cannot_write(path, error, remedy) from None
 
 
-def _cannot_write(path: Path, error: OSError) -> BenchError:
-    return BenchError(
-        f"{path}: cannot be written ({error.strerror or error}); choose another folder with results=PATH"
-    )
+def _cannot_write(path: Path, error: OSError, remedy: str) -> BenchError:
+    return BenchError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")

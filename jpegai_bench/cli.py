@@ -6,6 +6,7 @@ that a user can cause into one line on stderr. It imports nothing heavy until a 
 
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,8 +58,9 @@ command goes on where a killed one stopped.
             "train",
             "train +variant=NAME training.data=[FOLDER,…] [overrides]",
             "train a variant; resumes",
-            """Trains analysis, entropy model and synthesis, or with training.train=synthesis the synthesis alone
-on the frozen encoder of training.init_from. Killed, the same command goes on from the last checkpoint.
+            """Trains analysis, entropy model and synthesis, or with training.train=synthesis
+the synthesis alone on the frozen encoder of training.init_from. Killed, the same command goes on
+from the last checkpoint.
 
   jpegai-bench train +variant=base training.data=[photos]
   jpegai-bench train +variant=combined training.data=[photos] training.train=synthesis training.init_from=W
@@ -141,6 +143,8 @@ on the frozen encoder of training.init_from. Killed, the same command goes on fr
     )
 }
 
+TRACEBACK = "JPEGAI_BENCH_TRACEBACK"
+"""Set in the environment, it shows the traceback of an unforeseen error."""
 _TAKE_A_VALUE = {
     "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c", "--package", "-p",
     "--experimental-rerun",
@@ -159,8 +163,9 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = _complain("interrupted; finished work is kept, the same command goes on from there")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = _unread()
+    except Exception as error:
+        code = _complain(_unforeseen(error))
     sys.exit(code)
 
 
@@ -201,9 +206,9 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
-    """Let Hydra compose the configuration (once, or for each job of a multirun) and do the command with it."""
+    """Let Hydra compose the configuration, once or for each job of a multirun, and do the command with it."""
     if command.variant and not any(word.startswith("+variant=") for word in overrides):
-        overrides.append(f"+variant={command.variant}")
+        overrides.insert(0, f"+variant={command.variant}")
     if command.variant is None and any(word.startswith("+variant") for word in overrides):
         return _usage(f"{command.name} takes no variant; usage: jpegai-bench {command.usage}")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
@@ -212,26 +217,72 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
     from hydra.errors import HydraException
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     from jpegai_bench.config import CONF, validated
 
     codes: list[int] = []
+    if any(word in ("-m", "--multirun") for word in overrides):
+        overrides, unknown = _known_variants(overrides)
+        codes += [_complain(message) for message in unknown]
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
     def job(config: DictConfig) -> None:
         try:
             codes.append(_do(command, words, validated(config)))
-        except BenchError as error:  # the other jobs of a multirun go on
-            codes.append(_complain(str(error)))
+        except BrokenPipeError:
+            codes.append(_unread())
+        except Exception as error:  # the other jobs of a multirun go on
+            codes.append(_complain(_unforeseen(error)))
 
     saved, sys.argv = sys.argv, ["jpegai-bench", *overrides]
     try:
         job()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise BenchError(_explain(error)) from None
     finally:
         sys.argv = saved
     return max(codes, default=0)
+
+
+def _known_variants(overrides: list[str]) -> tuple[list[str], list[str]]:
+    """Take variants that do not exist out of a sweep over several, so that the others go on.
+
+    Returns:
+        The overrides without them, and a message for each; where none exists, Hydra is left to say so.
+    """
+    import re
+
+    sweep = next((word for word in overrides if re.fullmatch(r"\+variant=[\w-]+(,[\w-]+)+", word)), None)
+    if sweep is None:
+        return overrides, []
+    chosen = sweep.removeprefix("+variant=").split(",")
+    known = _choices("variant", overrides)
+    there = [name for name in chosen if name in known]
+    if not there:
+        return overrides, []
+    kept = [f"+variant={','.join(there)}" if word is sweep else word for word in overrides]
+    return kept, [_no_choice("variant", name, known) for name in chosen if name not in known]
+
+
+def _choices(group: str, overrides: list[str]) -> list[str]:
+    """The configurations of a group, here and where `--config-dir` says."""
+    from pathlib import Path
+
+    from jpegai_bench.config import CONF
+
+    folders = [CONF]
+    for word, following in zip(overrides, [*overrides[1:], ""], strict=True):
+        option, _, value = word.partition("=")
+        if option in ("--config-dir", "-cd"):
+            folders.append(Path(value or following))
+    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+
+
+def _unread() -> int:
+    """Nobody reads stdout any more, as after `| head`: what was asked for is done all the same."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _do(command: Command, words: list[str], settings: "Settings") -> int:
@@ -252,19 +303,38 @@ def _explain(error: Exception) -> str:
         group, name = found.groups()
         known = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
         known = known or sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-        return f"no {group} {name!r}{_nearest(name, known)}; there are {', '.join(known)}"
+        return _no_choice(group, name, known)
     if found := re.search(r"Key '([\w-]+)' is not in struct\s+full_key: ([\w.-]+)", text):
         key, full = found.groups()
         siblings = _keys_beside(full)
         return f"no setting {full!r}{_nearest(key, siblings or list(Settings.__dataclass_fields__))}"
     if found := re.search(r"Could not (?:override|append to config|find override) '([^']+)'", text):
         full = found.group(1)
-        return f"no setting {full!r}{_nearest(full, list(Settings.__dataclass_fields__))}"
+        siblings = _keys_beside(full) or list(Settings.__dataclass_fields__)
+        return f"no setting {full!r}{_nearest(full.rsplit('.', 1)[-1], siblings)}"
+    if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return f"{found.group(1)}: for several values, one job each, add -m; for a list, write key=[a,b]"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     cause = error.__cause__
     if cause is not None and str(cause).splitlines():
         lines.append(str(cause).splitlines()[0])
     return ": ".join(dict.fromkeys(lines[:2])) or type(error).__name__
+
+
+def _no_choice(group: str, name: str, known: list[str]) -> str:
+    return f"no {group} {name!r}{_nearest(name, known)}; there are {', '.join(known)}"
+
+
+def _unforeseen(error: Exception) -> str:
+    """One line for any error: our own say what to do, others are defects and say where to look."""
+    if isinstance(error, BenchError):
+        return str(error)
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    told = f"{type(error).__name__}: {error}".rstrip(": ")
+    if isinstance(error, OSError):
+        return f"{told}; {TRACEBACK}=1 shows where"
+    return f"{told}; a defect of jpegai-bench or of a module of yours: {TRACEBACK}=1 shows where"
 
 
 def _keys_beside(full: str) -> list[str]:
@@ -283,7 +353,7 @@ def _keys_beside(full: str) -> list[str]:
 
 def _nearest(word: str, known: list[str]) -> str:
     close = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _quiet_libraries() -> None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-
-
 def run(settings: Settings) -> int:
     """Code, measure, store, print."""
     from jpegai_bench import runner
@@ -68,12 +66,13 @@ def encode(settings: Settings, source: str, target: str) -> int:
     from jpegai_bench.images.read import read_rgb, write_png
     from jpegai_bench.runner import learned_codec
 
+    _check_words(source, target)
     image = read_rgb(source)
     codec = learned_codec(settings, variant_of(settings))
     encoded = codec.encode(image, settings.quality)
     if settings.reconstruction:
         write_png(settings.reconstruction, codec.decode(encoded.data))
-    write_bytes(Path(target), encoded.data)
+    write_bytes(Path(target), encoded.data, "give another file in a folder that exists")
     pixels = image.shape[0] * image.shape[1]
     print(
         f"{target}: {len(encoded.data)} bytes, {8 * len(encoded.data) / pixels:.4f} bpp "
@@ -87,6 +86,7 @@ def decode(settings: Settings, source: str, target: str) -> int:
     from jpegai_bench.images.read import write_png
     from jpegai_bench.runner import learned_codec
 
+    _check_words(source, target)
     try:
         data = Path(source).read_bytes()
     except OSError as error:
@@ -127,6 +127,11 @@ def list(settings: Settings, what: str = "") -> int:
         for line in inventory(kind, settings):
             print(f"  {line}" if not what else line)
     return 0
+
+
+def _check_words(source: str, target: str) -> None:
+    if Path(source).resolve() == Path(target).resolve():
+        raise BenchError(f"{target}: IN and OUT are one file; give OUT another name")
 
 
 def _rebuild(settings: Settings, tables: bool, plots: bool) -> int:

@@ -1,6 +1,7 @@
 """The configuration: its schema, where `conf/` is, and a variant's modules from their YAML."""
 
 import importlib
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from jpegai_bench.errors import BenchError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 CONF = Path(__file__).parent / "conf"
 MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 """The modules under study: the keys of a variant that name a `_target_`."""
+MOST_QUALITIES = 60
+"""The bitstream holds a quality in two bytes, in thousandths."""
 FORMATS = ("table", "csv", "json", "markdown")
 
 
@@ -46,8 +49,10 @@ class ModelSettings:
         for item in fields(self):
             value = getattr(self, item.name)
             least = 2 if item.name in ("qualities", "luma", "chroma") else 1
-            if not isinstance(value, str) and value < least:
+            if not isinstance(value, str) and not least <= value < math.inf:
                 raise BenchError(f"model.{item.name}={value}: must be at least {least}")
+        if self.qualities > MOST_QUALITIES:
+            raise BenchError(f"model.qualities={self.qualities}: must be at most {MOST_QUALITIES}")
 
     def network_size(self) -> "NetworkSize":
         """The part of it that the network itself takes; the rest reaches it through a variant's modules."""
@@ -120,7 +125,9 @@ class TrainingSettings:
         _one_of("training.train", self.train, ("all", "synthesis"))
         _one_of("training.precision", self.precision, ("float32", "bfloat16"))
         if self.train == "synthesis" and not self.init_from:
-            raise BenchError("training.train=synthesis needs training.init_from=FOLDER, whose encoder is kept")
+            raise BenchError(
+                "training.train=synthesis needs training.init_from=FOLDER, whose encoder is kept"
+            )
         if self.crop % 64:
             raise BenchError(f"training.crop={self.crop}: must be a multiple of 64")
         for name in ("steps", "batch_size", "log_every"):
@@ -164,7 +171,9 @@ class Settings:
         highest = self.model.qualities - 1
         for rate in rates:
             if not 0 <= rate <= highest:
-                raise BenchError(f"qualities: {rate:g} is out of range; model {self.model.name} has 0 to {highest}")
+                raise BenchError(
+                    f"qualities: {rate:g} is out of range; model {self.model.name} has 0 to {highest}"
+                )
         if not rates:
             raise BenchError("qualities: give at least one")
         return sorted({float(rate) for rate in rates})
@@ -179,15 +188,22 @@ class Variant:
     """`_target_` and arguments of each of `MODULES`."""
     paper_kmacs_px: float | None = None
 
-    def modules(self) -> "SynthesisModules":
-        """Factories of the modules.
+    def modules(self, size: "NetworkSize") -> "SynthesisModules":
+        """Factories of the modules, tried at the channel counts of a preset.
 
         Raises:
-            BenchError: a `_target_` cannot be imported; it names the place.
+            BenchError: a `_target_` cannot be imported, or what it names cannot be built, cannot be run, or
+                returns another shape than it must; variant and place are named.
         """
+        from jpegai_bench.network.check import check_modules
         from jpegai_bench.network.transforms import SynthesisModules
 
-        return SynthesisModules(**{key: self._factory(key) for key in MODULES})
+        modules = SynthesisModules(**{key: self._factory(key) for key in MODULES})
+        try:
+            check_modules(modules, size)
+        except BenchError as error:
+            raise BenchError(f"variant {self.name}: {error}") from None
+        return modules
 
     def _factory(self, key: str) -> Callable[..., Any]:
         arguments = dict(self.nodes[key])
@@ -201,11 +217,11 @@ def validated(config: DictConfig) -> Settings:
     Raises:
         BenchError: an unknown key or a value of the wrong kind, in one line.
     """
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    plain.pop("hydra", None)
-    variant = plain.pop("variant", {}) or {}
     try:
+        plain = OmegaConf.to_container(config, resolve=True)
+        assert isinstance(plain, dict)
+        plain.pop("hydra", None)
+        variant = plain.pop("variant", {}) or {}
         schema = OmegaConf.structured(Settings)
         for name in ("model", "dataset", "training"):
             if name not in plain:
@@ -213,6 +229,8 @@ def validated(config: DictConfig) -> Settings:
         settings = OmegaConf.to_object(OmegaConf.merge(schema, plain))
     except OmegaConfBaseException as error:
         where = error.full_key or "configuration"
+        if isinstance(error, ConfigKeyError):
+            raise BenchError(f"no setting {where!r}; --cfg job shows those there are") from None
         raise BenchError(f"{where}: {str(error.msg or error).splitlines()[0]}") from None
     assert isinstance(settings, Settings)
     settings.variant = variant
@@ -277,7 +295,9 @@ def _locate(target: Any, where: str) -> Callable[..., Any]:
     try:
         return getattr(importlib.import_module(module), name)
     except ImportError as error:
-        raise BenchError(f"{where}: cannot import {module} ({error}); run from the folder that holds it") from None
+        raise BenchError(
+            f"{where}: cannot import {module} ({error}); run from the folder that holds it"
+        ) from None
     except AttributeError:
         raise BenchError(f"{where}: {module} has no {name}") from None
 

@@ -6,12 +6,18 @@ a killed evaluation goes on where it was and nothing is measured twice.
 
 import math
 import multiprocessing
+import os
+import signal
+import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from multiprocessing import connection, forkserver
+from multiprocessing.context import BaseContext
 from typing import Any
 
 import pandas as pd
@@ -98,10 +104,11 @@ def evaluate(
         else:
             advance(image.name)
     evaluation.computed = sum(len(task.missing) for task in tasks)
-    for name, failure in _work(tasks, min(workers, len(tasks))):
-        if failure:
-            evaluation.failures.append(failure)
-        advance(name)
+    with closing(_work(tasks, min(workers, len(tasks)))) as work:
+        for name, failure in work:
+            if failure:
+                evaluation.failures.append(failure)
+            advance(name)
     rows = []
     for name, units in keys.items():
         for quality, key in units.items():
@@ -116,16 +123,13 @@ def evaluate(
     return evaluation
 
 
-def _work(tasks: list[_Task], workers: int) -> Any:
+def _work(tasks: list[_Task], workers: int) -> Generator[tuple[str, Failure | None], None, None]:
     """Yield each task's image name with its failure or None, in whatever order they end."""
     if workers <= 1:
         for task in tasks:
             yield task.image.name, _measure(task)
         return
-    # A forked server that has imported the libraries, but run nothing, starts workers quickly and safely.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["jpegai_bench.metrics.measure", "jpegai_bench.codecs.learned"])
-    pool = ProcessPoolExecutor(workers, mp_context=context)
+    pool = ProcessPoolExecutor(workers, mp_context=_forkserver(), initializer=_join_work)
     try:
         futures: dict[Future[Failure | None], _Task] = {pool.submit(_measure, task): task for task in tasks}
         for future in as_completed(futures):
@@ -135,10 +139,49 @@ def _work(tasks: list[_Task], workers: int) -> Any:
             "a worker process died, perhaps for want of memory; finished images are kept: "
             "run the same command again, with workers=1 if it dies again"
         ) from None
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            _kill_group(process.pid)
+        raise
     finally:
-        for process in list((pool._processes or {}).values()) if pool._pending_work_items else []:
-            process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _forkserver() -> BaseContext:
+    """A server that has imported the libraries, but run nothing, forks workers quickly and safely."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["jpegai_bench.metrics.measure", "jpegai_bench.codecs.learned"])
+    # Ctrl-C reaches every process of the terminal: only this one shall answer, in one line.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return context
+
+
+def _join_work() -> None:
+    """Make this worker the head of a process group, which ends with the process that asked for the work."""
+    os.setpgrp()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    _kill_group(os.getpid())
+
+
+def _kill_group(pid: int | None) -> None:
+    """End a worker and the encoders that it runs; one that has not yet a group of its own, alone."""
+    if pid is None:
+        return
+    with suppress(ProcessLookupError):
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            os.kill(pid, signal.SIGKILL)
 
 
 def _measure(task: _Task) -> Failure | None:

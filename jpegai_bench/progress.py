@@ -16,14 +16,14 @@ def progress(what: str, total: int, unit: str) -> Iterator[Callable[..., None]]:
     start = said = time.monotonic()
     done = 0
 
-    def advance(note: str = "", completed: int | None = None) -> None:
+    def step(note: str = "", completed: int | None = None) -> None:
         nonlocal done, said
         done = completed if completed is not None else done + 1
         if time.monotonic() - said > 60:
             said = time.monotonic()
             print(f"{what}: {done} of {total} {unit} {note}".rstrip(), file=sys.stderr, flush=True)
 
-    yield advance
+    yield step
     print(f"{what}: {done} of {total} {unit}, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
 
 

@@ -6,15 +6,14 @@ from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench import __version__
-from jpegai_bench.anchors import AnchorCodec, anchor_codec, shipped_points
-from jpegai_bench.codecs.protocol import Codec
+from jpegai_bench.anchors import anchor_codec, shipped_points
 from jpegai_bench.config import Settings, Variant, structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import Evaluation, evaluate
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.progress import progress
 from jpegai_bench.report.rebuild import Rebuilt, rebuild
-from jpegai_bench.store import Store, content_key, now, process
+from jpegai_bench.store import Store, content_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,25 +29,21 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
         What was rebuilt, and one line for each image that failed.
     """
     variant = variant_of(settings)
+    rates = settings.rates
     store = Store(settings.results)
     store.prepare()
     dataset = _images(settings)
     codec = learned_codec(settings, variant)
     codec.coder  # noqa: B018  weights that do not fit are an error before any work is begun
+    complexity = complexity_summary(settings, variant)
     anchor_folder, anchor_failures = run_anchor(settings, dataset, store)
-    evaluation = _evaluate(settings, store, codec, dataset, settings.rates, "variant")
-    key = content_key([codec.fingerprint(), evaluation.image_hashes, settings.rates, _metrics()])
-    manifest = {
-        **_manifest(settings, codec, dataset, evaluation, key),
+    about = {
         "model": settings.model.name,
         "weights": settings.weights,
         "anchor": str(anchor_folder.relative_to(store.root)),
         "config": vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS},
     }
-    folder = store.run_folder("runs", variant.name, key)
-    store.write_run(folder, manifest, evaluation.points, complexity_summary(settings, variant))
-    if evaluation.points.empty:
-        raise BenchError(f"dataset {dataset.name}: no image could be measured")
+    _, evaluation = _measure(settings, store, "runs", codec, dataset, rates, about, complexity)
     failures = {failure.message for failure in evaluation.failures} | set(anchor_failures)
     return rebuild(store, dataset=dataset.name, model=settings.model.name), sorted(failures)
 
@@ -67,10 +62,10 @@ def run_anchor(settings: Settings, dataset: Dataset, store: Store) -> tuple[Path
     if found := shipped_points(codec, qualities, dataset):
         key = content_key([found.manifest["key"], dataset.hashes(), sorted(qualities)])
         folder = store.run_folder("anchors", codec.name, key)
-        store.write_run(folder, found.manifest, found.points)
+        store.write_run(folder, {**found.manifest, "status": "done"}, found.points)
         return folder, []
-    folder, _, failures = _measure_anchor(settings, codec, qualities, dataset, store)
-    return folder, failures
+    folder, evaluation = _measure(settings, store, "anchors", codec, dataset, qualities)
+    return folder, [failure.message for failure in evaluation.failures]
 
 
 def measure_anchor(settings: Settings) -> tuple[Path, "pd.DataFrame", list[str]]:
@@ -79,16 +74,7 @@ def measure_anchor(settings: Settings) -> tuple[Path, "pd.DataFrame", list[str]]
     store.prepare()
     codec = anchor_codec(settings.codec, settings.anchor.preset)
     qualities = settings.anchor.qualities or list(codec.qualities)
-    return _measure_anchor(settings, codec, qualities, _images(settings), store)
-
-
-def _measure_anchor(
-    settings: Settings, codec: AnchorCodec, qualities: list[float], dataset: Dataset, store: Store
-) -> tuple[Path, "pd.DataFrame", list[str]]:
-    evaluation = _evaluate(settings, store, codec, dataset, qualities, "anchor")
-    key = content_key([codec.fingerprint(), evaluation.image_hashes, sorted(qualities), _metrics()])
-    folder = store.run_folder("anchors", codec.name, key)
-    store.write_run(folder, _manifest(settings, codec, dataset, evaluation, key), evaluation.points)
+    folder, evaluation = _measure(settings, store, "anchors", codec, _images(settings), qualities)
     return folder, evaluation.points, [failure.message for failure in evaluation.failures]
 
 
@@ -96,10 +82,11 @@ def learned_codec(settings: Settings, variant: Variant) -> Any:
     """The variant as a codec, with the weights that `weights=` names."""
     from jpegai_bench.codecs.learned import LearnedCodec
 
+    size = settings.model.network_size()
     return LearnedCodec(
         variant.name,
-        settings.model.network_size(),
-        variant.modules(),
+        size,
+        variant.modules(size),
         structure_of(settings, variant),
         weights_folder(settings, variant),
     )
@@ -120,6 +107,8 @@ def weights_folder(settings: Settings, variant: Variant) -> Path:
             f"weights={folder}: give the folder that holds {SHARED_FILE} and {synthesis_file(variant.name)}; "
             "only safetensors are read, pickled weights (.pt, .pth) are never opened"
         )
+    if not shipped and not folder.is_dir():
+        raise BenchError(f"weights={folder}: no such folder")
     for file in (SHARED_FILE, synthesis_file(variant.name)):
         if not (folder / file).is_file():
             if not shipped:
@@ -135,7 +124,8 @@ def complexity_summary(settings: Settings, variant: Variant) -> dict[str, Any]:
     """The figures of the luma synthesis, and all parts, as plain data."""
     from jpegai_bench.analysis.complexity import measure
 
-    measured = measure(settings.model.network_size(), variant.modules())
+    size = settings.model.network_size()
+    measured = measure(size, variant.modules(size))
     luma = measured.luma_synthesis
     return {
         "variant": variant.name,
@@ -156,41 +146,56 @@ def _images(settings: Settings) -> Dataset:
     return Dataset(dataset.name, dataset.images[: settings.dataset.limit])
 
 
-def _evaluate(
-    settings: Settings, store: Store, codec: Codec, dataset: Dataset, qualities: list[float], what: str
-) -> Evaluation:
-    with progress(f"{what} {codec.name} on {dataset.name}", len(dataset.images), "images") as advance:
-        return evaluate(
-            codec, dataset.images, qualities, _metrics(), store, settings.worker_count, lambda _: advance()
-        )
+def _measure(
+    settings: Settings,
+    store: Store,
+    kind: str,
+    codec: Any,
+    dataset: Dataset,
+    qualities: list[float],
+    about: dict[str, Any] | None = None,
+    complexity: dict[str, Any] | None = None,
+) -> tuple[Path, Evaluation]:
+    """Measure a codec, on record from its start to its end in a folder of `runs` or `anchors`."""
+    hashes = dataset.hashes()
+    if not hashes:
+        dataset.images[0].read()  # raises, and says what is wrong with it
+    fingerprint, metrics = codec.fingerprint(), _metrics()
+    key = content_key([fingerprint, hashes, sorted(qualities), metrics])
+    manifest = {
+        "label": codec.name,
+        "note": codec.describe(),
+        "key": key,
+        "dataset": dataset.name,
+        "images": hashes,
+        "images_key": content_key(hashes),
+        "codec": fingerprint,
+        "metrics": metrics,
+        "hvs": settings.metrics.hvs,
+        "bd_method": settings.metrics.bd_method,
+        "versions": {name: version(name) for name in LIBRARIES}
+        | {"jpegai-bench": __version__, "python": python_version(), "platform": platform()},
+        **(about or {}),
+    }
+    what = f"{'variant' if kind == 'runs' else 'anchor'} {codec.name} on {dataset.name}"
+    with store.recorded(store.run_folder(kind, codec.name, key), manifest) as record:
+        with progress(what, len(dataset.images), "images") as advance:
+            evaluation = evaluate(
+                codec, dataset.images, qualities, metrics, store, settings.worker_count, lambda _: advance()
+            )
+        if evaluation.points.empty:
+            first = evaluation.failures[0].message
+            raise BenchError(f"{codec.name} on {dataset.name}: no image could be measured; {first}")
+        outcome = {
+            "not_applicable": evaluation.not_applicable,
+            "failures": [vars(failure) for failure in evaluation.failures],
+            "units_computed": evaluation.computed,
+        }
+        record.finish(outcome, evaluation.points, complexity)
+    return record.folder, evaluation
 
 
 def _metrics() -> dict[str, str]:
     from jpegai_bench.metrics.fingerprint import fingerprint
 
     return fingerprint()
-
-
-def _manifest(
-    settings: Settings, codec: Any, dataset: Dataset, evaluation: Evaluation, key: str
-) -> dict[str, Any]:
-    return {
-        "label": codec.name,
-        "note": codec.describe(),
-        "key": key,
-        "status": "done",
-        "end": now(),
-        **process(),
-        "dataset": dataset.name,
-        "images": evaluation.image_hashes,
-        "images_key": content_key(evaluation.image_hashes),
-        "codec": codec.fingerprint(),
-        "metrics": _metrics(),
-        "hvs": settings.metrics.hvs,
-        "bd_method": settings.metrics.bd_method,
-        "not_applicable": evaluation.not_applicable,
-        "failures": [vars(failure) for failure in evaluation.failures],
-        "units_computed": evaluation.computed,
-        "versions": {name: version(name) for name in LIBRARIES}
-        | {"jpegai-bench": __version__, "python": python_version(), "platform": platform()},
-    }

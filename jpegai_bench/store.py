@@ -4,15 +4,17 @@
     results/runs/<variant>/<key>/            run.json  points.csv  complexity.json
     results/anchors/<codec>/<key>/           run.json  points.csv
 
-A unit's key is a hash of contents (codec, weights, settings, sources, pixels, quality, metric versions), never
-of names; so work is found again whatever it was called, and never mistaken for other work.
+A unit's key is a hash of contents (codec, weights, settings, sources, pixels, quality, metric versions),
+never of names; so work is found again whatever it was called, and never mistaken for other work.
 """
 
 import hashlib
 import json
 import os
 import socket
+import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +22,9 @@ from typing import Any
 
 import pandas as pd
 
+from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import NAMES
-from jpegai_bench.atomic import make_folder, write_bytes
 
 POINT_COLUMNS = (
     "image",
@@ -61,6 +63,14 @@ class Run:
         """All its points are there."""
         return self.manifest.get("status") == "done"
 
+    @property
+    def state(self) -> str:
+        """`done`, `failed`, `running`, or `killed` where a run of this machine is under way no more."""
+        status = str(self.manifest.get("status"))
+        if status != "running" or self.manifest.get("host") != socket.gethostname():
+            return status
+        return "running" if _is_alive(self.manifest.get("pid")) else "killed"
+
     def points(self) -> pd.DataFrame:
         """`points.csv`."""
         return read_points(self.folder / "points.csv")
@@ -69,6 +79,22 @@ class Run:
         """`complexity.json`, where the run has one."""
         path = self.folder / "complexity.json"
         return json.loads(path.read_text()) if path.exists() else None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run under way: its folder, and how it is told that it is done."""
+
+    store: "Store"
+    folder: Path
+    manifest: dict[str, Any]
+
+    def finish(
+        self, outcome: dict[str, Any], points: pd.DataFrame, complexity: dict[str, Any] | None = None
+    ) -> None:
+        """Write what came out, and with it the status `done`."""
+        manifest = {**self.manifest, **outcome, "status": "done", "end": now()}
+        self.store.write_run(self.folder, manifest, points, complexity)
 
 
 class Store:
@@ -117,14 +143,30 @@ class Store:
             write_bytes(folder / "complexity.json", _pretty(complexity))
         write_bytes(folder / "run.json", _pretty(manifest))
 
+    @contextmanager
+    def recorded(self, folder: Path, manifest: dict[str, Any]) -> Iterator[Record]:
+        """Mark a run in `folder` as running, and if what is done inside raises, as failed with the traceback.
+
+        A finished run of the same key stays as it is until the new one has finished: it holds the same.
+        """
+        found = _read_run(folder / "run.json")
+        finished = found is not None and found.done
+        started = {**manifest, "start": now(), "host": socket.gethostname(), "pid": os.getpid()}
+        if not finished:
+            self.write_run(folder, {**started, "status": "running"})
+        try:
+            yield Record(self, folder, started)
+        except BaseException as error:
+            if not finished:
+                told = {"error": str(error) or type(error).__name__, "traceback": traceback.format_exc()}
+                with suppress(BenchError):  # a full disk: the first error is the one to tell
+                    self.write_run(folder, {**started, **told, "status": "failed", "end": now()})
+            raise
+
     def runs(self, kind: str = "runs") -> list[Run]:
         """All runs of a kind, by label and then by end."""
-        found = []
-        for path in (self.root / kind).glob("*/*/run.json"):
-            try:
-                found.append(Run(path.parent, json.loads(path.read_text())))
-            except (OSError, ValueError):
-                continue
+        read = (_read_run(path) for path in (self.root / kind).glob("*/*/run.json"))
+        found = [run for run in read if run is not None]
         return sorted(found, key=lambda run: (run.label, run.manifest.get("end") or "", run.folder.name))
 
     def latest(self, kind: str, **wanted: Any) -> Iterator[Run]:
@@ -149,12 +191,25 @@ def read_points(path: Path) -> pd.DataFrame:
 
 def now() -> str:
     """The time of day for manifests, UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def process() -> dict[str, Any]:
-    """Host and process id, for the mark of a run under way."""
-    return {"host": socket.gethostname(), "pid": os.getpid()}
+def _read_run(path: Path) -> Run | None:
+    try:
+        manifest = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return Run(path.parent, manifest) if isinstance(manifest, dict) else None
+
+
+def _is_alive(pid: Any) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (TypeError, ValueError, ProcessLookupError):
+        return False
+    except PermissionError:  # someone else's
+        return True
+    return True
 
 
 def _pretty(content: Any) -> bytes:

@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.network.check import check_modules
 from jpegai_bench.network.codec import NetworkSize
 from jpegai_bench.network.entropy import Hyperprior
 from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules
@@ -92,8 +93,9 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
     """Count every part of a codec.
 
     Raises:
-        BenchError: a module fails on the shape it must accept, or returns another shape than it must.
+        BenchError: a module does not fit (`check_modules`), or cannot be counted.
     """
+    check_modules(modules, size)
     with torch.device("meta"):
         luma = Synthesis(size.latent_luma, size.luma, 1, size.residual_blocks, modules)
         joined = size.latent_luma + size.latent_chroma
@@ -106,7 +108,6 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
             Hyperprior(size.latent_chroma, size.hyper_chroma),
         ]
     latent, small = SIDE // 16, SIDE // 32
-    _check_shapes(luma, (size.latent_luma, latent, latent), size.luma)
     by_child = count(luma, (size.latent_luma, latent, latent))
     parts = {
         label: total(counts for name, counts in by_child.items() if name.startswith(prefix))
@@ -168,32 +169,6 @@ def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
         )
         for name, child in module.named_children()
     }
-
-
-def _check_shapes(synthesis: Synthesis, shape: tuple[int, ...], channels: int) -> None:
-    """Refuse modules under study that do not keep the shape, or do not double it, as they must."""
-
-    def check(name: str, x: Tensor, output: Tensor) -> None:
-        factor = 2 if name.startswith("up") else 1
-        wanted = (1, channels, factor * x.shape[-2], factor * x.shape[-1])
-        if tuple(output.shape) != wanted:
-            raise BenchError(f"{name} makes {tuple(output.shape)} of {tuple(x.shape)}; it must make {wanted}")
-
-    handles = [
-        child.register_forward_hook(lambda _, inputs, output, name=name: check(name, inputs[0], output))
-        for name, child in synthesis.named_children()
-        if name not in ("residual", "up4")
-    ]
-    try:
-        with torch.no_grad():
-            synthesis(torch.empty(1, *shape, device="meta"))
-    except BenchError:
-        raise
-    except Exception as error:
-        raise BenchError(f"the synthesis transform cannot be run: {error}") from None
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _convolutions(

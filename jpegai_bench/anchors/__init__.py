@@ -21,7 +21,10 @@ SHIPPED = Path(__file__).parent
 class AnchorCodec(Codec, Protocol):
     """A conventional codec that knows a quality grid of its own."""
 
-    qualities: tuple[float, ...]
+    @property
+    def qualities(self) -> tuple[float, ...]:
+        """The rates that are measured where none are asked for, on the codec's own scale."""
+        ...
 
     def describe(self) -> str:
         """Codec, version, preset, chroma format."""

@@ -4,7 +4,6 @@ Pictures reach ffmpeg and leave it as raw 4:2:0 planes in the codec's own sample
 converts nothing; all colour conversion and all rounding are ours.
 """
 
-import hashlib
 import re
 import struct
 import subprocess
@@ -22,6 +21,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.images import color
 from jpegai_bench.images.color import Array
 from jpegai_bench.images.read import Image8
+from jpegai_bench.sources import code_hash
 
 PRESETS = ("faster", "fast", "medium", "slow", "slower")
 
@@ -114,7 +114,7 @@ class VVC:
             "settings": " ".join(self._settings(0)[4:]),
             "ffmpeg": ffmpeg,
             "vvenc": vvenc,
-            "source": _source_hash(),
+            "source": code_hash([__file__, color.__file__]),
         }
 
     def describe(self) -> str:
@@ -222,9 +222,3 @@ def _versions(binary: str) -> tuple[str, str]:
     ffmpeg = subprocess.run([binary, "-version"], capture_output=True, timeout=60.0, check=False).stdout
     lines = ffmpeg.decode(errors="replace").splitlines() or ["unknown"]
     return lines[0].split(" Copyright")[0], vvenc[1] if vvenc else "unknown"
-
-
-@cache
-def _source_hash() -> str:
-    paths = [Path(__file__), Path(color.__file__)]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

@@ -1,7 +1,7 @@
 """A variant of the JPEG AI transform network as a codec."""
 
-import hashlib
 import inspect
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from jpegai_bench.network.bitstream import Bitstream
 from jpegai_bench.network.codec import Network, NetworkSize
 from jpegai_bench.network.coding import Analyzed, Coder
 from jpegai_bench.network.transforms import SynthesisModules
+from jpegai_bench.sources import code_hash
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,16 @@ class LearnedCodec:
     @cached_property
     def coder(self) -> Coder:
         """The loaded network; a `BenchError` where the weights are missing or do not fit."""
-        return weights.load(Network(self.size, self.modules), self.folder, self.name, self.structure)
+        network = Network(self.size, self.modules)
+        return weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
+
+    @cached_property
+    def weight_ids(self) -> weights.WeightIds:
+        """What the weights files hold when first asked; other processes are to find the same."""
+        return weights.ids(self.folder, self.name)
 
     def encode(self, image: Image8, quality: float) -> Encoded:
-        """Code 8-bit RGB `[H, W, 3]` at a real quality; analysis runs once for rates of one image in a row."""
+        """Code 8-bit RGB `[H, W, 3]` at a real quality; analysis runs once for all rates of an image."""
         coded = self.coder.encode(self._analyze(image), quality)
         return Encoded(coded.stream.to_bytes(), coded.estimated_bits)
 
@@ -45,10 +52,9 @@ class LearnedCodec:
 
     def fingerprint(self) -> dict[str, str]:
         """Weights, structure, and the source of everything between image and bytes."""
-        shared, synthesis = weights.SHARED_FILE, weights.synthesis_file(self.name)
         return {
-            "shared_weights": weights.file_hash(self.folder / shared),
-            "synthesis_weights": weights.file_hash(self.folder / synthesis),
+            "shared_weights": self.weight_ids.shared,
+            "synthesis_weights": self.weight_ids.synthesis,
             "structure": repr(sorted(self.structure.items())),
             "source": source_hash(self.modules),
         }
@@ -75,11 +81,6 @@ def source_hash(modules: SynthesisModules) -> str:
     files = {*package.glob("*.py"), Path(__file__), Path(color.__file__)}
     for factory in vars(modules).values():
         target = factory.func if isinstance(factory, partial) else factory
-        try:
+        with suppress(TypeError, OSError):  # built in: its version is in the manifest
             files.add(Path(inspect.getfile(target)))
-        except TypeError:  # built in: its version is in the manifest
-            continue
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    return code_hash(files)

@@ -1,9 +1,7 @@
 """Conventional codecs through Pillow: JPEG."""
 
-import hashlib
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import PIL
@@ -12,6 +10,7 @@ from PIL import Image, features
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import MAX_PIXELS, Image8
+from jpegai_bench.sources import code_hash
 
 
 @dataclass(frozen=True)
@@ -71,5 +70,5 @@ class JPEG:
             "settings": "4:2:0 optimize",
             "pillow": PIL.__version__,
             "libjpeg": features.version_feature("libjpeg_turbo") or features.version("jpg") or "unknown",
-            "source": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
+            "source": code_hash([__file__]),
         }

@@ -1,11 +1,13 @@
 """Read a picture file as 8-bit RGB, or refuse it by name."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from jpegai_bench.atomic import write_bytes
 from jpegai_bench.errors import BenchError
 
 Image8 = npt.NDArray[np.uint8]
@@ -78,12 +80,7 @@ def _is_deep(picture: ImageFile.ImageFile) -> bool:
 
 
 def write_png(path: str | Path, rgb: Image8) -> None:
-    """Write 8-bit RGB `[H, W, 3]` as PNG, beside the target first and then renamed into place."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        Image.fromarray(rgb).save(beside, format="PNG")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise BenchError(f"{path}: cannot be written ({error.strerror or error})") from None
+    """Write 8-bit RGB `[H, W, 3]` as PNG, whole or not at all."""
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, format="PNG")
+    write_bytes(Path(path), out.getvalue(), "give another file in a folder that exists")

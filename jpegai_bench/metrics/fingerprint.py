@@ -1,6 +1,5 @@
 """What besides the images decides a score: versions of the libraries and our own source."""
 
-import hashlib
 import subprocess
 from functools import cache
 from importlib.metadata import version
@@ -9,6 +8,7 @@ from pathlib import Path
 from jpegai_bench.images import color
 from jpegai_bench.metrics import vmaf
 from jpegai_bench.metrics.limits import NotApplicableError
+from jpegai_bench.sources import code_hash
 
 
 def fingerprint() -> dict[str, str]:
@@ -28,10 +28,5 @@ def _ffmpeg_version() -> str:
 
 @cache
 def _source_hash() -> str:
-    """SHA-256 over names and bytes of the metrics' source files and of the colour conversion."""
-    here = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in (*sorted(here.glob("*.py")), Path(color.__file__)):
-        digest.update(f"{path.parent.name}/{path.name}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    """Hash of the metrics' source files and of the colour conversion."""
+    return code_hash([*Path(__file__).parent.glob("*.py"), color.__file__])

@@ -31,13 +31,13 @@ class SimplifiedActivation(nn.Module):
         if form not in ("product", "sum"):
             raise ValueError(f"form must be product or sum, not {form!r}")
         self.form = form
-        self.conv = nn.Conv2d(channels, channels, 1)
-        assert self.conv.bias is not None
+        self.gate = nn.Conv2d(channels, channels, 1)
+        assert self.gate.bias is not None
         with torch.no_grad():
-            self.conv.weight.mul_(0.1)
-            self.conv.bias.fill_(1.0 if form == "product" else 0.0)
+            self.gate.weight.mul_(0.1)
+            self.gate.bias.fill_(1.0 if form == "product" else 0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` to the same shape."""
-        gate = self.conv(F.leaky_relu(x))
-        return x * gate if self.form == "product" else x + gate
+        gain = self.gate(F.leaky_relu(x))
+        return x * gain if self.form == "product" else x + gain

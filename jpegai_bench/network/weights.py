@@ -2,12 +2,14 @@
 
 The shared file holds analysis, priors, gains and the quantised CDF tables; its id (a hash of all of them)
 goes into every bitstream. A synthesis file records the shared id that it was trained on, its variant and the
-structural numbers, and is refused where they do not match. Tensors are stored as float16.
+structural numbers, and is refused where they do not match. Both record the id of their own tensors, and are
+refused as damaged where it is another. Tensors are stored as float16.
 """
 
 import hashlib
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,14 @@ FORMAT = "jpegai-bench weights 1"
 SHARED_FILE = "shared.safetensors"
 _TABLE_PREFIX = "table."
 _NOT_WEIGHTS = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table", "quantiles")
+
+
+@dataclass(frozen=True)
+class WeightIds:
+    """The content of a variant's two files, each as its `content_id`."""
+
+    shared: str
+    synthesis: str
 
 
 def synthesis_file(variant: str) -> str:
@@ -79,19 +89,42 @@ def save(
         common["shared_id"] = content_id(shared)
         _write(shared, folder / SHARED_FILE, {**common, "kind": "shared"})
     synthesis = {name: tensor.half() for name, tensor in _weights(network.synthesis)}
-    _write(synthesis, folder / synthesis_file(variant), {**common, "kind": "synthesis", "variant": variant})
+    own = {"kind": "synthesis", "variant": variant, "content_id": content_id(synthesis)}
+    _write(synthesis, folder / synthesis_file(variant), {**common, **own})
 
 
-def load(network: Network, folder: Path, variant: str, structure: dict[str, Any]) -> Coder:
+def ids(folder: Path, variant: str) -> WeightIds:
+    """What the two files of `variant` in `folder` hold; nothing is built."""
+    shared, _ = read(folder / SHARED_FILE, "shared")
+    synthesis, _ = read(folder / synthesis_file(variant), "synthesis")
+    return WeightIds(content_id(shared), content_id(synthesis))
+
+
+def load(
+    network: Network,
+    folder: Path,
+    variant: str,
+    structure: dict[str, Any],
+    wanted: WeightIds | None = None,
+) -> Coder:
     """Load both files of `variant` from `folder` into a network built for it.
 
+    Args:
+        network: its weights are replaced.
+        folder: holds both files.
+        variant: its name.
+        structure: the structural numbers and modules of `network`, as plain data.
+        wanted: the content that the files had when work with them began.
+
     Raises:
-        BenchError: a file is missing, is no weights file of ours (a pickle is never opened), or belongs to
-            another variant, structure or shared encoder.
+        BenchError: a file is missing, damaged, is no weights file of ours (a pickle is never opened), belongs
+            to another variant, structure or shared encoder, or is not as `wanted`.
     """
     shared, shared_meta = read(folder / SHARED_FILE, "shared")
     synthesis, meta = read(folder / synthesis_file(variant), "synthesis")
     where = folder / synthesis_file(variant)
+    if wanted not in (None, WeightIds(content_id(shared), content_id(synthesis))):
+        raise BenchError(f"{folder}: the weights were replaced while they were in use; run the command again")
     if meta.get("variant") != variant:
         raise BenchError(f"{where}: weights of variant {meta.get('variant')}, not of {variant}")
     shared_id = content_id(shared)
@@ -144,6 +177,9 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     if meta.get("format") != FORMAT or meta.get("kind") != kind:
         found = f"{meta.get('format', 'another program')}, kind {meta.get('kind', 'unknown')}"
         raise BenchError(f"{path}: weights of {found}, expected {FORMAT}, kind {kind}")
+    recorded = meta.get("shared_id" if kind == "shared" else "content_id")
+    if recorded not in (None, content_id(tensors)):  # None: written before synthesis files recorded it
+        raise BenchError(f"{path}: damaged weights: not what was saved there; get the file again")
     return tensors, meta
 
 

@@ -6,7 +6,7 @@ from jpegai_bench import anchors, runner
 from jpegai_bench.config import Settings, variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
-from jpegai_bench.store import Store
+from jpegai_bench.store import Run, Store
 
 KINDS = ("variants", "datasets", "anchors", "weights", "runs")
 
@@ -54,6 +54,15 @@ def _runs(settings: Settings) -> list[str]:
     lines = []
     for run in Store(settings.results).runs():
         manifest = run.manifest
-        where = f"{manifest.get('dataset')}, model {manifest.get('model')}, {len(manifest.get('images', {}))} images"
-        lines.append(f"{run.label:<14} {manifest.get('status')}  {where}  {manifest.get('end')}  {run.folder.name}")
+        images = len(manifest.get("images", {}))
+        where = f"{manifest.get('dataset')}, model {manifest.get('model')}, {images} images"
+        lines.append(f"{run.label:<14} {run.state:<7}  {where}  {_when(run)}  {run.folder.name}")
     return lines or [f"none in {settings.results}"]
+
+
+def _when(run: Run) -> str:
+    """End or start, and for a run that has no end, which process is at it."""
+    manifest = run.manifest
+    if manifest.get("status") != "running":
+        return str(manifest.get("end"))
+    return f"since {manifest.get('start')}, process {manifest.get('pid')} on {manifest.get('host')}"

@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.metrics.catalogue import METRICS, average_of
 from jpegai_bench.report import curves, draw, labels, style
-from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.report.curves import Panel, quality_limits, rate_limit
 from jpegai_bench.report.study import Study
 from jpegai_bench.report.tables import Tables, build_tables

@@ -56,7 +56,7 @@ def rebuild(
 def studies(store: Store, dataset: str | None = None, model: str | None = None) -> list[tuple[Study, str]]:
     """Comparable runs together: one study for each data set and model preset, with its file-name prefix.
 
-    For each, the images and the anchor of the newest run decide; of each variant the newest run on them counts.
+    For each, the newest run decides on images and anchor; of each variant the newest run on them counts.
     """
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in store.runs("runs"):
@@ -79,9 +79,7 @@ def _study(store: Store, runs: list[Run], dataset: str, model: str) -> Study:
     anchor = next((run for run in store.runs("anchors") if run.folder == anchor_folder), None)
     if anchor is None:
         raise BenchError(f"{anchor_folder}: the anchor's points are gone; run the variant again")
-    entries = [
-        Entry(run.label, "variant", run.points(), run.complexity(), None, "", model) for run in order
-    ]
+    entries = [Entry(run.label, "variant", run.points(), run.complexity(), None, "", model) for run in order]
     entries.append(
         Entry(
             anchor.label,

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.metrics.catalogue import METRICS, average_of
 from jpegai_bench.atomic import make_folder, write_bytes
+from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.report.study import Study
 from jpegai_bench.report.tables import Tables, write_csv
 
 if TYPE_CHECKING:
@@ -32,8 +33,12 @@ class Sheet:
 
 
 def sheets(tables: Tables) -> list[Sheet]:
-    """The summary and the BD-rate by metric."""
-    return [_summary(tables), _by_metric(tables)]
+    """The summary, the BD-rate by metric, and where there is something to compare the same against base."""
+    study = tables.study
+    parts = [_summary(tables), _by_metric(tables)]
+    if study.base_entry is not None and len(study.variants) > 1:
+        parts.append(_by_metric_against_base(tables))
+    return parts
 
 
 def to_rich(parts: Sequence[Sheet]) -> "Group":
@@ -131,7 +136,7 @@ def _summary(tables: Tables) -> Sheet:
             [
                 _variant(tables, row),
                 *(_figure(sheet, row[f"{count}_kmacs_px"]) for count in ("published", "input_size", "all")),
-                _figure(sheet, row["reduction_percent"]),
+                _reduction(sheet, study, row),
                 _bd_rate(sheet, row, "mean"),
                 against_base,
                 f"{most}" if fewest == most else f"{fewest}-{most}",
@@ -149,6 +154,23 @@ def _by_metric(tables: Tables) -> Sheet:
     for row in _rows(tables):
         sheet.rows.append([_variant(tables, row), *(_bd_rate(sheet, row, name) for name in seven)])
     sheet.notes = _left_out(tables)
+    return sheet
+
+
+def _by_metric_against_base(tables: Tables) -> Sheet:
+    study = tables.study
+    seven = average_of(study.hvs)
+    sheet = Sheet(
+        _title(tables, f"BD-rate against {study.base} by metric, %"),
+        ["variant", *(_labels()[name] for name in seven)],
+        [],
+        f"Rates of {study.base} are the reference; an interval that holds 0 is no difference on these "
+        "images. It knows nothing of the noise of training.",
+    )
+    for row in _rows(tables):
+        if row["variant"] != study.base:
+            cells = (_bd_rate(sheet, row, f"{name}_vs_base", digits=2) for name in seven)
+            sheet.rows.append([_variant(tables, row), *cells])
     return sheet
 
 
@@ -223,6 +245,12 @@ def _na(sheet: Sheet, reason: str) -> str:
 
 def _figure(sheet: Sheet, value: float, digits: int = 1, reason: str = "complexity not counted") -> str:
     return _na(sheet, reason) if math.isnan(value) else _number(value, digits)
+
+
+def _reduction(sheet: Sheet, study: Study, row: dict[str, Any]) -> str:
+    absent = study.base_entry is None
+    reason = row["vs_base_reason"] if absent else "complexity not counted"
+    return _figure(sheet, row["reduction_percent"], reason=reason)
 
 
 def _number(value: float, digits: int = 1) -> str:

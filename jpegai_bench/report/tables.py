@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from jpegai_bench.analysis.statistics import Interval, Summary, summarize
-from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.atomic import make_folder, write_bytes
+from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.study import Entry, Study, kmacs
 
 
@@ -19,8 +19,9 @@ class Tables:
 
     study: Study
     results: pd.DataFrame
-    """One row per variant. For each of the seven metrics, `mean` and `vs_base`: a BD-rate in percent, with
-    `_ci_low`, `_ci_high` and `_reason`; for the metrics also `_images` and `_overlap`."""
+    """One row per variant. For each of the seven metrics and their `mean`: the BD-rate against the anchor in
+    percent, with `_ci_low`, `_ci_high` and `_reason`, for the metrics also `_images` and `_overlap`; the same
+    against the base as `vs_base` (mean) and `<metric>_vs_base`."""
     per_image: pd.DataFrame
     """BD-rate against the anchor: columns variant, image, metric, bd_rate, overlap, reason."""
 
@@ -79,10 +80,18 @@ def _row(study: Study, entry: Entry, against_anchor: Summary, against_base: Summ
         row |= _interval_columns(name, metric.bd_rate, metric.reason)
         row |= {f"{name}_images": metric.images, f"{name}_overlap": metric.overlap}
     row |= _interval_columns("mean", against_anchor.average, against_anchor.reason)
-    if against_base is None:
-        row |= _interval_columns("vs_base", Interval(math.nan), f"no points of the base {study.base!r}")
-    else:
-        row |= _interval_columns("vs_base", against_base.average, against_base.reason)
+    return row | _against_base(study, against_base)
+
+
+def _against_base(study: Study, summary: Summary | None) -> dict[str, Any]:
+    if summary is None:
+        absent, reason = Interval(math.nan), f"no points of the base {study.base!r}"
+        names = ["vs_base", *(f"{name}_vs_base" for name in average_of(study.hvs))]
+        return {key: cell for name in names for key, cell in _interval_columns(name, absent, reason).items()}
+    row = _interval_columns("vs_base", summary.average, summary.reason)
+    for name in average_of(study.hvs):
+        metric = summary.metrics[name]
+        row |= _interval_columns(f"{name}_vs_base", metric.bd_rate, metric.reason)
     return row
 
 

@@ -45,7 +45,8 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
         return done
     torch.set_num_threads(training.threads or len(os.sched_getaffinity(0)))
     torch.manual_seed(training.seed)
-    network = Network(settings.model.network_size(), variant.modules())
+    size = settings.model.network_size()
+    network = Network(size, variant.modules(size))
     if start:
         weights.initialize(network, start, training.init_variant)
     photographs = load_photographs(training.data, training.crop, training.seed)

@@ -243,7 +243,7 @@ def test_a_module_for_other_channels_is_an_error():
     ("modules", "named"),
     [
         (with_attention(lambda channels: nn.AvgPool2d(2)), "attention_quarter makes"),
-        (SynthesisModules(RNAB, RNAB, lambda i, o: nn.Conv2d(i, o, 1), ResAU), "up1 makes"),
+        (SynthesisModules(RNAB, RNAB, lambda i, o: nn.Conv2d(i, o, 1), ResAU), "upsampling makes"),
     ],
 )
 def test_a_module_that_returns_another_shape_is_named(modules, named):

@@ -30,15 +30,15 @@ def test_resau_stays_between_zero_and_twice_its_input(x):
 
 def test_the_two_readings_of_the_simplified_activation(x):
     product, total = SimplifiedActivation(6), SimplifiedActivation(6, form="sum")
-    torch.testing.assert_close(product(x), x * mixed(product.conv, x))
-    torch.testing.assert_close(total(x), x + mixed(total.conv, x))
+    torch.testing.assert_close(product(x), x * mixed(product.gate, x))
+    torch.testing.assert_close(total(x), x + mixed(total.gate, x))
 
 
 @pytest.mark.parametrize("form", ["product", "sum"])
 def test_a_simplified_activation_without_weights_is_the_identity(x, form):
     unit = SimplifiedActivation(6, form)
     with torch.no_grad():
-        unit.conv.weight.zero_()
+        unit.gate.weight.zero_()
     torch.testing.assert_close(unit(x), x)
 
 

@@ -131,13 +131,31 @@ def test_a_synthesis_beside_another_encoder_is_refused(folder, tmp_path):
         tiny.load(folder)
 
 
-def test_one_damaged_byte_of_the_encoder_is_noticed(folder):
-    path = folder / "shared.safetensors"
+@pytest.mark.parametrize("file", ["shared.safetensors", "tiny.safetensors"])
+def test_one_flipped_bit_is_noticed(folder, file):
+    path = folder / file
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
+    data[-1] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(BenchError, match="was trained on the encoder"):
+    with pytest.raises(BenchError, match=f"{file}: damaged"):
         tiny.load(folder)
+
+
+def test_a_synthesis_of_before_files_recorded_their_content_is_loaded(folder):
+    path = folder / "tiny.safetensors"
+    tensors, meta = weights.read(path, "synthesis")
+    del meta["content_id"]
+    save_file(tensors, path, meta)
+    tiny.load(folder)
+
+
+def test_weights_that_are_replaced_while_they_are_in_use_are_refused(folder):
+    network = Network(tiny.SIZE, tiny.MODULES)
+    begun = weights.ids(folder, "tiny")
+    weights.load(network, folder, "tiny", tiny.STRUCTURE, begun)
+    tiny.saved(folder, seed=1)
+    with pytest.raises(BenchError, match="replaced while"):
+        weights.load(network, folder, "tiny", tiny.STRUCTURE, begun)
 
 
 def test_a_shared_file_is_not_a_synthesis(folder):
@@ -156,7 +174,7 @@ def rewritten(path: Path, tensors: dict) -> str:
     """Write `tensors` under the metadata of ours; returns their id."""
     kind = "shared" if path.name.startswith("shared") else "synthesis"
     _, meta = weights.read(path, kind)
-    meta["shared_id"] = weights.content_id(tensors) if kind == "shared" else meta["shared_id"]
+    meta["shared_id" if kind == "shared" else "content_id"] = weights.content_id(tensors)
     save_file(tensors, path, meta)
     return meta["shared_id"]
 
