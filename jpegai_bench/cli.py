@@ -193,16 +193,18 @@ def _main(arguments: list[str]) -> int:
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Positional words, and what is Hydra's."""
-    words, overrides = [], []
+    """Positional words, and what is Hydra's: overrides first, since its parser takes them in one row only."""
+    words, overrides, flags = [], [], []
     waiting = False
     for argument in arguments:
-        if waiting or "=" in argument or argument[:1] in ("+", "~", "-"):
+        if waiting or argument.startswith("-"):
             waiting = not waiting and argument in _TAKE_A_VALUE
-            overrides.append(argument)
+            flags.append(argument)
+        elif "=" in argument or argument[:1] in ("+", "~"):
+            overrides.append(f"+{argument}" if argument.startswith("variant=") else argument)
         else:
             words.append(argument)
-    return words, [f"+{word}" if word.startswith("variant=") else word for word in overrides]
+    return words, [*overrides, *flags]
 
 
 def _compose(command: Command, words: list[str], overrides: list[str]) -> int:

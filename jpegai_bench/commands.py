@@ -138,7 +138,13 @@ def _rebuild(settings: Settings, tables: bool, plots: bool) -> int:
     from jpegai_bench.report.rebuild import rebuild
     from jpegai_bench.store import Store
 
-    rebuilt = rebuild(Store(settings.results), tables=tables, plots=plots)
+    rebuilt = rebuild(
+        Store(settings.results),
+        tables=tables,
+        plots=plots,
+        hvs=settings.metrics.hvs,
+        method=settings.metrics.bd_method,
+    )
     if tables:
         _show_study(settings, rebuilt)
     else:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jpegai_bench.network.transforms import SynthesisModules
 
 CONF = Path(__file__).parent / "conf"
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 """The modules under study: the keys of a variant that name a `_target_`."""
 MOST_QUALITIES = 60

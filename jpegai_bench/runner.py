@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench import __version__
 from jpegai_bench.anchors import anchor_codec, shipped_points
-from jpegai_bench.config import Settings, Variant, structure_of, variant_of
+from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import Evaluation, evaluate
 from jpegai_bench.images.datasets import Dataset, load
@@ -18,7 +18,6 @@ from jpegai_bench.store import Store, content_key
 if TYPE_CHECKING:
     import pandas as pd
 
-SHIPPED = Path(__file__).parent / "weights"
 LIBRARIES = ("torch", "compressai", "piq", "pytorch-msssim", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
 
 
@@ -45,7 +44,9 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     }
     _, evaluation = _measure(settings, store, "runs", codec, dataset, rates, about, complexity)
     failures = {failure.message for failure in evaluation.failures} | set(anchor_failures)
-    return rebuild(store, dataset=dataset.name, model=settings.model.name), sorted(failures)
+    metrics = settings.metrics
+    rebuilt = rebuild(store, dataset.name, settings.model.name, hvs=metrics.hvs, method=metrics.bd_method)
+    return rebuilt, sorted(failures)
 
 
 _GROUPS = ("model", "dataset", "metrics", "anchor", "training")
@@ -101,7 +102,7 @@ def weights_folder(settings: Settings, variant: Variant) -> Path:
 
         return train_variant(settings, variant)
     shipped = settings.weights == "shipped"
-    folder = SHIPPED / settings.model.name if shipped else Path(settings.weights).expanduser()
+    folder = SHIPPED_WEIGHTS / settings.model.name if shipped else Path(settings.weights).expanduser()
     if folder.is_file():
         raise BenchError(
             f"weights={folder}: give the folder that holds {SHARED_FILE} and {synthesis_file(variant.name)}; "

@@ -1,6 +1,7 @@
 """A variant of the JPEG AI transform network as a codec."""
 
 import inspect
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,6 +17,8 @@ from jpegai_bench.network.codec import Network, NetworkSize
 from jpegai_bench.network.coding import Analyzed, Coder
 from jpegai_bench.network.transforms import SynthesisModules
 from jpegai_bench.sources import code_hash
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class LearnedCodec:
 
     def describe(self) -> str:
         """What the name leaves open."""
-        return f"weights {self.folder}"
+        return f"weights {self.folder.name}, encoder {self.weight_ids.shared}"
 
     def _analyze(self, image: Image8) -> Analyzed:
         last: tuple[Image8, Analyzed] | None = self.__dict__.get("_last")
@@ -76,11 +79,25 @@ class LearnedCodec:
 
 
 def source_hash(modules: SynthesisModules) -> str:
-    """Hash of the network package, of this file, and of each file that defines a module under study."""
+    """Hash of the network package, of this file, and of the files that the modules under study come from.
+
+    For a module of the user's own these are all loaded files of its package; for an installed library's, the
+    one file that defines it.
+    """
     package = Path(inspect.getfile(Network)).parent
     files = {*package.glob("*.py"), Path(__file__), Path(color.__file__)}
     for factory in vars(modules).values():
         target = factory.func if isinstance(factory, partial) else factory
         with suppress(TypeError, OSError):  # built in: its version is in the manifest
-            files.add(Path(inspect.getfile(target)))
+            files |= _files_behind(target)
     return code_hash(files)
+
+
+def _files_behind(target: Any) -> set[Path]:
+    file = Path(inspect.getfile(target))
+    if "site-packages" in file.parts or file.is_relative_to(_PACKAGE):
+        return {file}
+    top = target.__module__.partition(".")[0]
+    loaded = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == top]
+    files = {getattr(module, "__file__", None) for module in loaded}
+    return {file, *(Path(path) for path in files if path and path.endswith(".py"))}

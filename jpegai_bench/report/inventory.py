@@ -1,9 +1,7 @@
 """What there is: variants, data sets, anchors, weights, runs; without torch."""
 
-from pathlib import Path
-
-from jpegai_bench import anchors, runner
-from jpegai_bench.config import Settings, variant_names
+from jpegai_bench import anchors
+from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
 from jpegai_bench.store import Run, Store
@@ -46,7 +44,7 @@ def _anchors() -> list[str]:
 
 
 def _weights() -> list[str]:
-    found = sorted(Path(runner.SHIPPED).glob("*/*.safetensors"))
+    found = sorted(SHIPPED_WEIGHTS.glob("*/*.safetensors"))
     return [f"{path.parent.name}/{path.stem}  {path.stat().st_size / 1e6:.1f} MB" for path in found]
 
 

@@ -30,14 +30,18 @@ def rebuild(
     model: str | None = None,
     tables: bool = True,
     plots: bool = True,
+    hvs: str = "hvs_m",
+    method: str = "pchip",
 ) -> Rebuilt:
     """Write tables and plots of every data set and model preset in the store, or of one.
+
+    `hvs` and `method` are as in `Study`: points hold both metrics, so a table may take either.
 
     Raises:
         BenchError: the store holds no finished run that fits.
     """
     built, files = [], []
-    for study, prefix in studies(store, dataset, model):
+    for study, prefix in studies(store, dataset, model, hvs, method):
         made = build_tables(study)
         built.append(made)
         if tables:
@@ -53,7 +57,9 @@ def rebuild(
     return Rebuilt(built, files)
 
 
-def studies(store: Store, dataset: str | None = None, model: str | None = None) -> list[tuple[Study, str]]:
+def studies(
+    store: Store, dataset: str | None, model: str | None, hvs: str, method: str
+) -> list[tuple[Study, str]]:
     """Comparable runs together: one study for each data set and model preset, with its file-name prefix.
 
     For each, the newest run decides on images and anchor; of each variant the newest run on them counts.
@@ -64,12 +70,12 @@ def studies(store: Store, dataset: str | None = None, model: str | None = None) 
         if run.done and dataset in (None, key[0]) and model in (None, key[1]):
             groups.setdefault(key, []).append(run)
     return [
-        (_study(store, runs, *key), f"{_file_name(key[0])}-{_file_name(key[1])}-")
+        (_study(store, runs, *key, hvs, method), f"{_file_name(key[0])}-{_file_name(key[1])}-")
         for key, runs in sorted(groups.items())
     ]
 
 
-def _study(store: Store, runs: list[Run], dataset: str, model: str) -> Study:
+def _study(store: Store, runs: list[Run], dataset: str, model: str, hvs: str, method: str) -> Study:
     runs = sorted(runs, key=lambda run: run.manifest["end"])
     newest = runs[-1].manifest
     same = {key: newest.get(key) for key in ("images_key", "anchor", "metrics")}
@@ -88,14 +94,7 @@ def _study(store: Store, runs: list[Run], dataset: str, model: str) -> Study:
             note=str(anchor.manifest.get("note", "")),
         )
     )
-    return Study(
-        tuple(entries),
-        anchor.label,
-        BASE,
-        dataset,
-        hvs=newest.get("hvs", "hvs_m"),
-        method=newest.get("bd_method", "pchip"),
-    )
+    return Study(tuple(entries), anchor.label, BASE, dataset, hvs=hvs, method=method)
 
 
 def _file_name(text: str) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from jpegai_bench import __version__
-from jpegai_bench.config import Settings, Variant, structure_of
+from jpegai_bench.codecs.learned import source_hash
+from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weights
 from jpegai_bench.network.codec import Network
@@ -31,12 +32,15 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
         raise BenchError("no training photographs: give their folders with training.data=[PATH,PATH]")
     structure = structure_of(settings, variant)
     recipe = Recipe(**{item.name: getattr(training, item.name) for item in fields(Recipe)})
-    start = Path(training.init_from).expanduser() if training.init_from else None
+    size = settings.model.network_size()
+    modules = variant.modules(size)
+    start = _start(settings)
     identity = {
         "variant": variant.name,
         "structure": structure,
+        "source": source_hash(modules),
         "data": training.data,
-        "start": weights.file_hash(start / weights.SHARED_FILE) if start else None,
+        "start": vars(weights.ids(start, training.init_variant)) if start else None,
     }
     key = content_key([identity, vars(recipe)])[:12]
     folder = Store(settings.results).root / "training" / variant.name / key
@@ -45,8 +49,7 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
         return done
     torch.set_num_threads(training.threads or len(os.sched_getaffinity(0)))
     torch.manual_seed(training.seed)
-    size = settings.model.network_size()
-    network = Network(size, variant.modules(size))
+    network = Network(size, modules)
     if start:
         weights.initialize(network, start, training.init_variant)
     photographs = load_photographs(training.data, training.crop, training.seed)
@@ -67,3 +70,11 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
     frozen = start if training.train == "synthesis" else None
     weights.save(network, done, variant.name, structure, note, shared_from=frozen)
     return done
+
+
+def _start(settings: Settings) -> Path | None:
+    """The weights folder that the training starts from."""
+    named = settings.training.init_from
+    if named == "shipped":
+        return SHIPPED_WEIGHTS / settings.model.name
+    return Path(named).expanduser() if named else None

@@ -10,7 +10,7 @@ from jpegai_bench.analysis.statistics import summarize
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import METRICS, average_of
 
-VVC = Path("/work/shared/data/jpegai/vvc_vtm11_anchor.csv")
+VVC = Path(__file__).parents[3] / "shared" / "data" / "jpegai" / "vvc_vtm11_anchor.csv"
 
 
 SEVEN = average_of()

@@ -1,0 +1,37 @@
+import os
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(config, items):
+    """What is marked slow or benchmark runs only where -m or its name asks for it."""
+    if config.option.markexpr or any("::" in word for word in config.args):
+        return
+    on_demand = [
+        item for item in items if item.get_closest_marker("slow") or item.get_closest_marker("benchmark")
+    ]
+    if on_demand:
+        config.hook.pytest_deselected(items=on_demand)
+        items[:] = [item for item in items if item not in on_demand]
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory):
+    """Weights of base and combined on one encoder, at `command.TINY`, random but not trivial."""
+    from command import save_tiny_weights
+
+    return save_tiny_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory, tiny_weights):
+    """A folder in which base and combined were run on two photographs, by one command with two workers."""
+    from command import RUN, bench, photographs
+
+    folder = tmp_path_factory.mktemp("study")
+    photographs(folder / "photos")
+    sweep = ("-m", "+variant=base,nonsense,combined")
+    done = bench("run", *sweep, *RUN, f"weights={tiny_weights}", "workers=2", cwd=folder)
+    return folder, done

@@ -1,0 +1,248 @@
+import io
+import json
+import pickle
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from command import TINY, bench, fails, modules_loaded, picture, several
+from PIL import Image
+
+from jpegai_bench import __version__
+from jpegai_bench.cli import COMMANDS
+
+SIZES = [(1, 1), (3, 5), (37, 53), (200, 131)]
+
+
+def test_help_names_every_command(tmp_path):
+    done = bench("--help", cwd=tmp_path)
+    assert done.code == 0
+    assert all(f"  {name} " in done.out for name in COMMANDS)
+    assert bench("--version", cwd=tmp_path).out == f"jpegai-bench {__version__}\n"
+    for name, one in zip(
+        COMMANDS, several(*([name, "--help"] for name in COMMANDS), cwd=tmp_path), strict=True
+    ):
+        assert one.code == 0
+        assert one.out.startswith(f"jpegai-bench {name}")
+        assert f"\n  jpegai-bench {name}" in one.out
+
+
+def test_help_version_and_list_are_there_without_torch(tmp_path):
+    assert modules_loaded(["--help"], ["--version"], ["run", "--help"], ["list"], cwd=tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_usage_is_told_and_exits_with_2(tmp_path):
+    cases = {
+        ("frobnicate",): "no command 'frobnicate'",
+        ("complxity",): "did you mean complexity?",
+        ("encode", "in.png"): "OUT is missing",
+        ("decode", "a", "b", "c"): "'c' is too much",
+        ("tables", "+variant=base"): "takes no variant",
+    }
+    for done, said in zip(several(*cases, cwd=tmp_path), cases.values(), strict=True):
+        fails(done, said, code=2)
+    assert bench("frobnicate", cwd=tmp_path).code == 2
+
+
+BAD_SETTINGS = {
+    "+variant=combind": "did you mean combined?",
+    "variant=nonsense": "there are activation, attention_cs",
+    "+variant=base,combined": "add -m",
+    "datset=kodak": "did you mean dataset?",
+    "dataset=kodack": "did you mean kodak?",
+    "dataset.pth=x": "no setting 'dataset.pth' (did you mean path?)",
+    "+foo=1": "no setting 'foo'",
+    "workers=abc": "workers: Value 'abc'",
+    "workers=0": "workers=0: must be at least 1",
+    "model.luma=1.5": "model.luma: Value '1.5'",
+    "model.qualities=1": "model.qualities=1: must be at least 2",
+    "model.qualities=61": "model.qualities=61: must be at most 60",
+    "qualities=[]": "qualities: give at least one",
+    "qualities=[5.01]": "5.01 is out of range; model small has 0 to 5",
+    "qualities=[nan]": "nan is out of range",
+    "qualities=[a]": "qualities[0]: Value 'a'",
+    "format=xml": "choose one of table, csv, json, markdown",
+    "metrics.hvs=hvsm": "choose one of hvs_m, hvs",
+    "a=[1": "[1",
+    "~dataset": "no dataset is chosen",
+    "--config-dir=nowhere": "nowhere",
+}
+
+
+def test_bad_settings_are_told_in_one_line_and_leave_nothing_behind(tmp_path):
+    for done, said in zip(
+        several(*(["run", word] for word in BAD_SETTINGS), cwd=tmp_path), BAD_SETTINGS.values(), strict=True
+    ):
+        fails(done, said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_itself_tells_one_line_and_nothing_else(tmp_path):
+    done = bench("run", "+variant=combind", cwd=tmp_path)
+    fails(done, "no variant 'combind'")
+    assert done.err.count("\n") == 1
+    assert done.out == ""
+
+
+def test_settings_are_shown_by_cfg_job(tmp_path):
+    done = bench("run", "workers=3", "--cfg", "job", "format=csv", cwd=tmp_path)
+    assert done.code == 0
+    assert "\nworkers: 3\nformat: csv\n" in done.out
+
+
+def test_a_closed_stdout_is_no_error(tmp_path):
+    command = [str(Path(sys.executable).with_name("jpegai-bench")), "list"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 0
+
+
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory, tiny_weights):
+    """Pictures of several sizes, coded in one process and decoded in another."""
+    folder = tmp_path_factory.mktemp("coded")
+    own = (*TINY, f"weights={tiny_weights}")
+    names = [f"{width}x{height}" for width, height in SIZES]
+    for name, size in zip(names, SIZES, strict=True):
+        picture(*size).save(folder / f"{name}.png")
+    encoded = several(
+        *(
+            ["encode", f"{n}.png", f"{n}.jai", f"reconstruction={n}-r.png", "quality=4.25", *own]
+            for n in names
+        ),
+        cwd=folder,
+    )
+    decoded = several(
+        *(["decode", f"{n}.jai", f"{n}-d.png", *own] for n in names),
+        ["decode", "37x53.jai", "combined.png", "+variant=combined", *own],
+        cwd=folder,
+    )
+    return folder, encoded, decoded
+
+
+@pytest.mark.parametrize("name", [f"{width}x{height}" for width, height in SIZES])
+def test_decoding_in_another_process_gives_what_the_encoder_expects(coded, name):
+    folder, encoded, decoded = coded
+    assert [done.code for done in (*encoded, *decoded)] == [0] * 9, (encoded, decoded)
+    expected, got = (np.array(Image.open(folder / f"{name}-{which}.png")) for which in "rd")
+    assert np.array_equal(got, expected)
+    assert f"{got.shape[1]}x{got.shape[0]}" == name
+
+
+def test_encode_tells_the_true_size(coded):
+    folder, encoded, _ = coded
+    size = (folder / "200x131.jai").stat().st_size
+    assert encoded[3].out.startswith(f"200x131.jai: {size} bytes, {8 * size / (200 * 131):.4f} bpp")
+
+
+def test_another_variant_of_the_same_encoder_decodes_to_another_picture(coded):
+    folder, _, _ = coded
+    one, two = (np.array(Image.open(folder / name)) for name in ("37x53-d.png", "combined.png"))
+    assert one.shape == two.shape
+    assert (one != two).any()
+
+
+def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path, tiny_weights):
+    stream = (coded[0] / "37x53.jai").read_bytes()
+    (tmp_path / "good.jai").write_bytes(stream)
+    (tmp_path / "cut.jai").write_bytes(stream[:-9])
+    (tmp_path / "empty.jai").touch()
+    flipped = bytearray(stream)
+    flipped[len(stream) // 2] ^= 1
+    (tmp_path / "flipped.jai").write_bytes(flipped)
+    alien = bytearray(stream[:-4])
+    alien[11] ^= 1  # in the id of the weights
+    (tmp_path / "alien.jai").write_bytes(bytes(alien) + zlib.crc32(alien).to_bytes(4, "big"))
+    picture(40, 40).save(tmp_path / "photo.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "photo.png").read_bytes()[:900])
+    (tmp_path / "file").touch()
+    pickled = pickle.dumps({"weight": 1})
+    (tmp_path / "weights.pt").write_bytes(pickled)
+    for name in ("pickled", "damaged", "renamed", "bare"):
+        (tmp_path / name).mkdir()
+        for file in tiny_weights.glob("*.safetensors") if name != "bare" else ():
+            (tmp_path / name / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "pickled/base.safetensors").write_bytes(pickled)
+    damaged = bytearray((tmp_path / "damaged/base.safetensors").read_bytes())
+    damaged[-3] ^= 4
+    (tmp_path / "damaged/base.safetensors").write_bytes(damaged)
+    (tmp_path / "renamed/upsampling.safetensors").write_bytes(
+        (tiny_weights / "base.safetensors").read_bytes()
+    )
+    before = set(tmp_path.rglob("*"))
+    own = (*TINY, f"weights={tiny_weights}")
+    cases = [
+        (["decode", "photo.png", "out.png", *own], "photo.png: not a jpegai-bench bitstream"),
+        (["decode", "empty.jai", "out.png", *own], "empty.jai: not a jpegai-bench bitstream"),
+        (["decode", "cut.jai", "out.png", *own], "cut.jai: truncated"),
+        (["decode", "flipped.jai", "out.png", *own], "flipped.jai: damaged bitstream"),
+        (["decode", "alien.jai", "out.png", *own], "alien.jai: the bitstream was written with other weights"),
+        (["decode", "nothing.jai", "out.png", *own], "nothing.jai: cannot be read (No such file"),
+        (["decode", "bare", "out.png", *own], "bare: cannot be read (Is a directory)"),
+        (["decode", "good.jai", "nowhere/out.png", *own], "nowhere/out.png: cannot be written"),
+        (["decode", "good.jai", "file/out.png", *own], "file/out.png: cannot be written"),
+        (["decode", "good.jai", "good.jai", *own], "IN and OUT are one file"),
+        (["encode", "cut.png", "out.jai", *own], "cut.png: damaged"),
+        (["encode", "bare", "out.jai", *own], "bare: is a folder"),
+        (["encode", "photo.png", "bare", *own], "bare: cannot be written"),
+        (["encode", "photo.png", "out.jai", "reconstruction=nowhere/r.png", *own], "nowhere/r.png: cannot"),
+        (["encode", "photo.png", "out.jai", "quality=5.5", *own], "quality 5.5 is out of range: 0 to 5"),
+        (["encode", "photo.png", "out.jai", *TINY, "weights=weights.pt"], "weights.pt: give the folder"),
+        (["encode", "photo.png", "out.jai", *TINY, "weights=pickled"], "never opened"),
+        (["encode", "photo.png", "out.jai", *TINY, "weights=damaged"], "base.safetensors: damaged weights"),
+        (["encode", "photo.png", "out.jai", *TINY, "weights=bare"], "no shared.safetensors in it"),
+        (["encode", "photo.png", "out.jai", *TINY, "weights=nowhere"], "weights=nowhere: no such folder"),
+        (
+            ["encode", "photo.png", "out.jai", "model=paper", *own[-1:]],
+            "weights of another structure: model.",
+        ),
+        (
+            ["encode", "photo.png", "out.jai", "+variant=upsampling", *TINY, "weights=renamed"],
+            "weights of variant base, not of upsampling",
+        ),
+        (["encode", "photo.png", "out.jai", "model=paper"], "weights=train training.data="),
+    ]
+    for done, (_, said) in zip(several(*(words for words, _ in cases), cwd=tmp_path), cases, strict=True):
+        fails(done, said)
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_kmacs_of_every_variant_through_the_command(tmp_path):
+    paper, small, shown = several(
+        ["complexity", "model=paper", "format=csv"],
+        ["complexity", "+variant=combined", "format=json"],
+        ["complexity", "+variant=combined"],
+        cwd=tmp_path,
+    )
+    table = pd.read_csv(io.StringIO(paper.out)).set_index("variant")
+    assert list(table.columns[:5]) == [
+        "published_kmacs_px",
+        "input_size_kmacs_px",
+        "all_kmacs_px",
+        "params_m",
+        "paper_kmacs_px",
+    ]
+    expected = {
+        "base": (852.096, 780.384, 780.384),
+        "attention_cs": (215.061, 177.909, 184.053),
+        "attention_ds": (257.550, 192.750, 198.894),
+        "upsampling": (809.088, 773.664, 773.664),
+        "activation": (852.096, 780.384, 780.384),
+        "combined": (172.053, 171.189, 177.333),
+        "combined_ds": (214.542, 186.030, 192.174),
+    }
+    assert set(table.index) == set(expected)
+    for name, figures in expected.items():
+        assert table.loc[name].iloc[:3].tolist() == pytest.approx(figures, abs=1e-3)
+    assert table.loc["base", "paper_kmacs_px"] == 833.0
+    [row] = json.loads(small.out)
+    assert (row["variant"], row["model"]) == ("combined", "small")
+    assert f"{row['published_kmacs_px']:.3f}" in shown.out

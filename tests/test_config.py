@@ -1,0 +1,78 @@
+import pytest
+from command import TINY, settings
+
+from jpegai_bench.config import (
+    CONF,
+    MODULES,
+    packaged_variant,
+    structure_of,
+    variant_names,
+    variant_of,
+)
+from jpegai_bench.errors import BenchError
+
+YAML = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
+CHOICES = [path for path in YAML if path.parent.name]
+
+
+@pytest.mark.parametrize("path", CHOICES, ids=str)
+def test_every_configuration_composes(path):
+    group, name = path.parts
+    composed = settings(f"{'+' if group == 'variant' else ''}{group}={name}")
+    if group == "variant":
+        assert variant_of(composed).name == name
+
+
+def test_every_variant_ships_base_first():
+    assert variant_names()[0] == "base"
+    assert set(variant_names()) == {path.name for path in CHOICES if path.parts[0] == "variant"}
+    assert len(variant_names()) == 7
+
+
+@pytest.mark.parametrize("model", ["small", "paper"])
+def test_every_variant_fits_the_network_at_both_presets(model):
+    from jpegai_bench.network.transforms import SynthesisModules
+
+    composed = settings(f"model={model}")
+    structures = []
+    for name in variant_names():
+        variant = packaged_variant(composed, name)
+        assert isinstance(variant.modules(composed.model.network_size()), SynthesisModules)
+        structures.append(structure_of(composed, variant))
+    assert len({repr(structure) for structure in structures}) == len(structures)
+    assert all(structure["model"] == structures[0]["model"] for structure in structures)
+
+
+@pytest.mark.parametrize("name", variant_names())
+def test_every_variant_builds_a_whole_network(name):
+    from jpegai_bench.network.codec import Network
+
+    composed = settings(f"+variant={name}", *TINY)
+    size = composed.model.network_size()
+    network = Network(size, variant_of(composed).modules(size))
+    assert {"luma", "chroma"} == set(network.synthesis.keys())
+
+
+def test_a_variant_states_only_what_differs_from_the_base():
+    composed = settings()
+    base = packaged_variant(composed, "base")
+    upsampling = packaged_variant(composed, "upsampling")
+    different = {key for key in MODULES if upsampling.nodes[key] != base.nodes[key]}
+    assert different == {"upsampling"}
+
+
+def test_structural_numbers_reach_the_modules():
+    composed = settings("+variant=combined", "model.restormer_blocks=3")
+    assert variant_of(composed).nodes["attention_half"]["blocks"] == 3
+
+
+def test_rates_are_each_whole_quality_unless_given():
+    assert settings().rates == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert settings("qualities=[3,0.5,3]").rates == [0.5, 3.0]
+    assert settings("model.qualities=60").rates[-1] == 59.0
+
+
+@pytest.mark.parametrize("qualities", [1, 61])
+def test_the_number_of_gain_vectors_has_limits(qualities):
+    with pytest.raises(BenchError, match=f"model.qualities={qualities}: must be at"):
+        settings(f"model.qualities={qualities}")
