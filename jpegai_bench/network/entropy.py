@@ -22,6 +22,8 @@ _STEP = 182
 _LOWEST = -(13 << (FRACTION_BITS - 2))
 """CDFs are tabulated for scales 2**((-3.25 * 1024 + 182 k) / 1024), k = 0 … 63: 0.105 to 247."""
 
+_TABLE_WIDTH = 6.11
+"""A table of the Gaussian ends at this many scales: all but 1e-9 of the mass."""
 _LONGEST_TAIL = 256.0
 """Symbols of z beyond it are coded by the range coder's escape, so that no table grows without bound."""
 
@@ -127,10 +129,12 @@ def make_tables(prior: Hyperprior) -> dict[str, rans.Tables]:
 def estimate_bits(symbols: Tensor, scale: Tensor) -> float:
     """Information content of integer symbols under a zero-mean Gaussian of the given scale.
 
-    A symbol costs 16 bits at most: no CDF of the range coder's gives one a smaller share.
+    As the range coder has it, an improbable symbol costs 16 bits (no CDF gives one a smaller share), and one
+    beyond its table 24: the escape, and the value in the clear.
     """
     half = math.sqrt(0.5)
     distance = symbols.double().abs()
     upper = torch.erfc(-(0.5 - distance) * half / scale)
     lower = torch.erfc((0.5 + distance) * half / scale)
-    return float(-torch.log2((0.5 * (upper - lower)).clamp_min(2.0**-16)).sum())
+    within = -torch.log2((0.5 * (upper - lower)).clamp_min(2.0**-16))
+    return float(torch.where(distance > torch.ceil(_TABLE_WIDTH * scale), 24.0, within).sum())
