@@ -5,7 +5,9 @@ VENV ?= .venv
 RESULTS ?= results/demo
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INSTALL = $(PIP) install --quiet --constraint constraints.txt --editable
+# On a terminal pip shows what it downloads.
+QUIET := $(shell test -t 2 || echo --quiet)
+INSTALL = $(PIP) install $(QUIET) --constraint constraints.txt --editable
 
 .PHONY: help install demo test lint ruff format types clean
 help:

@@ -1,5 +1,6 @@
 """Write a result file whole or not at all."""
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -45,4 +46,6 @@ def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:
 
 
 def _cannot_write(path: Path, error: OSError, remedy: str) -> BenchError:
+    if error.errno == errno.ENOSPC:
+        remedy = "free some space and run the same command again"
     return BenchError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")

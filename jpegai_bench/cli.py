@@ -298,7 +298,7 @@ def _explain(error: Exception) -> str:
     """Hydra's message in one line, with the nearest right word."""
     import re
 
-    from jpegai_bench.config import CONF, Settings
+    from jpegai_bench.config import CONF
 
     text = str(error)
     if found := re.search(r"Could not find '([\w-]+)/([^']+)'", text):
@@ -306,14 +306,12 @@ def _explain(error: Exception) -> str:
         known = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
         known = known or sorted(path.stem for path in (CONF / group).glob("*.yaml"))
         return _no_choice(group, name, known)
-    if found := re.search(r"Key '([\w-]+)' is not in struct\s+full_key: ([\w.-]+)", text):
-        key, full = found.groups()
-        siblings = _keys_beside(full)
-        return f"no setting {full!r}{_nearest(key, siblings or list(Settings.__dataclass_fields__))}"
-    if found := re.search(r"Could not (?:override|append to config|find override) '([^']+)'", text):
-        full = found.group(1)
-        siblings = _keys_beside(full) or list(Settings.__dataclass_fields__)
-        return f"no setting {full!r}{_nearest(full.rsplit('.', 1)[-1], siblings)}"
+    for pattern in (
+        r"Key '[\w-]+' is not in struct\s+full_key: ([\w.-]+)",
+        r"Could not (?:override|append to config|find override) '([^']+)'",
+    ):
+        if found := re.search(pattern, text):
+            return f"no setting {found[1]!r}{_right_key(found[1])}"
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{found.group(1)}: for several values, one job each, add -m; for a list, write key=[a,b]"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -339,18 +337,22 @@ def _unforeseen(error: Exception) -> str:
     return f"{told}; a defect of jpegai-bench or of a module of yours: {TRACEBACK}=1 shows where"
 
 
-def _keys_beside(full: str) -> list[str]:
-    """The settings on the level of a dotted key."""
+def _right_key(full: str) -> str:
+    """A hint at the setting that a dotted key may mean."""
     import typing
 
     from jpegai_bench.config import Settings
 
     level: Any = Settings
-    for part in full.split(".")[:-1]:
+    parts = full.split(".")
+    for number, part in enumerate(parts):
+        known = list(getattr(level, "__dataclass_fields__", ()))
+        if part not in known:
+            close = get_close_matches(part, known, n=1, cutoff=0.5)
+            meant = ".".join([*parts[:number], *close, *parts[number + 1 :]])
+            return f" (did you mean {meant}?)" if close else ""
         level = typing.get_type_hints(level).get(part)
-        if not hasattr(level, "__dataclass_fields__"):
-            return []
-    return list(level.__dataclass_fields__)
+    return ""
 
 
 def _nearest(word: str, known: list[str]) -> str:

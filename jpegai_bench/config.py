@@ -232,7 +232,10 @@ def validated(config: DictConfig) -> Settings:
         where = error.full_key or "configuration"
         if isinstance(error, ConfigKeyError):
             raise BenchError(f"no setting {where!r}; --cfg job shows those there are") from None
-        raise BenchError(f"{where}: {str(error.msg or error).splitlines()[0]}") from None
+        told = str(error.msg or error).splitlines()[0]
+        if "not a ListConfig" in told:
+            told = f"needs a list, as {where}=[…]"
+        raise BenchError(f"{where}: {told}") from None
     assert isinstance(settings, Settings)
     settings.variant = variant
     return settings

@@ -94,7 +94,6 @@ def evaluate(
             image_hash = image.sha256
         except BenchError as error:
             evaluation.failures.append(Failure(image.name, str(error)))
-            advance(image.name)
             continue
         evaluation.image_hashes[image.name] = image_hash
         keys[image.name] = {q: unit_key(fingerprint, metrics, image_hash, q) for q in qualities}
@@ -108,7 +107,8 @@ def evaluate(
         for name, failure in work:
             if failure:
                 evaluation.failures.append(failure)
-            advance(name)
+            else:
+                advance(name)
     rows = []
     for name, units in keys.items():
         for quality, key in units.items():

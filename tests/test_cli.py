@@ -55,7 +55,7 @@ BAD_SETTINGS = {
     "+variant=base,combined": "add -m",
     "datset=kodak": "did you mean dataset?",
     "dataset=kodack": "did you mean kodak?",
-    "dataset.pth=x": "no setting 'dataset.pth' (did you mean path?)",
+    "dataset.pth=x": "no setting 'dataset.pth' (did you mean dataset.path?)",
     "+foo=1": "no setting 'foo'",
     "workers=abc": "workers: Value 'abc'",
     "workers=0": "workers=0: must be at least 1",
