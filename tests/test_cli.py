@@ -13,7 +13,7 @@ from command import TINY, bench, fails, modules_loaded, picture, several
 from PIL import Image
 
 from jpegai_bench import __version__
-from jpegai_bench.cli import COMMANDS
+from jpegai_bench.usage import COMMANDS
 
 SIZES = [(1, 1), (3, 5), (37, 53), (200, 131)]
 

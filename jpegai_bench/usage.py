@@ -1,0 +1,147 @@
+"""The subcommands: how each is written, what it does, examples."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand."""
+
+    name: str
+    usage: str
+    summary: str
+    details: str
+    words: tuple[str, ...] = ()
+    """Positional arguments."""
+    variant: str | None = None
+    """The variant that is meant when none is given; None where the command takes none."""
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command(
+            "run",
+            "run +variant=NAME [dataset=sample|kodak|folder] [overrides]",
+            "code a data set, measure it, write tables and plots",
+            """Codes every image at every rate into real bitstreams, decodes them, measures seven metrics,
+compares with the anchor and with base, counts kMACs/pixel. Finished images are kept: the same
+command goes on where a killed one stopped.
+
+  jpegai-bench run +variant=combined
+  jpegai-bench run +variant=combined dataset=kodak dataset.path=photos/kodak
+  jpegai-bench run -m +variant=base,combined dataset=folder dataset.path=photos
+
+  dataset.limit=3      the first three images      qualities=[0,1.5,3,5]   the rates
+  weights=FOLDER       weights of your own         weights=train           train them first
+  workers=2            processes that measure      results=PATH            where results go""",
+            variant="base",
+        ),
+        Command(
+            "train",
+            "train +variant=NAME training.data=[FOLDER,…] [overrides]",
+            "train a variant; resumes",
+            """Trains analysis, entropy model and synthesis, or with training.train=synthesis
+the synthesis alone on the frozen encoder of training.init_from. Killed, the same command goes on
+from the last checkpoint.
+
+  jpegai-bench train +variant=base training.data=[photos]
+  jpegai-bench train +variant=combined training.data=[photos] training.train=synthesis training.init_from=W
+  jpegai-bench train +variant=base training=smoke training.data=[photos]""",
+            variant="base",
+        ),
+        Command(
+            "complexity",
+            "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown]",
+            "kMACs/pixel by part, counted three ways, and parameters",
+            """Counts every variant, or the one that is named, beside the paper's figures.
+
+  jpegai-bench complexity model=paper
+  jpegai-bench complexity +variant=combined
+  jpegai-bench complexity model=paper format=csv > kmacs.csv""",
+            variant="",
+        ),
+        Command(
+            "encode",
+            "encode IN OUT [+variant=NAME] [quality=3] [reconstruction=R.png]",
+            "code one picture into a bitstream",
+            """The quality is a real number from 0 (lowest rate) to model.qualities - 1.
+
+  jpegai-bench encode photo.png photo.jai
+  jpegai-bench encode photo.png photo.jai +variant=combined quality=1.5
+  jpegai-bench encode photo.png photo.jai reconstruction=expected.png""",
+            words=("IN", "OUT"),
+            variant="base",
+        ),
+        Command(
+            "decode",
+            "decode IN OUT [+variant=NAME]",
+            "decode a bitstream into a PNG",
+            """Any variant whose synthesis was trained on the same encoder can decode a bitstream.
+
+  jpegai-bench decode photo.jai photo.png
+  jpegai-bench decode photo.jai photo.png +variant=combined
+  jpegai-bench decode photo.jai photo.png weights=FOLDER""",
+            words=("IN", "OUT"),
+            variant="base",
+        ),
+        Command(
+            "anchor",
+            "anchor [codec=vvc|jpeg] [dataset=sample|kodak|folder] [anchor.preset=medium]",
+            "a conventional codec's points on a data set",
+            """Codes and measures again, whatever ships with the package, into results/anchors/.
+
+  jpegai-bench anchor codec=vvc dataset=sample
+  jpegai-bench anchor codec=vvc dataset=kodak dataset.path=photos/kodak
+  jpegai-bench anchor codec=jpeg dataset=folder dataset.path=photos""",
+        ),
+        Command(
+            "tables",
+            "tables [results=PATH] [format=table|csv|json|markdown]",
+            "rebuild the tables from the store",
+            """Reads results/runs and results/anchors, writes results/tables; measures nothing.
+
+  jpegai-bench tables
+  jpegai-bench tables format=markdown
+  jpegai-bench tables results=PATH""",
+        ),
+        Command(
+            "plots",
+            "plots [results=PATH]",
+            "rebuild the plots from the store",
+            """Reads results/runs and results/anchors, writes results/plots; unchanged plots are left alone.
+
+  jpegai-bench plots
+  jpegai-bench plots results=PATH""",
+        ),
+        Command(
+            "list",
+            "list [variants|datasets|anchors|weights|runs]",
+            "what there is",
+            """  jpegai-bench list
+  jpegai-bench list variants
+  jpegai-bench list runs results=PATH""",
+            words=("WHAT",),
+        ),
+    )
+}
+
+
+def overview() -> str:
+    """What `jpegai-bench --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS.values()]
+    return "\n".join(
+        [
+            "jpegai-bench: the lab bench for learned image codecs",
+            "",
+            "usage: jpegai-bench COMMAND [words] [overrides]",
+            "",
+            *lines,
+            "",
+            "Settings are Hydra overrides: dataset=kodak model=paper results=PATH; -m for several at once,",
+            "--cfg job to see them all, --config-dir DIR for configurations of your own.",
+            "Results go to ./results; figures to stdout, progress to stderr. jpegai-bench COMMAND --help",
+            "shows examples.",
+        ]
+    )
