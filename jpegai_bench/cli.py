@@ -166,9 +166,9 @@ def _unread() -> int:
 
 
 def _do(command: Command, words: list[str], settings: "Settings") -> int:
-    from jpegai_bench import commands
+    from importlib import import_module
 
-    action: Callable[..., int] = getattr(commands, command.name)
+    action: Callable[..., int] = import_module(f"jpegai_bench.commands.{command.name}").command
     return action(settings, *words)
 
 

@@ -25,6 +25,7 @@ MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
 FORMATS = ("table", "csv", "json", "markdown")
+METHODS = ("pchip", "cubic", "akima")
 
 
 @dataclass
@@ -77,14 +78,12 @@ class DatasetSettings:
 
 @dataclass
 class MetricSettings:
-    """How the seven metrics become BD-rates."""
+    """Which metrics are the seven."""
 
     hvs: str = "hvs_m"
-    bd_method: str = "pchip"
 
     def __post_init__(self) -> None:
         _one_of("metrics.hvs", self.hvs, ("hvs_m", "hvs"))
-        _one_of("metrics.bd_method", self.bd_method, ("pchip", "cubic", "akima"))
 
 
 @dataclass
@@ -150,6 +149,7 @@ class Settings:
     qualities: list[float] | None = None
     workers: int | None = None
     format: str = "table"
+    method: str = "pchip"
     codec: str = "vvc"
     quality: float = 3.0
     reconstruction: str | None = None
@@ -157,6 +157,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         _one_of("format", self.format, FORMATS)
+        _one_of("method", self.method, METHODS)
         if self.workers is not None and self.workers < 1:
             raise BenchError(f"workers={self.workers}: must be at least 1")
 

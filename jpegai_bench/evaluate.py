@@ -5,19 +5,11 @@ a killed evaluation goes on where it was and nothing is measured twice.
 """
 
 import math
-import multiprocessing
-import os
-import signal
-import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from multiprocessing import connection, forkserver
-from multiprocessing.context import BaseContext
 from typing import Any
 
 import pandas as pd
@@ -25,7 +17,10 @@ import pandas as pd
 from jpegai_bench.codecs.protocol import Codec
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
+from jpegai_bench.parallel import spread
 from jpegai_bench.store import POINT_COLUMNS, Store, content_key
+
+_PRELOAD = ("jpegai_bench.metrics.measure", "jpegai_bench.codecs.learned")
 
 
 @dataclass(frozen=True)
@@ -103,12 +98,12 @@ def evaluate(
         else:
             advance(image.name)
     evaluation.computed = sum(len(task.missing) for task in tasks)
-    with closing(_work(tasks, min(workers, len(tasks)))) as work:
-        for name, failure in work:
+    with closing(spread(_measure, tasks, workers, _PRELOAD)) as work:
+        for task, failure in work:
             if failure:
                 evaluation.failures.append(failure)
             else:
-                advance(name)
+                advance(task.image.name)
     rows = []
     for name, units in keys.items():
         for quality, key in units.items():
@@ -121,67 +116,6 @@ def evaluate(
                 ]
     evaluation.points = pd.DataFrame(rows, columns=list(POINT_COLUMNS))
     return evaluation
-
-
-def _work(tasks: list[_Task], workers: int) -> Generator[tuple[str, Failure | None], None, None]:
-    """Yield each task's image name with its failure or None, in whatever order they end."""
-    if workers <= 1:
-        for task in tasks:
-            yield task.image.name, _measure(task)
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=_forkserver(), initializer=_join_work)
-    try:
-        futures: dict[Future[Failure | None], _Task] = {pool.submit(_measure, task): task for task in tasks}
-        for future in as_completed(futures):
-            yield futures[future].image.name, future.result()
-    except BrokenProcessPool:
-        raise BenchError(
-            "a worker process died, perhaps for want of memory; finished images are kept: "
-            "run the same command again, with workers=1 if it dies again"
-        ) from None
-    except BaseException:
-        for process in list((pool._processes or {}).values()):
-            _kill_group(process.pid)
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _forkserver() -> BaseContext:
-    """A server that has imported the libraries, but run nothing, forks workers quickly and safely."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["jpegai_bench.metrics.measure", "jpegai_bench.codecs.learned"])
-    # Ctrl-C reaches every process of the terminal: only this one shall answer, in one line.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return context
-
-
-def _join_work() -> None:
-    """Make this worker the head of a process group, which ends with the process that asked for the work."""
-    os.setpgrp()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    _kill_group(os.getpid())
-
-
-def _kill_group(pid: int | None) -> None:
-    """End a worker and the encoders that it runs; one that has not yet a group of its own, alone."""
-    if pid is None:
-        return
-    with suppress(ProcessLookupError):
-        try:
-            os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            os.kill(pid, signal.SIGKILL)
 
 
 def _measure(task: _Task) -> Failure | None:

@@ -44,8 +44,9 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     }
     _, evaluation = _measure(settings, store, "runs", codec, dataset, rates, about, complexity)
     failures = {failure.message for failure in evaluation.failures} | set(anchor_failures)
-    metrics = settings.metrics
-    rebuilt = rebuild(store, dataset.name, settings.model.name, hvs=metrics.hvs, method=metrics.bd_method)
+    rebuilt = rebuild(
+        store, dataset.name, settings.model.name, hvs=settings.metrics.hvs, method=settings.method
+    )
     return rebuilt, sorted(failures)
 
 
@@ -173,7 +174,7 @@ def _measure(
         "codec": fingerprint,
         "metrics": metrics,
         "hvs": settings.metrics.hvs,
-        "bd_method": settings.metrics.bd_method,
+        "bd_method": settings.method,
         "versions": {name: version(name) for name in LIBRARIES}
         | {"jpegai-bench": __version__, "python": python_version(), "platform": platform()},
         **(about or {}),

@@ -1,0 +1,27 @@
+"""Decode one bitstream into a PNG."""
+
+from pathlib import Path
+
+from jpegai_bench.commands.output import require_two_files
+from jpegai_bench.config import Settings, variant_of
+from jpegai_bench.errors import BenchError
+
+
+def command(settings: Settings, source: str, target: str) -> int:
+    """Decode `source` into `target`, print the picture's size."""
+    from jpegai_bench.images.read import write_png
+    from jpegai_bench.runner import learned_codec
+
+    require_two_files(source, target)
+    try:
+        data = Path(source).read_bytes()
+    except OSError as error:
+        raise BenchError(f"{source}: cannot be read ({error.strerror})") from None
+    codec = learned_codec(settings, variant_of(settings))
+    try:
+        image = codec.decode(data)
+    except BenchError as error:
+        raise BenchError(f"{source}: {error}") from None
+    write_png(target, image)
+    print(f"{target}: {image.shape[1]}x{image.shape[0]}")
+    return 0

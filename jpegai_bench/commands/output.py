@@ -1,0 +1,61 @@
+"""How commands print: tables for people, CSV, JSON and Markdown for programs."""
+
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jpegai_bench.config import Settings
+from jpegai_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from jpegai_bench.report.rebuild import Rebuilt
+
+
+def show_study(settings: Settings, rebuilt: "Rebuilt") -> None:
+    """Print a study's tables in the format asked for."""
+    from jpegai_bench.report.sheets import to_markdown, to_rich
+
+    if settings.format == "table":
+        print_rich(to_rich(rebuilt.sheets()))
+        folders = sorted({str(path.parent) for path in rebuilt.files})
+        print(f"Written: {len(rebuilt.files)} files in {', '.join(folders)}")
+    elif settings.format == "markdown":
+        print(to_markdown(rebuilt.sheets()))
+    else:
+        import pandas as pd
+
+        print_frame(pd.concat([tables.results for tables in rebuilt.tables]), settings.format)
+
+
+def print_rich(renderable: Any) -> None:
+    """Print for people: as wide as the terminal, 100 columns where there is none."""
+    from rich.console import Console
+
+    width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+    Console(width=width).print(renderable)
+
+
+def print_frame(frame: "pd.DataFrame", form: str) -> None:
+    """Print `frame` as csv, json or markdown."""
+    if form == "csv":
+        out = io.StringIO()
+        frame.to_csv(out, index=False)
+        print(out.getvalue(), end="")
+    elif form == "json":
+        print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1))
+    else:
+        header = [str(name) for name in frame.columns]
+        rows = [["" if value != value else str(value) for value in row] for row in frame.to_numpy().tolist()]
+        for row in [header, ["---"] * len(header), *rows]:
+            print("| " + " | ".join(row) + " |")
+
+
+def require_two_files(source: str, target: str) -> None:
+    """Refuse to write over what is read."""
+    if Path(source).resolve() == Path(target).resolve():
+        raise BenchError(f"{target}: IN and OUT are one file; give OUT another name")

@@ -1,0 +1,92 @@
+"""Work spread over processes that share a machine: one thread each, gone when the one who asked is gone."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import connection, forkserver
+from multiprocessing.context import BaseContext
+from typing import TypeVar
+
+from jpegai_bench.errors import BenchError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def spread(
+    work: Callable[[Task], Result], tasks: Sequence[Task], workers: int, preload: Sequence[str] = ()
+) -> Generator[tuple[Task, Result], None, None]:
+    """Yield each task with what `work` made of it, in whatever order they end; close it to stop.
+
+    Args:
+        work: a function of a module; it, tasks and results must be picklable where there are several workers.
+        tasks: what to work on.
+        workers: processes; with 1 the work is done in this one, in order.
+        preload: modules that the server of the processes imports once, before they are forked off it.
+
+    Raises:
+        BenchError: a process died.
+    """
+    workers = min(workers, len(tasks))
+    if workers <= 1:
+        for task in tasks:
+            yield task, work(task)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=_forkserver(preload), initializer=_join_work)
+    try:
+        futures: dict[Future[Result], Task] = {pool.submit(work, task): task for task in tasks}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool:
+        raise BenchError(
+            "a worker process died, perhaps for want of memory; finished images are kept: "
+            "run the same command again, with workers=1 if it dies again"
+        ) from None
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            _kill_group(process.pid)
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _forkserver(preload: Sequence[str]) -> BaseContext:
+    """A server that has imported the libraries, but run nothing, forks workers quickly and safely."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    # Ctrl-C reaches every process of the terminal: only this one shall answer, in one line.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return context
+
+
+def _join_work() -> None:
+    """Make this worker the head of a process group, which ends with the process that asked for the work."""
+    os.setpgrp()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    _kill_group(os.getpid())
+
+
+def _kill_group(pid: int | None) -> None:
+    """End a worker and the encoders that it runs; one that has not yet a group of its own, alone."""
+    if pid is None:
+        return
+    with suppress(ProcessLookupError):
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            os.kill(pid, signal.SIGKILL)
