@@ -122,14 +122,13 @@ def _measure(task: _Task) -> Failure | None:
     """Measure one image at its missing rates; runs in a worker."""
     import torch
 
-    from jpegai_bench.metrics.measure import measure_planes
-    from jpegai_bench.metrics.planes import prepare
+    from jpegai_bench.metrics.measure import Reference
 
     torch.set_num_threads(1)
     name = task.image.name
     try:
         image = task.image.read()
-        reference = prepare(image)
+        reference = Reference(image)
         height, width = image.shape[:2]
         for quality, key in task.missing:
             start = time.perf_counter()
@@ -137,7 +136,7 @@ def _measure(task: _Task) -> Failure | None:
             middle = time.perf_counter()
             decoded = task.codec.decode(encoded.data)
             end = time.perf_counter()
-            scores = measure_planes(reference, prepare(decoded), threads=1)
+            scores = reference.compare(decoded)
             estimate = encoded.estimated_bits
             task.store.put_unit(
                 key,

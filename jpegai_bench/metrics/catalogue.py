@@ -3,6 +3,7 @@
 Free of torch and numpy, so that tables and plots can read it at no cost.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jpegai_bench.errors import BenchError
@@ -42,6 +43,20 @@ METRICS: tuple[Metric, ...] = (
 """Every metric, in the order of the table's columns."""
 
 NAMES: tuple[str, ...] = tuple(metric.name for metric in METRICS)
+
+
+def chosen(only: Sequence[str] | None) -> tuple[str, ...]:
+    """The names in `only` in the catalogue's order; all of them where it is None.
+
+    Raises:
+        BenchError: a name that is no metric, or no name at all.
+    """
+    unknown = [name for name in only or () if name not in NAMES]
+    if unknown:
+        raise BenchError(f"no metric {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if only is not None and not only:
+        raise BenchError("no metric is chosen")
+    return tuple(name for name in NAMES if only is None or name in only)
 
 
 def average_of(hvs: str = "hvs_m") -> tuple[str, ...]:
