@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from typing import Any, Protocol
 
 import torch
 
@@ -13,9 +13,26 @@ from jpegai_bench.images.read import Image8
 from jpegai_bench.metrics import fsim, iw_ssim, ms_ssim, nlpd, psnr, psnr_hvs, vif, vmaf
 from jpegai_bench.metrics.catalogue import chosen
 from jpegai_bench.metrics.limits import NotApplicableError
-from jpegai_bench.metrics.planes import Planes, prepare
+from jpegai_bench.metrics.planes import Planes
+from jpegai_bench.metrics.planes import prepare as planes_of
 
-Scorer = Callable[[Planes, Planes], dict[str, float]]
+KEEP_PIXELS = 12_000_000
+"""The reference's halves of larger images are not kept: together they take some 160 bytes a pixel."""
+
+
+class Metric(Protocol):
+    """What each metric's file offers."""
+
+    COLUMNS: tuple[str, ...]
+
+    def prepare(self, reference: Planes, device: torch.device) -> Any:
+        """Do what depends on the reference alone."""
+
+    def compare(self, half: Any, distorted: Planes) -> dict[str, float]:
+        """Score a distorted image by column."""
+
+
+_METRICS: tuple[Any, ...] = (ms_ssim, fsim, nlpd, iw_ssim, vmaf, vif, psnr_hvs, psnr)
 
 
 @dataclass(frozen=True)
@@ -45,9 +62,11 @@ class Reference:
         Raises:
             BenchError: not 8-bit RGB, an unknown name, or no such device.
         """
-        self.planes = prepare(image)
         self.names = chosen(only)
+        self.device = _usable(device)
+        self._planes = planes_of(image)
         self._threads = threads
+        self._halves: dict[str, Any] = {}
 
     def compare(self, distorted: Image8) -> Scores:
         """Measure 8-bit RGB `distorted` `[H, W, 3]` against this reference.
@@ -55,19 +74,19 @@ class Reference:
         Raises:
             BenchError: another size than the reference's, or not 8-bit RGB.
         """
-        other = prepare(distorted)
-        if self.planes.rgb8.shape != other.rgb8.shape:
-            first, second = (f"{image.width}x{image.height}" for image in (self.planes, other))
+        other = planes_of(distorted)
+        if self._planes.rgb8.shape != other.rgb8.shape:
+            first, second = (f"{image.width}x{image.height}" for image in (self._planes, other))
             raise BenchError(
                 f"cannot compare images of different size: reference {first}, distorted {second}"
             )
         values, reasons = dict.fromkeys(self.names, math.nan), {}
-        with _torch_threads(self._threads):
-            for names, scorer in _scorers(self._threads):
-                wanted = [name for name in names if name in values]
+        with _torch_threads(self._threads), torch.inference_mode():
+            for metric in _METRICS:
+                wanted = [name for name in metric.COLUMNS if name in values]
                 if not wanted:
                     continue
-                scores, failure = _attempt(scorer, self.planes, other)
+                scores, failure = self._attempt(metric, other)
                 for name in wanted:
                     value = scores.get(name, math.nan)
                     if math.isfinite(value):
@@ -75,6 +94,23 @@ class Reference:
                     else:
                         reasons[name] = failure or f"not a finite number: {value}"
         return Scores(values, reasons)
+
+    def _attempt(self, metric: Metric, distorted: Planes) -> tuple[dict[str, float], str]:
+        """The scores, or none and why."""
+        half, failure = self._half(metric)
+        if failure:
+            return {}, failure
+        return _attempt(lambda: metric.compare(half, distorted), {})
+
+    def _half(self, metric: Metric) -> tuple[Any, str]:
+        """The reference's half of a metric, or why there is none."""
+        name = metric.COLUMNS[0]
+        if name in self._halves:
+            return self._halves[name]
+        found = _attempt(lambda: metric.prepare(self._planes, self.device), None)
+        if self._planes.height * self._planes.width <= KEEP_PIXELS:
+            self._halves[name] = found
+        return found
 
 
 def measure(
@@ -98,28 +134,25 @@ def measure(
     return Reference(reference, only, device, threads).compare(distorted)
 
 
-def _scorers(threads: int) -> tuple[tuple[tuple[str, ...], Scorer], ...]:
-    """Each metric file's `score` and the columns that it fills."""
-    return (
-        (("ms_ssim",), ms_ssim.score),
-        (("fsim",), fsim.score),
-        (("nlpd",), nlpd.score),
-        (("iw_ssim",), iw_ssim.score),
-        (("vmaf",), partial(vmaf.score, threads=threads)),
-        (("vif",), vif.score),
-        (("psnr_hvs_m", "psnr_hvs"), psnr_hvs.score),
-        (("psnr_y", "psnr_u", "psnr_v", "psnr_rgb"), psnr.score),
-    )
-
-
-def _attempt(scorer: Scorer, reference: Planes, distorted: Planes) -> tuple[dict[str, float], str]:
+def _attempt(work: Callable[[], Any], nothing: Any) -> tuple[Any, str]:
+    """What `work` returns, or `nothing` and the reason."""
     try:
-        return scorer(reference, distorted), ""
+        return work(), ""
     except NotApplicableError as error:
-        return {}, str(error)
+        return nothing, str(error)
     except Exception as error:  # whatever a library raises must not cost the other columns
         lines = str(error).strip().splitlines() or ["no message"]
-        return {}, f"{type(error).__name__}: {lines[0]}"
+        return nothing, f"{type(error).__name__}: {lines[0]}"
+
+
+def _usable(device: str) -> torch.device:
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found)
+    except Exception as error:  # torch raises whatever its backend does
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise BenchError(f"device={device}: cannot be used ({lines[0]})") from None
+    return found
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.images.color import quantize, rgb_to_yuv
+from jpegai_bench.images.color import quantize
 from jpegai_bench.images.read import Image8
 
 BITS = 10
@@ -19,6 +19,14 @@ PEAK = 2**BITS - 1
 Plane = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.uint16]
 
+_TO_RGB10 = np.rint(quantize(np.arange(256) / 255.0, BITS) * PEAK).astype(np.int32)
+
+# BT.709 in integers: 10 000 times the luma coefficients, and the scaling of the colour differences.
+_RED, _GREEN, _BLUE = 2126, 7152, 722
+_SCALE = _RED + _GREEN + _BLUE
+_STRIP = 64
+"""Rows at a time, which bounds the memory for large images."""
+
 
 @dataclass(frozen=True, eq=False)
 class Planes:
@@ -26,8 +34,6 @@ class Planes:
 
     rgb8: Image8
     """The image itself, `[H, W, 3]`, 0 to 255."""
-    rgb10: Integers
-    """RGB rounded to 10 bits, `[3, H, W]`, 0 to 1023."""
     yuv10: Integers
     """BT.709 full-range YUV 4:4:4 rounded to 10 bits, `[3, H, W]`, 0 to 1023."""
 
@@ -46,27 +52,36 @@ class Planes:
         """Y in [0, 1], `[H, W]`, float64."""
         return self.yuv10[0] / PEAK
 
-    @property
-    def rgb(self) -> Plane:
-        """RGB in [0, 1] on the 10-bit grid, `[3, H, W]`, float64."""
-        return self.rgb10 / PEAK
+    def channel(self, number: int) -> Plane:
+        """R, G or B in [0, 1] on the 10-bit grid, `[H, W]`, float64."""
+        return (_TO_RGB10 / PEAK)[self.rgb8[..., number]]
 
 
 def prepare(image: Image8) -> Planes:
     """Prepare the planes of 8-bit RGB `[H, W, 3]`.
+
+    The conversion is made in whole numbers, so that a value half-way between two levels, as the chroma of
+    every gray pixel is (511.5), is rounded alike on every machine: to the even level.
 
     Raises:
         BenchError: not 8-bit RGB, or empty.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise BenchError(f"metrics need 8-bit RGB [H, W, 3], not {image.dtype} {list(image.shape)}")
-    rgb = quantize(image / 255.0, BITS)
-    yuv = quantize(rgb_to_yuv(rgb), BITS)
-    return Planes(image, _integers(rgb.transpose(2, 0, 1)), _integers(yuv))
+    height, width = image.shape[:2]
+    yuv = np.empty((3, height, width), np.uint16)
+    for top in range(0, height, _STRIP):
+        rows = slice(top, top + _STRIP)
+        red, green, blue = (_TO_RGB10[image[rows, :, k]] for k in range(3))
+        luma = _RED * red + _GREEN * green + _BLUE * blue
+        yuv[0, rows] = np.rint(luma / _SCALE)
+        yuv[1, rows] = _chroma(_SCALE * blue - luma, _SCALE - _BLUE)
+        yuv[2, rows] = _chroma(_SCALE * red - luma, _SCALE - _RED)
+    return Planes(image, yuv)
 
 
-def _integers(samples: npt.NDArray[np.floating]) -> Integers:
-    return np.ascontiguousarray(np.rint(samples * PEAK).astype(np.uint16))
+def _chroma(difference: npt.NDArray[np.int32], scale: int) -> Plane:
+    return np.rint(difference / (2 * scale) + PEAK / 2)
 
 
 def zero_pad(plane: Plane, side: int) -> Plane:

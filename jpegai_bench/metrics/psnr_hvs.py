@@ -5,14 +5,17 @@ N. Ponomarenko et al., "On between-coefficient contrast masking of DCT basis fun
 (PSNR-HVS-M).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import dctn
+import torch
+from torch import Tensor
 
-from jpegai_bench.metrics.planes import Plane, Planes
+from jpegai_bench.metrics.planes import Planes
 from jpegai_bench.metrics.psnr import decibels
 
-Blocks = npt.NDArray[np.float64]
+COLUMNS = ("psnr_hvs_m", "psnr_hvs")
 
 _SIDE = 8
 
@@ -37,57 +40,93 @@ SENSITIVITY = np.round(25.73509 / _JPEG_STEPS, 6)
 MASKING = np.round((10.0 / _JPEG_STEPS) ** 2, 6)
 """Weight of each DCT coefficient's energy in the masking effect, `[8, 8]`."""
 
-_STRIP = 64
-"""Rows of blocks at a time, which bounds the memory for large images."""
+_FREQUENCY, _SAMPLE = np.mgrid[:_SIDE, :_SIDE]
+_DCT = np.cos(np.pi * _FREQUENCY * (2 * _SAMPLE + 1) / (2 * _SIDE)) * np.sqrt(
+    np.where(_FREQUENCY, 2, 1) / _SIDE
+)
+
+_STRIP = 1024
+"""Blocks at a time: as many as fit into the processor's cache."""
 
 
-def score(reference: Planes, distorted: Planes) -> dict[str, float]:
+@dataclass(frozen=True)
+class Half:
+    """The reference, block by block."""
+
+    dct: Tensor
+    """`[blocks, 8, 8]`."""
+    masking: Tensor
+    """Masking effect of each block, `[blocks]`."""
+
+
+def prepare(reference: Planes, device: torch.device) -> Half:
+    """Do the reference's half."""
+    blocks = _blocks(reference, device)
+    dct, masking = torch.empty_like(blocks), blocks.new_empty(len(blocks))
+    for strip in _strips(blocks):
+        dct[strip], masking[strip] = _analysed(blocks[strip])
+    return Half(dct, masking)
+
+
+def compare(half: Half, distorted: Planes) -> dict[str, float]:
     """Return `psnr_hvs_m` and `psnr_hvs` in dB, 100 when no visible difference is left."""
-    first, second = _blocks(reference.luma), _blocks(distorted.luma)
-    masked = plain = 0.0
-    for top in range(0, len(first), _STRIP):
-        strip = slice(top, top + _STRIP)
-        strip_masked, strip_plain = _errors(first[strip], second[strip])
-        masked, plain = masked + strip_masked, plain + strip_plain
-    return {"psnr_hvs_m": decibels(masked / first.size, 1.0), "psnr_hvs": decibels(plain / first.size, 1.0)}
+    blocks = _blocks(distorted, half.dct.device)
+    weights = _table(SENSITIVITY, blocks)
+    threshold = 1.0 / _table(MASKING, blocks)
+    threshold[0, 0] = 0.0  # a difference of the block's mean is never masked
+    masked, plain = blocks.new_zeros(()), blocks.new_zeros(())
+    for strip in _strips(blocks):
+        dct, masking = _analysed(blocks[strip])
+        error = dct.sub_(half.dct[strip]).abs_()
+        plain += (error * weights).square_().sum()
+        masking = torch.maximum(masking, half.masking[strip])
+        visible = error.sub_(masking[:, None, None] * threshold).clamp_(min=0.0)
+        masked += visible.mul_(weights).square_().sum()
+    return {
+        "psnr_hvs_m": decibels(masked.item() / blocks.numel(), 1.0),
+        "psnr_hvs": decibels(plain.item() / blocks.numel(), 1.0),
+    }
 
 
-def _blocks(luma: Plane) -> Blocks:
-    """Cut `[H, W]` into `[rows, columns, 8, 8]`, repeating the last row and column up to a multiple of 8."""
-    height, width = luma.shape
-    luma = np.pad(luma, ((0, -height % _SIDE), (0, -width % _SIDE)), mode="edge")
+def _strips(blocks: Tensor) -> list[slice]:
+    return [slice(start, start + _STRIP) for start in range(0, len(blocks), _STRIP)]
+
+
+def _blocks(image: Planes, device: torch.device) -> Tensor:
+    """Cut the luma into `[blocks, 8, 8]`, repeating the last row and column up to a multiple of 8."""
+    luma = np.pad(image.luma, ((0, -image.height % _SIDE), (0, -image.width % _SIDE)), mode="edge")
     rows, columns = luma.shape[0] // _SIDE, luma.shape[1] // _SIDE
-    return luma.reshape(rows, _SIDE, columns, _SIDE).swapaxes(1, 2)
+    blocks = torch.from_numpy(luma).to(device).view(rows, _SIDE, columns, _SIDE).transpose(1, 2)
+    return blocks.reshape(-1, _SIDE, _SIDE)
 
 
-def _errors(first: Blocks, second: Blocks) -> tuple[float, float]:
-    """Sum the weighted square errors of `[rows, columns, 8, 8]` blocks, with masking and without."""
-    first_dct, second_dct = (dctn(blocks, axes=(-2, -1), norm="ortho") for blocks in (first, second))
-    error = np.abs(first_dct - second_dct)
-    masking = np.maximum(_masking(first, first_dct), _masking(second, second_dct))
-    threshold = masking[..., None, None] / MASKING
-    threshold[..., 0, 0] = 0.0  # a difference of the block's mean is never masked
-    visible = np.maximum(error - threshold, 0.0)
-    return float(np.sum((visible * SENSITIVITY) ** 2)), float(np.sum((error * SENSITIVITY) ** 2))
-
-
-def _masking(blocks: Blocks, dct: Blocks) -> npt.NDArray[np.float64]:
-    """Masking effect of each block, `[rows, columns]`.
+def _analysed(blocks: Tensor) -> tuple[Tensor, Tensor]:
+    """DCT and masking effect of `[blocks, 8, 8]`.
 
     The energy of the AC coefficients masks less where it is an edge and not a texture, seen by the variance
     inside the four quadrants being small against that of the block.
     """
-    weights = MASKING.copy()
+    basis = _table(_DCT, blocks)
+    dct = basis @ blocks @ basis.T
+    weights = _table(MASKING, blocks)
     weights[0, 0] = 0.0
-    energy = np.einsum("...ij,ij->...", dct * dct, weights)
+    energy = (dct * dct).flatten(1) @ weights.flatten()
     half = _SIDE // 2
-    quadrants = sum(_spread(blocks[..., i : i + half, j : j + half]) for i in (0, half) for j in (0, half))
+    quadrants = torch.zeros_like(energy)
+    for i in (0, half):
+        for j in (0, half):
+            quadrants += _spread(blocks[:, i : i + half, j : j + half])
     whole = _spread(blocks)
-    texture = np.divide(quadrants, whole, out=np.zeros_like(whole), where=whole != 0.0)
-    return np.sqrt(energy * texture) / 32.0
+    texture = torch.where(whole == 0.0, 0.0, quadrants / whole)
+    return dct, energy.mul_(texture).sqrt_().div_(32.0)
 
 
-def _spread(samples: Blocks) -> npt.NDArray[np.float64]:
+def _spread(samples: Tensor) -> Tensor:
     """Unbiased variance over the last two axes, times the number of samples."""
-    count = samples.shape[-1] * samples.shape[-2]
-    return count * samples.var(axis=(-2, -1), ddof=1)
+    samples = samples.flatten(1)
+    count = samples.shape[1]
+    return (samples - samples.mean(1, keepdim=True)).square_().sum(1).mul_(count / (count - 1))
+
+
+def _table(values: npt.NDArray[np.float64], like: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=like.dtype, device=like.device)
