@@ -23,7 +23,7 @@ SIDE = 164
 
 # The Gaussian of sigma 1.5, in single precision as in pytorch-msssim; exact weights move scores by 1e-6.
 _SIDE_TAPS = (0.00102838036, 0.00759875821, 0.0360007733, 0.109360687, 0.213005528)
-_TAPS: Taps = (*_SIDE_TAPS, 0.266011715, *reversed(_SIDE_TAPS))
+_TAPS: Taps = tuple(torch.tensor([*_SIDE_TAPS, 0.266011715, *reversed(_SIDE_TAPS)]).tolist())
 
 
 @dataclass(frozen=True)
