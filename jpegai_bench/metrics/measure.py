@@ -32,7 +32,8 @@ class Metric(Protocol):
         """Score a distorted image by column."""
 
 
-_METRICS: tuple[Any, ...] = (ms_ssim, fsim, nlpd, iw_ssim, vmaf, vif, psnr_hvs, psnr)
+METRICS: tuple[Any, ...] = (ms_ssim, fsim, nlpd, iw_ssim, vmaf, vif, psnr_hvs, psnr)
+"""Every metric's file, as a `Metric`."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Reference:
             )
         values, reasons = dict.fromkeys(self.names, math.nan), {}
         with _torch_threads(self._threads), torch.inference_mode():
-            for metric in _METRICS:
+            for metric in METRICS:
                 wanted = [name for name in metric.COLUMNS if name in values]
                 if not wanted:
                     continue
