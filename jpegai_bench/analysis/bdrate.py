@@ -1,19 +1,18 @@
-"""BD-rate: the mean difference in rate between two R-D curves at equal quality."""
+"""BD-rate and BD-metric: the mean difference between two R-D curves, in rate or in quality."""
 
 import math
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
+from numpy.linalg import LinAlgError
 
+from jpegai_bench.analysis.interpolation import METHODS, area, values
 from jpegai_bench.errors import BenchError
 
 FEWEST_POINTS = 4
 LEAST_OVERLAP = 0.5
-
-METHODS = ("pchip", "cubic", "akima")
+_BEYOND_FLOATS = (ZeroDivisionError, OverflowError, LinAlgError)
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,18 @@ class BDRate:
     """Percent, negative where the test codec needs less rate; NaN is NA."""
     overlap: float
     """Shared quality interval over the shorter curve's interval, 0 to 1; NaN where a curve has none."""
+    reason: str = ""
+    """Why the value is NA; empty where there is one."""
+
+
+@dataclass(frozen=True)
+class BDMetric:
+    """One BD-metric (BD-PSNR where the quality is PSNR), or the reason why there is none."""
+
+    value: float
+    """In the metric's unit, positive where the test codec's quality is higher; NaN is NA."""
+    overlap: float
+    """Shared interval of log rate over the shorter curve's interval, 0 to 1; NaN where a curve has none."""
     reason: str = ""
     """Why the value is NA; empty where there is one."""
 
@@ -47,41 +58,112 @@ def bd_rate(
     `pchip` and `akima` pass through every point; `cubic` is VCEG-M33's least-squares polynomial, which
     passes through the points only where there are four.
 
+    >>> anchor_kbps, anchor_psnr = [1358.24, 2486.44, 4593.60, 9487.76], [34.851, 36.845, 38.615, 40.037]
+    >>> test_kbps, test_psnr = [1356.24, 2451.52, 4469.00, 9787.80], [34.987, 36.970, 38.651, 40.121]
+    >>> result = bd_rate(anchor_kbps, anchor_psnr, test_kbps, test_psnr)
+    >>> f"{result.value:.3f}% on {result.overlap:.1%} of the quality"
+    '-4.417% on 98.4% of the quality'
+    >>> bd_rate(anchor_kbps, anchor_psnr, [9000, 4000, 2000, 1300], [40.0, 36.1, 36.5, 34.9]).reason
+    'test: not strictly monotonic'
+
     Source: G. Bjontegaard, VCEG-M33 (2001); PCHIP as in JCTVC-E137 and the JPEG AI test conditions.
 
     Raises:
         BenchError: the method is none of `METHODS`.
         ValueError: rates and qualities differ in number.
     """
-    if method not in METHODS:
-        raise BenchError(f"BD-rate method {method!r} is unknown; there are {', '.join(METHODS)}")
-    curves: list[_Curve] = []
-    for role, rates, qualities in (
-        ("anchor", anchor_rate, anchor_quality),
-        ("test", test_rate, test_quality),
-    ):
-        curve = _curve(rates, qualities)
-        if isinstance(curve, str):
-            return BDRate(math.nan, math.nan, f"{role}: {curve}")
-        curves.append(curve)
-    (anchor_q, _), (test_q, _) = curves
-
-    low, high = max(anchor_q[0], test_q[0]), min(anchor_q[-1], test_q[-1])
-    overlap = max(high - low, 0.0) / min(anchor_q[-1] - anchor_q[0], test_q[-1] - test_q[0])
-    if overlap == 0.0:
-        return BDRate(math.nan, 0.0, "no overlap in quality")
-    if overlap < LEAST_OVERLAP:
-        return BDRate(math.nan, overlap, "overlap in quality under half")
-
-    anchor_area, test_area = (_area(*curve, low, high, method) for curve in curves)
-    exponent = (test_area - anchor_area) / (high - low)
+    curves = _curves(anchor_rate, anchor_quality, test_rate, test_quality, method)
+    if isinstance(curves, str):
+        return BDRate(math.nan, math.nan, curves)
+    anchor, test = curves
+    low, high, overlap = _shared(anchor.quality, test.quality)
+    reason = _overlap_reason(overlap, "quality")
+    if reason:
+        return BDRate(math.nan, overlap, reason)
+    sides = [(curve.quality, curve.log_rate) for curve in curves]
+    exponent = _mean_difference(sides, low, high, method)
     if not abs(exponent) < 300:  # a polynomial between far-apart points can leave the range of floats
         return BDRate(math.nan, overlap, f"{method} interpolation diverges")
     return BDRate((10.0**exponent - 1.0) * 100.0, overlap)
 
 
-_Curve = tuple[list[float], list[float]]
-"""Qualities, strictly rising, and log10 of the rates, strictly rising."""
+def bd_metric(
+    anchor_rate: Sequence[float],
+    anchor_quality: Sequence[float],
+    test_rate: Sequence[float],
+    test_quality: Sequence[float],
+    method: str = "pchip",
+) -> BDMetric:
+    """Mean quality of the test codec less the anchor's at equal rate, in the metric's unit.
+
+    The quality is interpolated over log10(rate) and averaged on the interval of log rate that both curves
+    cover. NA under the same rules as `bd_rate`, the overlap being that of the log rates.
+
+    >>> rates = [0.1, 0.2, 0.4, 0.8]
+    >>> round(bd_metric(rates, [30, 33, 36, 39], rates, [30.5, 33.5, 36.5, 39.5]).value, 9)
+    0.5
+
+    Source: G. Bjontegaard, VCEG-M33 (2001).
+
+    Raises:
+        BenchError: the method is none of `METHODS`.
+        ValueError: rates and qualities differ in number.
+    """
+    curves = _curves(anchor_rate, anchor_quality, test_rate, test_quality, method)
+    if isinstance(curves, str):
+        return BDMetric(math.nan, math.nan, curves)
+    anchor, test = curves
+    low, high, overlap = _shared(anchor.log_rate, test.log_rate)
+    reason = _overlap_reason(overlap, "rate")
+    if reason:
+        return BDMetric(math.nan, overlap, reason)
+    sides = [(curve.log_rate, curve.quality) for curve in curves]
+    difference = _mean_difference(sides, low, high, method)
+    if not math.isfinite(difference):
+        return BDMetric(math.nan, overlap, f"{method} interpolation diverges")
+    return BDMetric(difference, overlap)
+
+
+def rates_at(
+    rates: Sequence[float], qualities: Sequence[float], at: Sequence[float], method: str = "pchip"
+) -> list[float]:
+    """The rates that interpolation as in `bd_rate` gives a curve at qualities within its own.
+
+    Raises:
+        ValueError: the curve has no BD-rate, with the reason.
+    """
+    curve = _curve(rates, qualities)
+    if isinstance(curve, str):
+        raise ValueError(curve)
+    try:
+        return [10.0**value for value in values(curve.quality, curve.log_rate, at, method)]
+    except _BEYOND_FLOATS:
+        raise ValueError(f"{method} interpolation diverges") from None
+
+
+@dataclass(frozen=True)
+class _Curve:
+    quality: list[float]
+    """Strictly rising."""
+    log_rate: list[float]
+    """log10 of the rates, strictly rising."""
+
+
+def _curves(
+    anchor_rate: Sequence[float],
+    anchor_quality: Sequence[float],
+    test_rate: Sequence[float],
+    test_quality: Sequence[float],
+    method: str,
+) -> tuple[_Curve, _Curve] | str:
+    """Both curves in order, or what is wrong with the first that is not right."""
+    if method not in METHODS:
+        raise BenchError(f"BD-rate method {method!r} is unknown; there are {', '.join(METHODS)}")
+    anchor = _curve(anchor_rate, anchor_quality)
+    test = _curve(test_rate, test_quality)
+    if isinstance(anchor, str):
+        return f"anchor: {anchor}"
+    return f"test: {test}" if isinstance(test, str) else (anchor, test)
 
 
 def _curve(rates: Sequence[float], qualities: Sequence[float]) -> _Curve | str:
@@ -93,68 +175,30 @@ def _curve(rates: Sequence[float], qualities: Sequence[float]) -> _Curve | str:
         return "fewer than four points"
     if points[0][0] <= 0:
         return "a rate that is not positive"
-    logs, values = [math.log10(r) for r, _ in points], [q for _, q in points]
-    if any(b <= a for xs in (logs, values) for a, b in pairwise(xs)):
+    logs, qualities = [math.log10(r) for r, _ in points], [q for _, q in points]
+    if any(b <= a for xs in (logs, qualities) for a, b in pairwise(xs)):
         return "not strictly monotonic"
-    return values, logs
+    return _Curve(qualities, logs)
 
 
-def _area(x: list[float], y: list[float], low: float, high: float, method: str) -> float:
-    """Integral of the interpolated y from low to high, both within x."""
-    if method == "cubic":
-        middle, half = 0.5 * (x[0] + x[-1]), 0.5 * (x[-1] - x[0])  # fitted on [-1, 1]: well conditioned
-        primitive = np.polyint(np.polyfit([(v - middle) / half for v in x], y, 3))
-        first, last = np.polyval(primitive, [(low - middle) / half, (high - middle) / half])
-        return float(last - first) * half
-    # Written out for a handful of points: scipy takes many times as long, and a table has thousands.
-    slopes = _SLOPES[method](x, y)
-    knots = [low, *(v for v in x if low < v < high), high]
-    area = 0.0
-    for a, b in pairwise(knots):
-        i = min(bisect_right(x, a) - 1, len(x) - 2)
-        ends = [_hermite(x, y, slopes, i, v) for v in (a, 0.5 * (a + b), b)]
-        area += (b - a) / 6.0 * (ends[0] + 4.0 * ends[1] + ends[2])  # Simpson's rule is exact for cubics
-    return area
+def _shared(a: list[float], b: list[float]) -> tuple[float, float, float]:
+    """Lowest and highest of what both cover, and its share of the shorter of the two."""
+    low, high = max(a[0], b[0]), min(a[-1], b[-1])
+    return low, high, max(high - low, 0.0) / min(a[-1] - a[0], b[-1] - b[0])
 
 
-def _hermite(x: list[float], y: list[float], slopes: list[float], i: int, v: float) -> float:
-    h = x[i + 1] - x[i]
-    t = (v - x[i]) / h
-    s = 1.0 - t
-    return s * s * ((1 + 2 * t) * y[i] + t * h * slopes[i]) + t * t * (
-        (1 + 2 * s) * y[i + 1] - s * h * slopes[i + 1]
-    )
+def _mean_difference(
+    curves: Sequence[tuple[list[float], list[float]]], low: float, high: float, method: str
+) -> float:
+    """Of y between two curves (x, y), the second less the first; NaN beyond the range of floats."""
+    try:
+        areas = [area(x, y, low, high, method) for x, y in curves]
+    except _BEYOND_FLOATS:
+        return math.nan
+    return (areas[1] - areas[0]) / (high - low)
 
 
-def _pchip_slopes(x: list[float], y: list[float]) -> list[float]:
-    """Fritsch and Butland's weighted harmonic means, for strictly rising y; one-sided three-point ends."""
-    h = [b - a for a, b in pairwise(x)]
-    m = [(y[i + 1] - y[i]) / h[i] for i in range(len(h))]
-    inner = []
-    for i in range(1, len(h)):
-        w1, w2 = 2 * h[i] + h[i - 1], h[i] + 2 * h[i - 1]
-        inner.append((w1 + w2) / (w1 / m[i - 1] + w2 / m[i]))
-    first = ((2 * h[0] + h[1]) * m[0] - h[0] * m[1]) / (h[0] + h[1])
-    last = ((2 * h[-1] + h[-2]) * m[-1] - h[-1] * m[-2]) / (h[-1] + h[-2])
-    return [max(first, 0.0), *inner, max(last, 0.0)]
-
-
-def _akima_slopes(x: list[float], y: list[float]) -> list[float]:
-    """Akima's weights (J. ACM 17, 1970), with two extrapolated slopes at each end."""
-    m = [(y[i + 1] - y[i]) / (x[i + 1] - x[i]) for i in range(len(x) - 1)]
-    m = [3 * m[0] - 2 * m[1], 2 * m[0] - m[1], *m, 2 * m[-1] - m[-2], 3 * m[-1] - 2 * m[-2]]
-    bends = [abs(b - a) for a, b in pairwise(m)]
-    weights = [(bends[i + 2], bends[i]) for i in range(len(x))]
-    least = 1e-9 * max(after + before for after, before in weights)
-    return [
-        (after * m[i + 1] + before * m[i + 2]) / (after + before)
-        if after + before > least
-        else 0.5 * (m[i] + m[i + 3])
-        for i, (after, before) in enumerate(weights)
-    ]
-
-
-_SLOPES: dict[str, Callable[[list[float], list[float]], list[float]]] = {
-    "pchip": _pchip_slopes,
-    "akima": _akima_slopes,
-}
+def _overlap_reason(overlap: float, of: str) -> str:
+    if overlap == 0.0:
+        return f"no overlap in {of}"
+    return f"overlap in {of} under half" if overlap < LEAST_OVERLAP else ""

@@ -1,24 +1,25 @@
 """BD-rate of one codec against another over a set of images, with its uncertainty."""
 
 import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from jpegai_bench.analysis.bdrate import bd_rate
-from jpegai_bench.metrics.catalogue import METRICS, Metric, average_of
+from jpegai_bench.analysis.bdrate import bd_metric, bd_rate
+from jpegai_bench.metrics.catalogue import METRICS, NAMES, average_of
 
 FEWEST_FOR_INTERVAL = 3
 """Images needed for a bootstrap interval: resampling one or two says nothing about the next image."""
 
-_Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its 95% bootstrap interval over images, all in percent; NaN is NA."""
+    """A mean with its 95% bootstrap interval over images; NaN is NA."""
 
     mean: float
     low: float = math.nan
@@ -31,10 +32,11 @@ class MetricSummary:
 
     metric: str
     bd_rate: Interval
+    """Percent; of a summary of `quantity="bd_metric"` the BD-metric, in the metric's unit."""
     images: int
     """Images in the mean."""
     overlap: float
-    """Mean overlap of the curves in the mean, 0 to 1."""
+    """Mean overlap of the curves in the mean, 0 to 1; where there are none, of all that have one."""
     left_out: dict[str, tuple[str, ...]]
     """Images that have no BD-rate, by reason."""
 
@@ -61,8 +63,8 @@ class Summary:
     @property
     def images(self) -> tuple[int, int]:
         """Fewest and most images in the means of the seven."""
-        counts = [self.metrics[name].images for name in self.average_of]
-        return min(counts), max(counts)
+        counts = [self.metrics[name].images for name in self.average_of if name in self.metrics]
+        return min(counts, default=0), max(counts, default=0)
 
 
 def summarize(
@@ -72,6 +74,11 @@ def summarize(
     method: str = "pchip",
     resamples: int = 2000,
     seed: int = 0,
+    *,
+    metrics: Sequence[str] | None = None,
+    lower_is_better: Collection[str] = (),
+    bpp_range: tuple[float, float] | None = None,
+    quantity: str = "bd_rate",
 ) -> Summary:
     """BD-rate per image and metric, its mean over images, and the mean of seven.
 
@@ -83,109 +90,159 @@ def summarize(
     the mean of seven keeps the correlation between them. The mean of seven is NA unless all seven exist.
     With few images (up to about ten) percentile intervals are known to be too narrow.
 
+    Args:
+        anchor_points: what is compared with.
+        test_points: what is compared.
+        hvs: which PSNR-HVS is one of the seven, as in `average_of`.
+        method: the interpolation, as in `bd_rate`.
+        resamples: draws of the bootstrap.
+        seed: of the draws.
+        metrics: columns of any name; by default the seven and whatever else of the catalogue both have.
+        lower_is_better: metrics that are better when lower, besides those of the catalogue.
+        bpp_range: only points of rates from the first to the second of these enter, in bpp.
+        quantity: `bd_rate`, or `bd_metric` for the mean difference in quality, of which there is no mean of
+            seven: the units differ.
+
     Raises:
         BenchError: the method or the choice of HVS is unknown.
     """
-    seven = tuple(average_of(hvs))
-    anchor, test = _by_image(anchor_points), _by_image(test_points)
-    metrics = [
-        metric
-        for metric in METRICS
-        if metric.name in seven or (metric.name in anchor_points and metric.name in test_points)
-    ]
+    seven = average_of(hvs)
+    if metrics is None:
+        metrics = [name for name in NAMES if name in seven or (name in anchor_points and name in test_points)]
+    anchor, test = (_by_image(points, metrics, bpp_range) for points in (anchor_points, test_points))
     images = sorted(anchor.keys() | test.keys())
     per_image = pd.DataFrame(
         [
-            (image, metric.name, *_one(anchor.get(image), test.get(image), metric, method))
+            (image, name, *_one(anchor.get(image), test.get(image), name, lower_is_better, method, quantity))
             for image in images
-            for metric in metrics
+            for name in metrics
         ],
         columns=["image", "metric", "bd_rate", "overlap", "reason"],
     )
 
     values = per_image.bd_rate.to_numpy(float).reshape(len(images), len(metrics))
-    drawn = _bootstrap(values, resamples, seed)
+    drawn = _means(values, draws(len(images), resamples, seed))
     summaries = {}
-    for column, metric in enumerate(metrics):
-        rows = per_image.iloc[column :: len(metrics)]
-        summaries[metric.name] = _summary(metric.name, rows, drawn[:, column])
-
-    missing = [
-        metric.label
-        for metric in metrics
-        if metric.name in seven and math.isnan(summaries[metric.name].bd_rate.mean)
-    ]
-    if missing:
-        average, reason = Interval(math.nan), f"no BD-rate for {', '.join(missing)}"
-    else:
-        columns = [column for column, metric in enumerate(metrics) if metric.name in seven]
-        enough = all(summaries[name].images >= FEWEST_FOR_INTERVAL for name in seven)
-        mean = math.fsum(summaries[name].bd_rate.mean for name in seven) / len(seven)
-        average, reason = _interval(mean, drawn[:, columns].mean(axis=1), enough), ""
+    for column, name in enumerate(metrics):
+        summaries[name] = _summary(name, per_image.iloc[column :: len(metrics)], drawn[:, column])
+    by_metric = {name: drawn[:, column] for column, name in enumerate(metrics)}
+    average, reason = average_seven(summaries, by_metric, seven)
+    if quantity == "bd_metric":
+        average, reason = Interval(math.nan), "units differ"
     return Summary(per_image, summaries, average, seven, reason)
 
 
-def _by_image(points: pd.DataFrame) -> dict[str, dict[str, _Array]]:
-    """Each image's numeric columns: bpp and whatever metrics there are."""
-    wanted = ["bpp", *(metric.name for metric in METRICS if metric.name in points)]
-    columns = {name: points[name].to_numpy(float) for name in wanted}
+def average_seven(
+    summaries: Mapping[str, MetricSummary], drawn: Mapping[str, Array], seven: Sequence[str]
+) -> tuple[Interval, str]:
+    """The mean of the seven's means, or why there is none; `drawn` holds each metric's resampled means."""
+    labels = {metric.name: metric.label for metric in METRICS}
+    missing = [
+        labels[name] for name in seven if name not in summaries or math.isnan(summaries[name].bd_rate.mean)
+    ]
+    if missing:
+        return Interval(math.nan), f"no BD-rate for {', '.join(missing)}"
+    enough = all(summaries[name].images >= FEWEST_FOR_INTERVAL for name in seven)
+    mean = math.fsum(summaries[name].bd_rate.mean for name in seven) / len(seven)
+    return interval(mean, np.stack([drawn[name] for name in seven], axis=1).mean(axis=1), enough), ""
+
+
+def is_higher_better(metric: str, lower_is_better: Collection[str] = ()) -> bool:
+    """Whether higher is better: as the catalogue has it, else unless it is one of `lower_is_better`."""
+    known = {one.name for one in METRICS if not one.higher_is_better}
+    return metric not in known and metric not in lower_is_better
+
+
+def difference(
+    anchor: Array, test: Array, higher_is_better: bool, method: str, quantity: str
+) -> tuple[float, float, str]:
+    """BD-rate or BD-metric of two curves `[points, (bpp, quality)]`, the overlap, and why it is NA."""
+    sides = [
+        (curve[:, 0].tolist(), (curve[:, 1] if higher_is_better else 1.0 - curve[:, 1]).tolist())
+        for curve in (anchor, test)
+    ]
+    result = (bd_metric if quantity == "bd_metric" else bd_rate)(*sides[0], *sides[1], method)
+    value = result.value if quantity == "bd_rate" or higher_is_better else 0.0 - result.value
+    return value, result.overlap, result.reason
+
+
+def draws(images: int, resamples: int, seed: int) -> npt.NDArray[np.int64]:
+    """How often each image is in each resample, `[resamples, images]`."""
+    if images == 0:
+        return np.zeros((resamples, 0), np.int64)
+    return np.random.default_rng(seed).multinomial(images, np.full(images, 1.0 / images), size=resamples)
+
+
+def interval(mean: float, drawn: Array, enough: bool) -> Interval:
+    """The mean and the 95% percentile interval of resampled means, where there are `enough` images."""
+    if not enough or np.isnan(drawn).all():
+        return Interval(mean)
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return Interval(mean, float(low), float(high))
+
+
+def _by_image(
+    points: pd.DataFrame, metrics: Sequence[str], bpp_range: tuple[float, float] | None
+) -> dict[str, dict[str, Array]]:
+    """Each image's columns: bpp and whatever metrics there are; images without a point in range too."""
+    columns = {name: points[name].to_numpy(float) for name in ("bpp", *metrics) if name in points}
+    low, high = bpp_range or (-math.inf, math.inf)
+    outside = (columns["bpp"] < low) | (columns["bpp"] > high)
     rows = points.groupby("image").indices
     return {
-        str(image): {name: column[where] for name, column in columns.items()} for image, where in rows.items()
+        str(image): {name: column[where[~outside[where]]] for name, column in columns.items()}
+        for image, where in rows.items()
     }
 
 
 def _one(
-    anchor: dict[str, _Array] | None, test: dict[str, _Array] | None, metric: Metric, method: str
+    anchor: dict[str, Array] | None,
+    test: dict[str, Array] | None,
+    metric: str,
+    lower_is_better: Collection[str],
+    method: str,
+    quantity: str,
 ) -> tuple[float, float, str]:
-    """One image's BD-rate, overlap and reason."""
+    """One image's BD-rate or BD-metric, overlap and reason."""
     for role, points in (("anchor", anchor), ("test", test)):
         if points is None:
             return math.nan, math.nan, f"{role}: image missing"
-        if metric.name not in points or np.isnan(points[metric.name]).all():
+        if metric not in points or (points[metric].size and np.isnan(points[metric]).all()):
             return math.nan, math.nan, f"{role}: not measured"
     assert anchor is not None
     assert test is not None
-    qualities = (points[metric.name] for points in (anchor, test))
-    anchor_quality, test_quality = (q if metric.higher_is_better else 1.0 - q for q in qualities)
-    result = bd_rate(
-        anchor["bpp"].tolist(), anchor_quality.tolist(), test["bpp"].tolist(), test_quality.tolist(), method
-    )
-    return result.value, result.overlap, result.reason
+    anchor_curve, test_curve = (np.stack([p["bpp"], p[metric]], axis=1) for p in (anchor, test))
+    higher = is_higher_better(metric, lower_is_better)
+    return difference(anchor_curve, test_curve, higher, method, quantity)
 
 
-def _bootstrap(values: _Array, resamples: int, seed: int) -> _Array:
+def _means(values: Array, drawn: npt.NDArray[np.int64]) -> Array:
     """Means over resampled images, `[resamples, metrics]`, of values `[images, metrics]`.
 
     NaN values are left out of each mean; a draw without any value for a metric is NaN.
     """
-    images, metrics = values.shape
-    if images == 0:
-        return np.full((resamples, metrics), math.nan)
-    draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1.0 / images), size=resamples)
+    if not values.size:
+        return np.full((len(drawn), values.shape[1]), math.nan)
     valid = ~np.isnan(values)
     # Not a matrix product: its last bits depend on the number of threads, and tables are equal to the byte.
     sums, counts = (
-        np.einsum("ri,im->rm", draws, table) for table in (np.where(valid, values, 0.0), valid.astype(float))
+        np.einsum("ri,im->rm", drawn, table) for table in (np.where(valid, values, 0.0), valid.astype(float))
     )
     return np.divide(sums, counts, out=np.full(sums.shape, math.nan), where=counts > 0)
 
 
-def _summary(metric: str, rows: pd.DataFrame, drawn: _Array) -> MetricSummary:
+def _summary(metric: str, rows: pd.DataFrame, drawn: Array) -> MetricSummary:
     used = rows[rows.reason == ""]
     left_out = {
         str(reason): tuple(group.image)
         for reason, group in rows[rows.reason != ""].groupby("reason", sort=True)
     }
     if used.empty:
-        return MetricSummary(metric, Interval(math.nan), 0, math.nan, left_out)
+        known = rows.overlap.dropna()
+        overlap = math.fsum(known) / len(known) if len(known) else math.nan
+        return MetricSummary(metric, Interval(math.nan), 0, overlap, left_out)
     mean = math.fsum(used.bd_rate) / len(used)
-    interval = _interval(mean, drawn, len(used) >= FEWEST_FOR_INTERVAL)
-    return MetricSummary(metric, interval, len(used), math.fsum(used.overlap) / len(used), left_out)
-
-
-def _interval(mean: float, drawn: _Array, enough: bool) -> Interval:
-    if not enough or np.isnan(drawn).all():
-        return Interval(mean)
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Interval(mean, float(low), float(high))
+    enough = len(used) >= FEWEST_FOR_INTERVAL
+    return MetricSummary(
+        metric, interval(mean, drawn, enough), len(used), math.fsum(used.overlap) / len(used), left_out
+    )

@@ -25,6 +25,7 @@ RC: Any = {
     "figure.dpi": 72,
     "savefig.dpi": 200,
     "pdf.fonttype": 42,  # text stays text, as publishers ask
+    "svg.hashsalt": "jpegai-bench",  # else names inside the file are random
 }
 
 # Okabe and Ito's palette, without its yellow, and two of Paul Tol's; the lightness differs as well.

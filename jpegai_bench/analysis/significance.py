@@ -1,0 +1,170 @@
+"""Whether a difference is more than luck: over images, over several tests, over training seeds.
+
+scipy.stats takes most of a second to import, so it is imported where it is needed.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from jpegai_bench.analysis.statistics import Interval
+
+LEVEL = 0.05
+"""A p-value below it is called a difference; the intervals are of the same level."""
+FEWEST_IMAGES = 6
+"""Images for a test and an interval. Five signs that all agree still have p = 2/2^5 = 0.0625, and a bootstrap
+over five images covers the mean in about 92 of 100 cases, not in 95."""
+RESOLUTION = 1e-9
+"""Percentage points of BD-rate; what is smaller is rounding, and counts as no difference."""
+EXACT_UP_TO = 50
+"""Images up to which the p-value is exact; beyond, scipy's normal approximation."""
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class PValue:
+    """A two-sided p-value, or the reason why there is none."""
+
+    value: float
+    """0 to 1; NaN is NA."""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Welch:
+    """Difference of two means whose spreads may differ, with its 95% interval; NaN is NA."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Values of one figure over training seeds."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """NaN where there is no value."""
+        return math.fsum(self.values) / len(self.values) if self.values else math.nan
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the sample (n - 1); NaN for fewer than two values."""
+        if len(self.values) < 2:
+            return math.nan
+        return math.sqrt(math.fsum((v - self.mean) ** 2 for v in self.values) / (len(self.values) - 1))
+
+
+def signed_rank(differences: Sequence[float]) -> PValue:
+    """Wilcoxon's signed-rank test, two-sided: could the signs of these differences be a coin's?
+
+    Differences below `RESOLUTION` are dropped, as Wilcoxon does with zeros; ties share their mean rank. Up to
+    `EXACT_UP_TO` differences the p-value is exact, with ties too: the share of all assignments of signs
+    to these ranks that lie as far out. (scipy's "exact" is exact without ties only, where both are equal.)
+    NA below `FEWEST_IMAGES` differences.
+
+    Args:
+        differences: finite, one an image.
+
+    Source: F. Wilcoxon, Biometrics Bulletin 1 (1945); distribution by convolution over the ranks.
+    """
+    from scipy.stats import rankdata, wilcoxon
+
+    rounded = np.round(np.asarray(differences, float) / RESOLUTION) * RESOLUTION
+    values = rounded[rounded != 0]
+    if len(values) == 0:
+        return PValue(math.nan, "no image differs" if len(rounded) else "no images")
+    if len(values) < FEWEST_IMAGES:
+        who = "image differs" if len(values) == 1 else "images differ"
+        few = f"{len(values)} {who}" if len(values) < len(rounded) else _images(len(values))
+        return PValue(math.nan, f"{few}: fewer than {FEWEST_IMAGES} cannot show p < {LEVEL}")
+    if len(values) > EXACT_UP_TO:
+        return PValue(float(wilcoxon(values).pvalue))
+    doubled = np.rint(2 * rankdata(np.abs(values))).astype(int)  # mean ranks are halves
+    likely = np.zeros(doubled.sum() + 1)
+    likely[0] = 1.0
+    for rank in doubled:
+        likely[rank:] += likely[: len(likely) - rank].copy()
+        likely *= 0.5
+    positive = int(doubled[values > 0].sum())
+    nearer = min(positive, int(doubled.sum()) - positive)
+    return PValue(min(1.0, 2.0 * float(likely[: nearer + 1].sum())))
+
+
+def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
+    """The mean with its 95% bootstrap interval over images: expanded percentiles, no interval below six.
+
+    Plain percentiles of a bootstrap are too narrow for few images, by the root of (n-1)/n and by what
+    Student's t is wider than the normal; here percentiles lie further out by both.
+
+    Source: T. Hesterberg, The American Statistician 69 (2015), "expanded percentile interval".
+    """
+    numbers = np.sort(np.asarray(values, float))  # the order of images decides nothing
+    count = len(numbers)
+    if count == 0:
+        return Interval(math.nan)
+    mean = math.fsum(numbers) / count
+    if count < FEWEST_IMAGES:
+        return Interval(mean)
+    from scipy.stats import norm, t
+
+    tail = float(norm.sf(math.sqrt(count / (count - 1)) * t.isf(LEVEL / 2, count - 1)))
+    # Deviations, so that equal values give their own value to the last bit; no matrix product, whose last
+    # bits depend on the number of threads.
+    low, high = np.quantile(((numbers - mean) * _draws(count, seed)).sum(axis=1) / count, [tail, 1.0 - tail])
+    return Interval(mean, mean + float(low), mean + float(high))
+
+
+@lru_cache(maxsize=2)  # the rows of a comparison mostly have the same number of images
+def _draws(count: int, seed: int) -> npt.NDArray[np.int64]:
+    """How often each of `count` images is drawn, `[RESAMPLES, count]`."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=RESAMPLES)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values; NaN is no test, and stays NaN.
+
+    Calling a difference where the adjusted value is below 0.05 keeps the chance of even one false call among
+    all these tests below 5%, however the tests depend on each other.
+
+    Source: S. Holm, Scandinavian Journal of Statistics 6 (1979).
+    """
+    order = sorted((p, place) for place, p in enumerate(p_values) if not math.isnan(p))
+    adjusted, highest = [math.nan] * len(p_values), 0.0
+    for number, (p, place) in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - number) * p))
+        adjusted[place] = highest
+    return adjusted
+
+
+def welch(first: Spread, second: Spread) -> Welch:
+    """`second` minus `first`: difference of the means over seeds, by Welch's t-test.
+
+    NA where one has fewer than two values, or neither has any spread.
+
+    Source: B. L. Welch, Biometrika 34 (1947), as in `scipy.stats.ttest_ind`.
+    """
+    difference = second.mean - first.mean
+    if min(len(first.values), len(second.values)) < 2:
+        reason = "needs two seeds of each"
+        return Welch(difference, math.nan, math.nan, math.nan, reason)
+    if max(first.deviation, second.deviation) < RESOLUTION:
+        return Welch(difference, math.nan, math.nan, math.nan, "the seeds do not differ")
+    from scipy.stats import ttest_ind
+
+    test = ttest_ind(second.values, first.values, equal_var=False)
+    interval = test.confidence_interval(1.0 - LEVEL)
+    return Welch(difference, float(interval.low), float(interval.high), float(test.pvalue))
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"

@@ -1,0 +1,68 @@
+"""BD-rate of one file of R-D points against another."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jpegai_bench.commands.output import print_frame, print_rich
+from jpegai_bench.config import Settings
+from jpegai_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from jpegai_bench.analysis.bdtable import Options
+
+
+def command(settings: Settings, anchor: str, test: str) -> int:
+    """Compare and print; 1 where no metric has a number."""
+    from jpegai_bench.analysis.bdfiles import bd_table
+    from jpegai_bench.analysis.rdpoints import read_rd
+    from jpegai_bench.report.bd_sheet import bd_sheet, problems
+    from jpegai_bench.report.sheets import to_rich
+
+    plot = Path(settings.plot).expanduser() if settings.plot else None
+    if plot and not plot.parent.is_dir():
+        raise BenchError(f"plot={plot}: no folder {plot.parent}; make it first")
+    table = bd_table(read_rd(anchor), read_rd(test), _options(settings))
+    if settings.format == "table":
+        print_rich(to_rich([bd_sheet(table)]))
+    else:
+        _print(table.frame(), settings.format)
+        for line in problems(table):
+            print(line, file=sys.stderr)
+    if plot:
+        from jpegai_bench.report.bd_plot import write_bd_plot
+
+        write_bd_plot(table, plot)
+        print(f"Written: {plot}", file=sys.stdout if settings.format == "table" else sys.stderr)
+    if not any(one.images for one in table.rates):
+        reasons = "; ".join(dict.fromkeys(table.reason(one) for one in table.rates))
+        raise BenchError(f"{test} against {anchor}: no metric has a BD-rate ({reasons})")
+    return 0
+
+
+def _options(settings: Settings) -> "Options":
+    from jpegai_bench.analysis.bdtable import Options
+
+    return Options(
+        method=settings.method,
+        curve=settings.curve,
+        bd_metric=settings.bd_metric,
+        lower_is_better=tuple(settings.lower_is_better),
+        bpp_range=(settings.bpp_range[0], settings.bpp_range[1]) if settings.bpp_range else None,
+        hvs=settings.metrics.hvs,
+        only=None if settings.only is None else tuple(settings.only),
+    )
+
+
+def _print(frame: "pd.DataFrame", form: str) -> None:
+    """At full precision; NA is `NA`, in JSON null."""
+    if form == "csv":
+        print(frame.to_csv(index=False, na_rep="NA", lineterminator="\n"), end="")
+    elif form == "json":
+        rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        print(json.dumps(rows, indent=1))
+    else:
+        print_frame(frame.astype(object).where(frame.notna(), "NA"), form)
