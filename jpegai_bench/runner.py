@@ -1,5 +1,6 @@
 """The main job: configuration, weights, codec, evaluation, store, tables and plots, in that order."""
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 from platform import platform, python_version
@@ -18,7 +19,7 @@ from jpegai_bench.store import Store, content_key
 if TYPE_CHECKING:
     import pandas as pd
 
-LIBRARIES = ("torch", "compressai", "piq", "pytorch-msssim", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
+LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
 
 
 def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
@@ -39,6 +40,7 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     about = {
         "model": settings.model.name,
         "weights": settings.weights,
+        "trained": _trained(codec.folder, variant),
         "anchor": str(anchor_folder.relative_to(store.root)),
         "config": vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS},
     }
@@ -120,6 +122,17 @@ def weights_folder(settings: Settings, variant: Variant) -> Path:
                 "give some with weights=FOLDER, or train them with weights=train training.data=[FOLDER]"
             )
     return folder
+
+
+def _trained(folder: Path, variant: Variant) -> dict[str, Any]:
+    """What encoder and synthesis in `folder` note of their training: recipe with seed, photographs.
+
+    Not from the configuration: its training group is not what made weights that were shipped or given.
+    """
+    from jpegai_bench.network.weights import SHARED_FILE, read, synthesis_file
+
+    files = {"shared": SHARED_FILE, "synthesis": synthesis_file(variant.name)}
+    return {kind: json.loads(read(folder / file, kind)[1].get("note", "{}")) for kind, file in files.items()}
 
 
 def complexity_summary(settings: Settings, variant: Variant) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""Whether two codecs differ by more than luck."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from jpegai_bench.commands.output import print_rich
+from jpegai_bench.config import Settings, on_command_line
+from jpegai_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from jpegai_bench.report.comparable import Choice
+    from jpegai_bench.report.contenders import Match
+
+
+def command(settings: Settings, a: str, b: str) -> int:
+    """Compare `b` with `a`, or where both are one variant of the store its training seeds, and print.
+
+    1 where no metric has a BD-rate on a common image.
+    """
+    from jpegai_bench.analysis.paired import compare
+    from jpegai_bench.report.comparison import as_frame, as_json, spread_as_frame
+    from jpegai_bench.report.comparison_sheets import comparison_sheet, seeds_sheet
+    from jpegai_bench.report.contenders import match
+    from jpegai_bench.report.sheets import to_markdown, to_rich
+    from jpegai_bench.report.verdict import spread_verdict, verdict
+    from jpegai_bench.store import Store
+
+    found = match(Store(settings.results), a, b, _choice(settings))
+    sides = (found.a, found.b)
+    other = found.b.contender
+    if found.one_variant:  # one run will do: the spread is that of A
+        other = replace(other, runs=other.runs[:1])
+    result = compare(
+        found.a.contender,
+        other,
+        found.anchor,
+        settings.metrics.hvs,
+        settings.method,
+        settings.lower_is_better,
+        (settings.bpp_range[0], settings.bpp_range[1]) if settings.bpp_range else None,
+    )
+    if found.one_variant:
+        sheets = [seeds_sheet(result, found, settings.method)]
+        lines = [spread_verdict(result)]
+        frame = spread_as_frame(result)
+    else:
+        sheets = [comparison_sheet(result, found, settings.method)]
+        if any(len(side.seeds) > 1 for side in sides):
+            sheets.append(seeds_sheet(result, found, settings.method))
+        lines = verdict(result, (found.a.kind == "variant", found.b.kind == "variant"))
+        frame = as_frame(result)
+    if settings.format == "csv":
+        print(frame.to_csv(index=False, na_rep="NA", lineterminator="\n"), end="")
+    elif settings.format == "json":
+        about = {**_about(found, result.hvs, settings.method), "verdict": lines}
+        print(as_json(about, frame, result))
+    elif settings.format == "markdown":
+        print(to_markdown(sheets) + "\n" + "\n\n".join(lines))
+    else:
+        from rich.text import Text
+
+        print_rich(to_rich(sheets))
+        print_rich(Text("\n".join(lines)))
+    if not any(row.images for row in result.rows):
+        reasons = "; ".join(dict.fromkeys(row.reason for row in result.rows))
+        raise BenchError(f"{b} against {a}: no metric has a BD-rate on a common image ({reasons})")
+    return 0
+
+
+def _choice(settings: Settings) -> "Choice":
+    """What the command line chooses; a default of the configuration is no choice, the store decides."""
+    from pathlib import Path
+
+    from jpegai_bench.report.comparable import Choice
+
+    dataset = settings.dataset.name
+    if dataset == "folder" and settings.dataset.path:
+        dataset = Path(settings.dataset.path).expanduser().resolve().name
+    return Choice(
+        dataset if on_command_line("dataset") else None,
+        settings.model.name if on_command_line("model") else None,
+        settings.anchor.codec if on_command_line("anchor") else None,
+        settings.anchor_points,
+    )
+
+
+def _about(found: "Match", hvs: str, method: str) -> dict[str, Any]:
+    """What a program needs to know beside the rows."""
+    about: dict[str, Any] = {
+        name: {"label": side.contender.label, "kind": side.kind, "seeds": list(side.seeds)}
+        for name, side in (("a", found.a), ("b", found.b))
+    }
+    return about | {
+        "anchor": found.anchor.label,
+        "dataset": found.dataset,
+        "model": found.model,
+        "hvs": hvs,
+        "method": method,
+        "notes": list(dict.fromkeys((*found.a.notes, *found.b.notes))),
+    }

@@ -1,0 +1,144 @@
+"""Whom `compare` means: two names of the store or two files, and the anchor of both."""
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from jpegai_bench.analysis.paired import Contender
+from jpegai_bench.analysis.rdpoints import read_rd
+from jpegai_bench.errors import BenchError
+from jpegai_bench.report.comparable import Choice, anchor_of, anchor_on, anchor_runs, run_in, variant_runs
+from jpegai_bench.report.seeds import replicates
+from jpegai_bench.store import Run, Store
+
+Kind = Literal["variant", "anchor", "file"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """A or B: its points, and where they are from."""
+
+    contender: Contender
+    kind: Kind
+    seeds: tuple[str, ...] = ("",)
+    """Names of the training seeds of its runs; empty text where one is not on record."""
+    notes: tuple[str, ...] = ()
+    """What the store holds of it besides."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Two sides and their anchor, on the same images."""
+
+    a: Side
+    b: Side
+    anchor: Contender
+    anchor_note: str
+    """What the anchor's name leaves open."""
+    dataset: str
+    """Empty where both sides come from files."""
+    model: str
+
+    @property
+    def one_variant(self) -> bool:
+        """Whether A and B are one variant of the store, to be looked at over its training seeds."""
+        names = {side.contender.label for side in (self.a, self.b)}
+        return self.a.kind == self.b.kind == "variant" and len(names) == 1
+
+
+def match(store: Store, a: str, b: str, choice: Choice) -> Match:
+    """Find A and B, each a variant or an anchor of the store by name, or else a file.
+
+    Of a variant those runs count that `variant_runs` finds comparable, one a training seed as `replicates`
+    finds them. Two run folders bring their anchor with them; other files need `anchor_points`.
+
+    Raises:
+        BenchError: a name is neither in the store nor a file, several data sets or model presets fit, A and B
+            were never measured alike, or the anchor is not there.
+    """
+    kinds = {word: _kind(store, word) for word in (a, b)}
+    variants, anchors = ([w for w in (a, b) if kinds[w] == kind] for kind in ("variant", "anchor"))
+    study: list[Run] = []
+    if variants:
+        study = variant_runs(store, variants, choice)
+    elif anchors:
+        study = anchor_runs(store, anchors, choice.dataset)
+    one, other = (_side(store, word, kinds[word], study) for word in (a, b))
+    if one.contender.label == other.contender.label and len(variants) < 2:
+        one, other = _marked(one, "A"), _marked(other, "B")
+    anchor, note = _anchor(store, (a, b), study, choice)
+    manifest = study[-1].manifest if study else {}
+    return Match(one, other, anchor, note, str(manifest.get("dataset", "")), str(manifest.get("model", "")))
+
+
+def _kind(store: Store, word: str) -> Kind:
+    runs, anchors = store.runs("runs"), store.runs("anchors")
+    if any(run.label == word and run.done for run in runs):
+        return "variant"
+    if any(run.label == word and run.done for run in anchors):
+        return "anchor"
+    if Path(word).expanduser().exists():
+        return "file"
+    if any(run.label == word for run in runs):
+        again = f"run it again: jpegai-bench run +variant={word}"
+        raise BenchError(f"{store.root}: holds no finished run of {word}; {again}")
+    known = sorted({run.label for run in (*runs, *anchors) if run.done})
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    there = f"there are {', '.join(known)}" if known else "it holds no finished run"
+    raise BenchError(f"{word}: no variant or anchor in {store.root}{hint}, {there}; and no such file")
+
+
+def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:
+    if kind == "file":
+        return _from_file(word)
+    if kind == "anchor":
+        return Side(Contender(word, (anchor_on(store, word, study[-1]).points(),)), kind)
+    found = replicates([run for run in study if run.label == word])
+    return Side(Contender(word, tuple(run.points() for run in found.runs)), kind, found.seeds, found.notes)
+
+
+def _marked(side: Side, letter: str) -> Side:
+    contender = replace(side.contender, label=f"{side.contender.label} ({letter})")
+    return replace(side, contender=contender)
+
+
+def _anchor(store: Store, words: tuple[str, str], study: list[Run], choice: Choice) -> tuple[Contender, str]:
+    """The anchor's points and note."""
+    if choice.anchor_points:
+        return _from_file(choice.anchor_points).contender, ""
+    if study and (choice.anchor or "anchor" not in study[-1].manifest):
+        run = anchor_on(store, choice.anchor or "vvc", study[-1])
+    elif study:
+        run = anchor_of(store, study[-1])
+    else:
+        run = _anchor_of_folders(words)
+    return Contender(run.label, (run.points(),)), str(run.manifest.get("note", ""))
+
+
+def _anchor_of_folders(words: tuple[str, str]) -> Run:
+    found = [run_in(Path(word)) for word in words]
+    owned = [one for one in found if one is not None and "anchor" in one[1].manifest]
+    if len(owned) < 2:
+        raise BenchError(
+            f"{words[0]} and {words[1]} are files: give the anchor's points with anchor_points=FILE; "
+            "without an anchor: jpegai-bench bdrate A B"
+        )
+    if len({run.manifest["anchor"] for _, run in owned}) > 1:
+        raise BenchError(
+            f"{words[0]} and {words[1]} were made with different anchors; choose with anchor_points=FILE"
+        )
+    return anchor_of(*owned[0])
+
+
+def _from_file(word: str) -> Side:
+    """Points of a file or a run folder, called after it."""
+    path = Path(word).expanduser()
+    owner = run_in(path if path.is_dir() else path.parent)
+    if owner:
+        run = owner[1]
+        return Side(Contender(f"{run.label}@{run.folder.name[:6]}", (run.points(),)), "file")
+    read = read_rd(path)
+    notes = (f"{path.name} names no images: its one curve counts as one image",) if read.one_curve else ()
+    return Side(Contender(path.stem, (read.frame,), read.metrics), "file", notes=notes)
