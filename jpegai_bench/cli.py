@@ -78,7 +78,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
         if waiting or argument.startswith("-"):
             waiting = not waiting and argument in _TAKE_A_VALUE
             flags.append(argument)
-        elif "=" in argument or argument[:1] in ("+", "~"):
+        elif ("=" in argument and not os.path.exists(argument)) or argument[:1] in ("+", "~"):
             overrides.append(f"+{argument}" if argument.startswith("variant=") else argument)
         else:
             words.append(argument)

@@ -26,6 +26,8 @@ MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
 FORMATS = ("table", "csv", "json", "markdown")
 METHODS = ("pchip", "cubic", "akima")
+CURVES = ("image", "mean")
+PLOT_FORMATS = ("png", "pdf", "svg")
 
 
 @dataclass
@@ -153,13 +155,31 @@ class Settings:
     codec: str = "vvc"
     quality: float = 3.0
     reconstruction: str | None = None
+    curve: str = "image"
+    bd_metric: bool = False
+    bpp_range: list[float] | None = None
+    lower_is_better: list[str] = field(default_factory=list)
+    plot: str | None = None
+    anchor_points: str | None = None
+    only: list[str] | None = None
+    device: str = "cpu"
     variant: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _one_of("format", self.format, FORMATS)
         _one_of("method", self.method, METHODS)
+        _one_of("curve", self.curve, CURVES)
+        self._check_bpp_range()
+        if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in PLOT_FORMATS:
+            raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
         if self.workers is not None and self.workers < 1:
             raise BenchError(f"workers={self.workers}: must be at least 1")
+
+    def _check_bpp_range(self) -> None:
+        if self.bpp_range is not None:
+            told = ",".join(f"{value:g}" for value in self.bpp_range)
+            if len(self.bpp_range) != 2 or not 0 <= self.bpp_range[0] < self.bpp_range[1]:
+                raise BenchError(f"bpp_range=[{told}]: give the lowest and the highest rate, as [0.1,1]")
 
     @property
     def worker_count(self) -> int:
@@ -240,6 +260,18 @@ def validated(config: DictConfig) -> Settings:
     assert isinstance(settings, Settings)
     settings.variant = variant
     return settings
+
+
+def on_command_line(group: str) -> bool:
+    """Whether the command line itself sets a group or something in it, as `dataset=…` or `dataset.path=…`.
+
+    False outside of a Hydra job.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
+    keys = {word.lstrip("+~").partition("=")[0] for word in words}
+    return any(key == group or key.startswith(f"{group}.") for key in keys)
 
 
 def variant_of(settings: Settings, node: dict[str, Any] | None = None) -> Variant:

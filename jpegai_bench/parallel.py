@@ -44,7 +44,7 @@ def spread(
             yield futures[future], future.result()
     except BrokenProcessPool:
         raise BenchError(
-            "a worker process died, perhaps for want of memory; finished images are kept: "
+            "a worker process died, perhaps for want of memory; "
             "run the same command again, with workers=1 if it dies again"
         ) from None
     except BaseException:

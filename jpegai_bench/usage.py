@@ -96,6 +96,21 @@ from the last checkpoint.
   jpegai-bench anchor codec=jpeg dataset=folder dataset.path=photos""",
         ),
         Command(
+            "metrics",
+            "metrics REFERENCE DISTORTED [only=[NAME,…]] [format=table|csv|json|markdown]",
+            "seven quality metrics of a pair of pictures, or of two folders",
+            """Two files, or two folders whose pictures are paired by name without the suffix. The original
+comes first. What has no partner or cannot be read is named; the rest goes on.
+
+  jpegai-bench metrics photo.png photo.jpg
+  jpegai-bench metrics originals decoded format=csv > scores.csv
+  jpegai-bench metrics originals decoded 'only=[ms_ssim,vmaf,psnr_y]'
+
+  workers=2            processes, one a core unless given; less memory with fewer
+  device=cuda          where torch computes        format=json             with reasons and versions""",
+            words=("REFERENCE", "DISTORTED"),
+        ),
+        Command(
             "tables",
             "tables [results=PATH] [format=table|csv|json|markdown]",
             "rebuild the tables from the store",
@@ -113,6 +128,45 @@ from the last checkpoint.
 
   jpegai-bench plots
   jpegai-bench plots results=PATH""",
+        ),
+        Command(
+            "bdrate",
+            "bdrate ANCHOR TEST [curve=image|mean] [format=table|csv|json|markdown] [plot=FILE]",
+            "BD-rate of TEST against ANCHOR, from two files",
+            """Each is a CSV with the columns image, bpp and metrics of any name (without image: one curve), a
+result JSON of CompressAI, or a run's folder. Images are paired by name. What has no BD-rate is NA
+with its reason.
+
+  jpegai-bench bdrate vvc.csv mine.csv
+  jpegai-bench bdrate vvc.csv mine.csv format=csv > bdrate.csv
+  jpegai-bench bdrate vtm.json results/runs/base/KEY curve=mean plot=curves.png
+
+  method=cubic         or akima; pchip is the default
+  curve=mean           of the curves of mean rate and mean quality, not of each image
+  bd_metric=true       also the mean difference in quality at equal rate
+  bpp_range=[0.1,1]    only points between these rates
+  lower_is_better=[lpips]   metrics of yours that are better when lower; NLPD is known
+  only=[vmaf,psnr_y]   these metrics alone         metrics.hvs=hvs         PSNR-HVS in the mean of seven""",
+            words=("ANCHOR", "TEST"),
+        ),
+        Command(
+            "compare",
+            "compare A B [anchor=vvc | anchor_points=FILE] [format=table|csv|json|markdown]",
+            "whether B differs from A by more than luck",
+            """A and B are variants or anchors in the store, or files as `bdrate` reads them. Prints the
+paired difference of their BD-rates against the anchor with interval and p-value, metric by metric,
+beside the direct BD-rate. Of a variant that was trained with several seeds all count; `compare A A`
+prints the spread over the seeds of A.
+
+  jpegai-bench compare base combined
+  jpegai-bench compare base combined dataset=kodak model=small format=csv
+  jpegai-bench compare mine.csv theirs.csv anchor_points=vvc.csv
+  jpegai-bench compare combined combined
+
+  dataset=, model=     which study, where the store holds several
+  anchor=, anchor.codec=jpeg   an anchor of the store other than the one that the runs were made with
+  method=, metrics.hvs=, bpp_range=, lower_is_better=       as for bdrate""",
+            words=("A", "B"),
         ),
         Command(
             "list",

@@ -13,7 +13,21 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8, read_rgb
 
 NAMES = ("sample", "kodak", "folder")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+SUFFIXES = frozenset(
+    {
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".jp2",
+        ".webp",
+        ".avif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+    }
+)
 
 # Colour photographs that every scikit-image wheel from 0.22 on holds; its others are fetched when asked for.
 _SAMPLE = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")

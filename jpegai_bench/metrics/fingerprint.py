@@ -19,7 +19,7 @@ def fingerprint() -> dict[str, str]:
 @cache
 def _ffmpeg_version() -> str:
     try:
-        done = subprocess.run([vmaf.binary(), "-version"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([vmaf.binary(), "-version"], capture_output=True, text=True, timeout=10)
     except (NotApplicableError, OSError, subprocess.TimeoutExpired):
         return "none"
     return next(iter(done.stdout.splitlines()), "none")

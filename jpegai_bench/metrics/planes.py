@@ -66,8 +66,11 @@ def prepare(image: Image8) -> Planes:
     Raises:
         BenchError: not 8-bit RGB, or empty.
     """
+    if not isinstance(image, np.ndarray):
+        raise BenchError(f"metrics need a numpy array of 8-bit RGB [H, W, 3], not {type(image).__name__}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise BenchError(f"metrics need 8-bit RGB [H, W, 3], not {image.dtype} {list(image.shape)}")
+    image = image.copy()  # the caller's may change
     height, width = image.shape[:2]
     yuv = np.empty((3, height, width), np.uint16)
     for top in range(0, height, _STRIP):

@@ -5,7 +5,6 @@ converts them to samples of its own choice first.
 """
 
 import json
-import math
 import os
 import subprocess
 from collections.abc import Iterator
@@ -122,6 +121,6 @@ def _read(log: bytes) -> float:
         value = float(json.loads(log)["frames"][0]["metrics"]["vmaf"])
     except (ValueError, LookupError, TypeError) as error:
         raise NotApplicableError(f"ffmpeg wrote no readable VMAF log ({type(error).__name__})") from None
-    if not math.isfinite(value):
+    if not 0.0 <= value <= 100.0:
         raise NotApplicableError(f"VMAF is {value}")
     return value

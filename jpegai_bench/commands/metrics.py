@@ -1,0 +1,120 @@
+"""Measure one picture against another, or a folder's pictures against those of another."""
+
+import csv
+import io
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+
+from jpegai_bench import __version__
+from jpegai_bench.commands.output import print_rich
+from jpegai_bench.config import Settings
+from jpegai_bench.errors import BenchError
+from jpegai_bench.metrics.catalogue import chosen
+from jpegai_bench.pairs import Measured, Pairing, find_pairs, measure_pairs
+from jpegai_bench.progress import progress
+
+
+def command(settings: Settings, reference: str, distorted: str) -> int:
+    """Measure and print; 1 where a picture was left out."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file can be any bytes
+    names = chosen(settings.only)
+    pairing = find_pairs(reference, distorted)
+    if os.path.samefile(reference, distorted):
+        _say(f"{reference} is compared with itself")
+    for line in pairing.left_out:
+        _say(f"left out: {line}")
+    alone = os.path.isfile(reference)
+    try:
+        done = _measure(settings, names, pairing, alone)
+    except KeyboardInterrupt:
+        kept = "the rows that were printed are whole" if settings.format == "csv" else "nothing is kept"
+        raise BenchError(f"interrupted; {kept}") from None
+    good = [measured for measured in done if not measured.failure]
+    failures = [measured.failure for measured in done if measured.failure]
+    if settings.format == "json":
+        print(_as_json(good, names, [*pairing.left_out, *failures], settings.device))
+    elif settings.format != "csv" and good:
+        _print_sheet(settings, good, alone, f"{distorted} against {reference}")
+    if alone and failures:
+        raise BenchError(failures[0])
+    for line in failures:
+        _say(f"left out: {line}")
+    return 1 if failures or pairing.left_out else 0
+
+
+def _measure(settings: Settings, names: Sequence[str], pairing: Pairing, alone: bool) -> list[Measured]:
+    """Measure all pairs, and in CSV print each as soon as it is there."""
+    rows = settings.format == "csv"
+    write = csv.writer(sys.stdout, lineterminator="\n").writerow  # a progress bar replaces sys.stdout
+    flush = sys.stdout.flush
+    # Rows on a terminal show the progress themselves; a bar would tear them.
+    quiet = alone or (rows and sys.stdout.isatty())
+    watched: AbstractContextManager[Callable[..., None]]
+    watched = nullcontext(_nothing) if quiet else progress("metrics", len(pairing.pairs), "pairs")
+    done = []
+    if rows:
+        write(["reference", "distorted", *names])
+    with (
+        watched as advance,
+        closing(
+            measure_pairs(pairing.pairs, names, settings.device, settings.worker_count, advance)
+        ) as results,
+    ):
+        for measured in results:
+            done.append(measured)
+            if rows and not measured.failure:
+                values = measured.values.values()
+                cells = ["" if math.isnan(value) else repr(value) for value in values]
+                write([measured.pair.reference, measured.pair.distorted, *cells])
+                flush()
+    return done
+
+
+def _nothing(note: str) -> None:
+    pass
+
+
+def _as_json(good: Sequence[Measured], names: Sequence[str], left_out: Sequence[str], device: str) -> str:
+    from jpegai_bench.metrics.fingerprint import fingerprint
+
+    pairs = [
+        {
+            "reference": measured.pair.reference,
+            "distorted": measured.pair.distorted,
+            "width": measured.width,
+            "height": measured.height,
+            **{name: None if math.isnan(value) else value for name, value in measured.values.items()},
+            "reasons": measured.reasons,
+        }
+        for measured in good
+    ]
+    versions = {"jpegai-bench": __version__, **fingerprint()}
+    told = {
+        "versions": versions,
+        "device": device,
+        "metrics": list(names),
+        "pairs": pairs,
+        "left_out": list(left_out),
+    }
+    return json.dumps(told, indent=1)
+
+
+def _print_sheet(settings: Settings, good: Sequence[Measured], alone: bool, title: str) -> None:
+    from jpegai_bench.report.scores import BESIDE_NAMES, as_list, as_table
+    from jpegai_bench.report.sheets import to_markdown, to_rich
+
+    shown = settings.only or BESIDE_NAMES
+    sheet = as_list(good[0], title) if alone else as_table(good, shown, title)
+    if settings.format == "markdown":
+        print(to_markdown([sheet]), end="")
+    else:
+        print_rich(to_rich([sheet]))
+
+
+def _say(message: str) -> None:
+    print(f"jpegai-bench: {' '.join(message.split())}", file=sys.stderr, flush=True)
