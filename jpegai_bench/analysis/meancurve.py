@@ -101,7 +101,7 @@ def summarize_mean(
 ) -> Summary:
     """As `statistics.summarize`, but of the mean curves, within `bpp_range` of mean rate.
 
-    The interval is percentile bootstrap over images here too: each draw has its own mean curves. It is NA
+    The interval is bootstrap over images here too: each draw has its own mean curves. It is NA
     where more than `MOST_WITHOUT` of the draws have no BD-rate, and where a file is one curve: the images
     behind it cannot be drawn along. `per_image` has one row per metric.
     """
@@ -131,7 +131,7 @@ def summarize_mean(
         left_out = curves.left_out | ({f"mean curves, {reason}": curves.images} if reason else {})
         images = 0 if reason else len(curves.images)
         drawn[metric] = values
-        summaries[metric] = MetricSummary(metric, interval(value, values, enough), images, overlap, left_out)
+        summaries[metric] = MetricSummary(metric, interval(value, values, images), images, overlap, left_out)
     seven = average_of(hvs)
     average, told = average_seven(summaries, drawn, seven)
     if quantity == "bd_metric":

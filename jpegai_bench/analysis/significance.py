@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from jpegai_bench.analysis.statistics import Interval
+from jpegai_bench.analysis.statistics import RESAMPLES, Interval, draws, expanded_tail
 
 LEVEL = 0.05
 """A p-value below it is called a difference; the intervals are of the same level."""
@@ -22,7 +22,6 @@ RESOLUTION = 1e-9
 """Percentage points of BD-rate; what is smaller is rounding, and counts as no difference."""
 EXACT_UP_TO = 50
 """Images up to which the p-value is exact; beyond, scipy's normal approximation."""
-RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
@@ -101,13 +100,7 @@ def signed_rank(differences: Sequence[float]) -> PValue:
 
 
 def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
-    """The mean with its 95% bootstrap interval over images: expanded percentiles, no interval below six.
-
-    Plain percentiles of a bootstrap are too narrow for few images, by the root of (n-1)/n and by what
-    Student's t is wider than the normal; here percentiles lie further out by both.
-
-    Source: T. Hesterberg, The American Statistician 69 (2015), "expanded percentile interval".
-    """
+    """The mean with its 95% bootstrap interval over images, with `expanded_tail`; no interval below six."""
     numbers = np.sort(np.asarray(values, float))  # the order of images decides nothing
     count = len(numbers)
     if count == 0:
@@ -115,9 +108,7 @@ def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
     mean = math.fsum(numbers) / count
     if count < FEWEST_IMAGES:
         return Interval(mean)
-    from scipy.stats import norm, t
-
-    tail = float(norm.sf(math.sqrt(count / (count - 1)) * t.isf(LEVEL / 2, count - 1)))
+    tail = expanded_tail(count)
     # Deviations, so that equal values give their own value to the last bit; no matrix product, whose last
     # bits depend on the number of threads.
     low, high = np.quantile(((numbers - mean) * _draws(count, seed)).sum(axis=1) / count, [tail, 1.0 - tail])
@@ -127,7 +118,7 @@ def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
 @lru_cache(maxsize=2)  # the rows of a comparison mostly have the same number of images
 def _draws(count: int, seed: int) -> npt.NDArray[np.int64]:
     """How often each of `count` images is drawn, `[RESAMPLES, count]`."""
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=RESAMPLES)
+    return draws(count, RESAMPLES, seed)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

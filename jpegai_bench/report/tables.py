@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from jpegai_bench.analysis.statistics import Interval, Summary, summarize
+from jpegai_bench.analysis.statistics import RESAMPLES, Interval, Summary, summarize
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.study import Entry, Study, kmacs
@@ -26,7 +26,7 @@ class Tables:
     """BD-rate against the anchor: columns variant, image, metric, bd_rate, overlap, reason."""
 
 
-def build_tables(study: Study, resamples: int = 2000, seed: int = 0) -> Tables:
+def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tables:
     """Compare every variant with the anchor and with the base."""
     base = study.base_entry
     rows, per_image = [], []
