@@ -1,6 +1,5 @@
 """BD-rate of one file of R-D points against another."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +9,6 @@ from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from jpegai_bench.analysis.bdtable import Options
 
 
@@ -29,7 +26,7 @@ def command(settings: Settings, anchor: str, test: str) -> int:
     if settings.format == "table":
         print_rich(to_rich([bd_sheet(table)]))
     else:
-        _print(table.frame(), settings.format)
+        print_frame(table.frame(), settings.format)
         for line in problems(table):
             print(line, file=sys.stderr)
     if plot:
@@ -55,14 +52,3 @@ def _options(settings: Settings) -> "Options":
         hvs=settings.metrics.hvs,
         only=None if settings.only is None else tuple(settings.only),
     )
-
-
-def _print(frame: "pd.DataFrame", form: str) -> None:
-    """At full precision; NA is `NA`, in JSON null."""
-    if form == "csv":
-        print(frame.to_csv(index=False, na_rep="NA", lineterminator="\n"), end="")
-    elif form == "json":
-        rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-        print(json.dumps(rows, indent=1))
-    else:
-        print_frame(frame.astype(object).where(frame.notna(), "NA"), form)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.commands.output import print_rich
+from jpegai_bench.commands.output import print_frame, print_rich
 from jpegai_bench.config import Settings, on_command_line
 from jpegai_bench.errors import BenchError
 
@@ -50,7 +50,7 @@ def command(settings: Settings, a: str, b: str) -> int:
         lines = verdict(result, (found.a.kind == "variant", found.b.kind == "variant"))
         frame = as_frame(result)
     if settings.format == "csv":
-        print(frame.to_csv(index=False, na_rep="NA", lineterminator="\n"), end="")
+        print_frame(frame, settings.format)
     elif settings.format == "json":
         about = {**_about(found, result.hvs, settings.method), "verdict": lines}
         print(as_json(about, frame, result))

@@ -1,6 +1,5 @@
 """How commands print: tables for people, CSV, JSON and Markdown for programs."""
 
-import io
 import json
 import shutil
 import sys
@@ -41,18 +40,18 @@ def print_rich(renderable: Any) -> None:
 
 
 def print_frame(frame: "pd.DataFrame", form: str) -> None:
-    """Print `frame` as csv, json or markdown."""
+    """Print `frame` as csv, json or markdown, at full precision; NA is `NA`, in JSON null."""
     if form == "csv":
-        out = io.StringIO()
-        frame.to_csv(out, index=False)
-        print(out.getvalue(), end="")
-    elif form == "json":
-        print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1))
-    else:
-        header = [str(name) for name in frame.columns]
-        rows = [["" if value != value else str(value) for value in row] for row in frame.to_numpy().tolist()]
-        for row in [header, ["---"] * len(header), *rows]:
-            print("| " + " | ".join(row) + " |")
+        print(frame.to_csv(index=False, na_rep="NA", lineterminator="\n"), end="")
+        return
+    cells = frame.astype(object).where(frame.notna(), None)
+    if form == "json":
+        print(json.dumps(cells.to_dict("records"), indent=1))
+        return
+    rows = [["NA" if value is None else str(value) for value in row] for row in cells.to_numpy().tolist()]
+    header = [str(name) for name in frame.columns]
+    for row in [header, ["---"] * len(header), *rows]:
+        print("| " + " | ".join(row) + " |")
 
 
 def require_two_files(source: str, target: str) -> None:
