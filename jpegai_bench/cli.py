@@ -33,18 +33,28 @@ def main(argv: list[str] | None = None) -> None:
     """Run a command line and exit: 0 done, 1 something failed, 2 usage."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     _quiet_libraries()
+    _open_streams()
+    resumes = arguments[:1] in (["run"], ["train"], ["anchor"])
     try:
         code = _main(arguments)
         sys.stdout.flush()
     except BenchError as error:
         code = _complain(str(error))
     except KeyboardInterrupt:
-        code = _complain("interrupted; finished work is kept, the same command goes on from there")
+        kept = "; finished work is kept, the same command goes on from there" if resumes else ""
+        code = _complain(f"interrupted{kept}")
     except BrokenPipeError:
         code = _unread()
     except Exception as error:
         code = _complain(_unforeseen(error))
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Where stdout or stderr is closed, what goes there is dropped, and nothing else is lost."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  for the whole process
 
 
 def _main(arguments: list[str]) -> int:
@@ -91,6 +101,8 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
         overrides.insert(0, f"+variant={command.variant}")
     if command.variant is None and any(word.startswith("+variant") for word in overrides):
         return _usage(f"{command.name} takes no variant; usage: jpegai-bench {command.usage}")
+    if unused := _unused(command, overrides):
+        return _usage(f"{command.name} takes no {unused}; usage: jpegai-bench {command.usage}")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
     sys.path.insert(0, os.getcwd())
     import hydra
@@ -123,6 +135,13 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
     finally:
         sys.argv = saved
     return max(codes, default=0)
+
+
+def _unused(command: Command, overrides: list[str]) -> str:
+    """A setting that other commands take and this one would ignore, where there is one."""
+    special = {option for other in COMMANDS.values() for option in other.options} - set(command.options)
+    keys = (word.lstrip("+~").partition("=")[0] for word in overrides if not word.startswith("-"))
+    return next((key for key in keys if key in special), "")
 
 
 def _known_variants(overrides: list[str]) -> tuple[list[str], list[str]]:
@@ -200,7 +219,8 @@ def _explain(error: Exception) -> str:
 
 
 def _no_choice(group: str, name: str, known: list[str]) -> str:
-    return f"no {group} {name!r}{_nearest(name, known)}; there are {', '.join(known)}"
+    told = f"no {group} {name!r}{_nearest(name, known)}; there are {', '.join(known)}"
+    return f"{told}; a file is given with anchor_points=FILE" if group == "anchor" and "." in name else told
 
 
 def _unforeseen(error: Exception) -> str:

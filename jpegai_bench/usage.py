@@ -13,6 +13,8 @@ class Command:
     details: str
     words: tuple[str, ...] = ()
     """Positional arguments."""
+    options: tuple[str, ...] = ()
+    """Settings that only some commands take, and this one does."""
     variant: str | None = None
     """The variant that is meant when none is given; None where the command takes none."""
 
@@ -70,6 +72,7 @@ from the last checkpoint.
   jpegai-bench encode photo.png photo.jai
   jpegai-bench encode photo.png photo.jai +variant=combined quality=1.5
   jpegai-bench encode photo.png photo.jai reconstruction=expected.png""",
+            options=("quality", "reconstruction"),
             words=("IN", "OUT"),
             variant="base",
         ),
@@ -94,6 +97,7 @@ from the last checkpoint.
   jpegai-bench anchor codec=vvc dataset=sample
   jpegai-bench anchor codec=vvc dataset=kodak dataset.path=photos/kodak
   jpegai-bench anchor codec=jpeg dataset=folder dataset.path=photos""",
+            options=("codec",),
         ),
         Command(
             "metrics",
@@ -108,6 +112,7 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
 
   workers=2            processes, one a core unless given; less memory with fewer
   device=cuda          where torch computes        format=json             with reasons and versions""",
+            options=("only", "device"),
             words=("REFERENCE", "DISTORTED"),
         ),
         Command(
@@ -147,6 +152,7 @@ with its reason.
   bpp_range=[0.1,1]    only points between these rates
   lower_is_better=[lpips]   metrics of yours that are better when lower; NLPD is known
   only=[vmaf,psnr_y]   these metrics alone         metrics.hvs=hvs         PSNR-HVS in the mean of seven""",
+            options=("only", "curve", "bd_metric", "bpp_range", "lower_is_better", "plot"),
             words=("ANCHOR", "TEST"),
         ),
         Command(
@@ -166,6 +172,7 @@ prints the spread over the seeds of A.
   dataset=, model=     which study, where the store holds several
   anchor=, anchor.codec=jpeg   an anchor of the store other than the one that the runs were made with
   method=, metrics.hvs=, bpp_range=, lower_is_better=       as for bdrate""",
+            options=("anchor_points", "bpp_range", "lower_is_better"),
             words=("A", "B"),
         ),
         Command(

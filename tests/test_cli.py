@@ -246,3 +246,9 @@ def test_kmacs_of_every_variant_through_the_command(tmp_path):
     [row] = json.loads(small.out)
     assert (row["variant"], row["model"]) == ("combined", "small")
     assert f"{row['published_kmacs_px']:.3f}" in shown.out
+
+
+def test_a_setting_that_only_another_command_takes_is_refused(tmp_path):
+    done = bench("compare", "base", "combined", "plot=z.png", cwd=tmp_path)
+    assert done.code == 2
+    assert "compare takes no plot" in done.err

@@ -52,7 +52,8 @@ def bd_rate(
     Higher quality must mean better. The points may come in any order, the rates in any unit.
 
     NA, with its reason, where a curve has fewer than four points, a non-finite value or a rate that is not
-    positive, where it is not strictly monotonic (rate and quality rise together), or where the curves share
+    positive, where it is not strictly monotonic (rate and quality rise together), where `cubic` leaves the
+    points' range by more than its width, or where the curves share
     less than half of the shorter one's quality interval. Interpolation would return a number there too: any.
 
     `pchip` and `akima` pass through every point; `cubic` is VCEG-M33's least-squares polynomial, which
@@ -81,6 +82,8 @@ def bd_rate(
     if reason:
         return BDRate(math.nan, overlap, reason)
     sides = [(curve.quality, curve.log_rate) for curve in curves]
+    if method == "cubic" and any(_runs_away(*side, low, high) for side in sides):
+        return BDRate(math.nan, overlap, _RUNS_AWAY)
     exponent = _mean_difference(sides, low, high, method)
     if not abs(exponent) < 300:  # a polynomial between far-apart points can leave the range of floats
         return BDRate(math.nan, overlap, f"{method} interpolation diverges")
@@ -118,6 +121,8 @@ def bd_metric(
     if reason:
         return BDMetric(math.nan, overlap, reason)
     sides = [(curve.log_rate, curve.quality) for curve in curves]
+    if method == "cubic" and any(_runs_away(*side, low, high) for side in sides):
+        return BDMetric(math.nan, overlap, _RUNS_AWAY)
     difference = _mean_difference(sides, low, high, method)
     if not math.isfinite(difference):
         return BDMetric(math.nan, overlap, f"{method} interpolation diverges")
@@ -196,6 +201,23 @@ def _mean_difference(
     except _BEYOND_FLOATS:
         return math.nan
     return (areas[1] - areas[0]) / (high - low)
+
+
+_RUNS_AWAY = "the cubic polynomial runs away from the points"
+
+
+def _runs_away(x: Sequence[float], y: Sequence[float], low: float, high: float) -> bool:
+    """Whether the cubic leaves the points' own range by more than its width between low and high.
+
+    It passes through four points however they lie, and between them can reach any value at all.
+    """
+    at = [low + (high - low) * k / 64 for k in range(65)]
+    span = y[-1] - y[0]
+    try:
+        found = values(x, y, at, "cubic")
+    except _BEYOND_FLOATS:
+        return True
+    return not all(y[0] - span <= value <= y[-1] + span for value in found)
 
 
 def _overlap_reason(overlap: float, of: str) -> str:

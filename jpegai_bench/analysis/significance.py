@@ -117,8 +117,12 @@ def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
 
 @lru_cache(maxsize=2)  # the rows of a comparison mostly have the same number of images
 def _draws(count: int, seed: int) -> npt.NDArray[np.int64]:
-    """How often each of `count` images is drawn, `[RESAMPLES, count]`."""
-    return draws(count, RESAMPLES, seed)
+    """How often each of `count` images in order of value is drawn, `[RESAMPLES, count]`.
+
+    Each draw is there the other way round too, so that values of opposite sign have the mirrored interval.
+    """
+    half = draws(count, RESAMPLES // 2, seed)
+    return np.concatenate([half, half[:, ::-1]])
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -22,7 +22,7 @@ def command(settings: Settings, anchor: str, test: str) -> int:
     plot = Path(settings.plot).expanduser() if settings.plot else None
     if plot and not plot.parent.is_dir():
         raise BenchError(f"plot={plot}: no folder {plot.parent}; make it first")
-    table = bd_table(read_rd(anchor), read_rd(test), _options(settings))
+    table = bd_table(read_rd(_shipped(anchor)), read_rd(_shipped(test)), _options(settings))
     if settings.format == "table":
         print_rich(to_rich([bd_sheet(table)]))
     else:
@@ -38,6 +38,12 @@ def command(settings: Settings, anchor: str, test: str) -> int:
         reasons = "; ".join(dict.fromkeys(table.reason(one) for one in table.rates))
         raise BenchError(f"{test} against {anchor}: no metric has a BD-rate ({reasons})")
     return 0
+
+
+def _shipped(word: str) -> str:
+    """The folder of an anchor that ships with the package, where `word` names one, as `vvc/kodak`."""
+    folder = Path(__file__).parents[1] / "anchors" / word
+    return str(folder) if not Path(word).exists() and (folder / "points.csv").is_file() else word
 
 
 def _options(settings: Settings) -> "Options":

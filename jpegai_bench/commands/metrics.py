@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 
@@ -40,6 +41,9 @@ def command(settings: Settings, reference: str, distorted: str) -> int:
         print(_as_json(good, names, [*pairing.left_out, *failures], settings.device))
     elif settings.format != "csv" and good:
         _print_sheet(settings, good, alone, f"{distorted} against {reference}")
+    if settings.format == "csv":
+        for line in _not_applicable(good):
+            _say(line)
     if alone and failures:
         raise BenchError(failures[0])
     for line in failures:
@@ -73,6 +77,15 @@ def _measure(settings: Settings, names: Sequence[str], pairing: Pairing, alone: 
                 write([measured.pair.reference, measured.pair.distorted, *cells])
                 flush()
     return done
+
+
+def _not_applicable(good: Sequence[Measured]) -> list[str]:
+    """A line for each reason why a metric is NA."""
+    cases = Counter((name, reason) for measured in good for name, reason in measured.reasons.items())
+    return [
+        f"{name} is NA{f' for {count} of {len(good)} pairs' if len(good) > 1 else ''}: {reason}"
+        for (name, reason), count in cases.items()
+    ]
 
 
 def _nothing(note: str) -> None:

@@ -62,7 +62,7 @@ def _subtitle(table: BDTable, counts: set[int]) -> str:
         return f"BD-rate, {how}"
     over = "of the mean curves" if table.options.curve == "mean" else "mean over images"
     drawn = f"{counts.copy().pop()} images" if len(counts) == 1 else "as many images as [in brackets]"
-    return f"BD-rate, {how}, {over}; curves drawn: means of {drawn}"
+    return f"BD-rate, {how}, {over}; drawn and shaded: mean curves of {drawn}"
 
 
 def _panel(table: BDTable, row: MetricSummary) -> dict[str, Any]:

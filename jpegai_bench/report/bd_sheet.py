@@ -90,7 +90,7 @@ def _no_interval(table: BDTable) -> list[str]:
     if not numbers or not all(math.isnan(interval.low) for interval in numbers):
         return []
     one_curve = table.anchor.one_curve or table.test.one_curve
-    return [f"No interval: {'a file is one curve' if one_curve else 'too few images, it needs three'}."]
+    return [f"No interval: {'a file is one curve' if one_curve else 'too few images, it needs five'}."]
 
 
 def _rates(table: BDTable) -> list[str]:

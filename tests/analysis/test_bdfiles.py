@@ -51,11 +51,11 @@ def changed(points, metrics=None, **columns):
 @pytest.mark.parametrize("curve", ["image", "mean"])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_tenth_less_rate_is_minus_ten_by_every_way(curve, method):
-    table = rows(points(1, 1, 1, 1), points(0.9, 0.9, 0.9, 0.9), curve=curve, method=method)
+    table = rows(points(1, 1, 1, 1, 1, 1), points(0.9, 0.9, 0.9, 0.9, 0.9, 0.9), curve=curve, method=method)
     assert list(table.index) == [*average_of(), "mean_of_seven"]
     for column in ("bd_rate", "ci_low", "ci_high"):
         assert table[column].to_numpy() == pytest.approx(-10, abs=1e-9)
-    assert (table.images_used == 4).all()
+    assert (table.images_used == 6).all()
     assert (table.images_left_out == 0).all()
     assert table.overlap.to_numpy() == pytest.approx(1)
     assert (table.reason == "").all()
@@ -148,7 +148,7 @@ def test_the_direction_of_a_metric():
 
 @pytest.mark.parametrize("curve", ["image", "mean"])
 def test_bd_metric_is_the_difference_of_the_metric_itself(curve):
-    anchor = points(1, 1, 1, psnr_y=lambda x: 3 * x)
+    anchor = points(1, 1, 1, 1, 1, psnr_y=lambda x: 3 * x)
     test = changed(anchor, psnr_y=anchor.frame.psnr_y + 0.5, nlpd=anchor.frame.nlpd - 0.02)
     table = rows(anchor, test, bd_metric=True, curve=curve)
     assert table.bd_metric["psnr_y"] == pytest.approx(0.5)

@@ -248,3 +248,12 @@ def test_jpeg_ai_s_own_vvc_table(factor, expected):
         for metric in metrics:
             quality = 1 - points[metric] if metric == "nlpd" else points[metric]
             assert bd_rate(rate, quality, factor * rate, quality).value == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_cubic_that_runs_away_from_the_points_is_not_a_number():
+    """Four points through which the polynomial passes by way of ten million bpp."""
+    anchor = ([0.1, 0.11, 0.12, 1.5], [30.0, 36.0, 36.4, 37.0])
+    test = ([0.1, 0.2, 0.4, 0.8], [30.0, 32.0, 34.5, 37.0])
+    assert bd_rate(*anchor, *test, "cubic").reason == "the cubic polynomial runs away from the points"
+    assert math.isnan(bd_rate(*anchor, *test, "cubic").value)
+    assert bd_rate(*anchor, *test, "pchip").value == pytest.approx(162.87, abs=0.01)

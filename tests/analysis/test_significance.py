@@ -187,3 +187,10 @@ def test_a_spread_needs_two_seeds():
     assert math.isnan(found.p_value)
     assert found.reason == "needs two seeds of each"
     assert welch(Spread((1.0, 1.0)), Spread((2.0, 2.0))).reason == "the seeds do not differ"
+
+
+@pytest.mark.parametrize("images", [6, 24, 51])
+def test_the_interval_of_the_opposite_is_the_mirrored_interval(images):
+    values = np.random.default_rng(images).normal(size=images) + 0.5
+    there, back = mean_interval(values), mean_interval(-values)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-12)
