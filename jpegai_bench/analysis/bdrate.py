@@ -76,18 +76,11 @@ def bd_rate(
     curves = _curves(anchor_rate, anchor_quality, test_rate, test_quality, method)
     if isinstance(curves, str):
         return BDRate(math.nan, math.nan, curves)
-    anchor, test = curves
-    low, high, overlap = _shared(anchor.quality, test.quality)
-    reason = _overlap_reason(overlap, "quality")
-    if reason:
-        return BDRate(math.nan, overlap, reason)
     sides = [(curve.quality, curve.log_rate) for curve in curves]
-    if method == "cubic" and any(_runs_away(*side, low, high) for side in sides):
-        return BDRate(math.nan, overlap, _RUNS_AWAY)
-    exponent = _mean_difference(sides, low, high, method)
-    if not abs(exponent) < 300:  # a polynomial between far-apart points can leave the range of floats
-        return BDRate(math.nan, overlap, f"{method} interpolation diverges")
-    return BDRate((10.0**exponent - 1.0) * 100.0, overlap)
+    exponent, overlap, reason = _mean_difference(sides, "quality", method)
+    if not reason and not abs(exponent) < 300:  # a polynomial between far-apart points leaves floats' range
+        reason = f"{method} interpolation diverges"
+    return BDRate(math.nan if reason else (10.0**exponent - 1.0) * 100.0, overlap, reason)
 
 
 def bd_metric(
@@ -115,18 +108,8 @@ def bd_metric(
     curves = _curves(anchor_rate, anchor_quality, test_rate, test_quality, method)
     if isinstance(curves, str):
         return BDMetric(math.nan, math.nan, curves)
-    anchor, test = curves
-    low, high, overlap = _shared(anchor.log_rate, test.log_rate)
-    reason = _overlap_reason(overlap, "rate")
-    if reason:
-        return BDMetric(math.nan, overlap, reason)
     sides = [(curve.log_rate, curve.quality) for curve in curves]
-    if method == "cubic" and any(_runs_away(*side, low, high) for side in sides):
-        return BDMetric(math.nan, overlap, _RUNS_AWAY)
-    difference = _mean_difference(sides, low, high, method)
-    if not math.isfinite(difference):
-        return BDMetric(math.nan, overlap, f"{method} interpolation diverges")
-    return BDMetric(difference, overlap)
+    return BDMetric(*_mean_difference(sides, "rate", method))
 
 
 def rates_at(
@@ -193,14 +176,23 @@ def _shared(a: list[float], b: list[float]) -> tuple[float, float, float]:
 
 
 def _mean_difference(
-    curves: Sequence[tuple[list[float], list[float]]], low: float, high: float, method: str
-) -> float:
-    """Of y between two curves (x, y), the second less the first; NaN beyond the range of floats."""
+    curves: Sequence[tuple[list[float], list[float]]], along: str, method: str
+) -> tuple[float, float, str]:
+    """Of y between two curves (x, y), the second less the first; the overlap in x; and why it is NA."""
+    low, high, overlap = _shared(curves[0][0], curves[1][0])
+    reason = _overlap_reason(overlap, along)
+    if reason:
+        return math.nan, overlap, reason
+    if method == "cubic" and any(_runs_away(*curve, low, high) for curve in curves):
+        return math.nan, overlap, _RUNS_AWAY
     try:
         areas = [area(x, y, low, high, method) for x, y in curves]
     except _BEYOND_FLOATS:
-        return math.nan
-    return (areas[1] - areas[0]) / (high - low)
+        areas = [math.nan, math.nan]
+    difference = (areas[1] - areas[0]) / (high - low)
+    if not math.isfinite(difference):
+        return math.nan, overlap, f"{method} interpolation diverges"
+    return difference, overlap, ""
 
 
 _RUNS_AWAY = "the cubic polynomial runs away from the points"
