@@ -103,7 +103,7 @@ class TrainingSettings:
 
     data: list[str]
     init_from: str | None
-    init_variant: str
+    init_variant: str | None
     train: str
     steps: int
     batch_size: int

@@ -48,10 +48,8 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` to the same shape."""
-        mean = x.mean(dim=1, keepdim=True)
-        centred = x - mean
-        deviation = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + 1e-5)
-        return centred * deviation * self.weight[:, None, None] + self.bias[:, None, None]
+        last = x.permute(0, 2, 3, 1)  # no copy where x is channels-last
+        return F.layer_norm(last, self.weight.shape, self.weight, self.bias).permute(0, 3, 1, 2)
 
 
 class ChannelAttention(nn.Module):
@@ -78,9 +76,15 @@ class ChannelAttention(nn.Module):
             part.reshape(batch, self.heads, channels // self.heads, height * width)
             for part in self.depthwise(self.qkv(x)).chunk(3, dim=1)
         )
-        scores = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1)
+        # The product of unit vectors, with the lengths divided out of the small product instead of the maps.
+        lengths = _lengths(q).unsqueeze(-1) * _lengths(k).unsqueeze(-2)
+        scores = q @ k.transpose(-2, -1) / lengths
         mixed = torch.softmax(scores * self.temperature, dim=-1) @ v
         return self.project(mixed.reshape(batch, channels, height, width))
+
+
+def _lengths(rows: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(rows, dim=-1).clamp_min(1e-6)
 
 
 class GatedFeedForward(nn.Module):

@@ -79,7 +79,7 @@ def save(
         "note": json.dumps(note, sort_keys=True),
     }
     if shared_from:
-        common["shared_id"] = content_id(read(shared_from / SHARED_FILE, "shared")[0])
+        common["shared_id"] = shared_id(shared_from)
         _copy(shared_from / SHARED_FILE, folder / SHARED_FILE)
     else:
         shared = {name: tensor.half() for name, tensor in _weights(network.shared)}
@@ -93,11 +93,15 @@ def save(
     _write(synthesis, folder / synthesis_file(variant), {**common, **own})
 
 
+def shared_id(folder: Path) -> str:
+    """The `content_id` of the encoder in `folder`, which every bitstream of it carries."""
+    return content_id(read(folder / SHARED_FILE, "shared")[0])
+
+
 def ids(folder: Path, variant: str) -> WeightIds:
     """What the two files of `variant` in `folder` hold; nothing is built."""
-    shared, _ = read(folder / SHARED_FILE, "shared")
     synthesis, _ = read(folder / synthesis_file(variant), "synthesis")
-    return WeightIds(content_id(shared), content_id(synthesis))
+    return WeightIds(shared_id(folder), content_id(synthesis))
 
 
 def load(
@@ -127,22 +131,24 @@ def load(
         raise BenchError(f"{folder}: the weights were replaced while they were in use; run the command again")
     if meta.get("variant") != variant:
         raise BenchError(f"{where}: weights of variant {meta.get('variant')}, not of {variant}")
-    shared_id = content_id(shared)
-    if meta.get("shared_id") != shared_id:
+    encoder = content_id(shared)
+    if meta.get("shared_id") != encoder:
         raise BenchError(
             f"{where}: was trained on the encoder {meta.get('shared_id')}, "
-            f"but {SHARED_FILE} beside it is {shared_id}"
+            f"but {SHARED_FILE} beside it is {encoder}"
         )
     _check_structure(folder / SHARED_FILE, shared_meta, structure, keys=("model",))
     _check_structure(where, meta, structure, keys=("model", "modules"))
     tables = _take_tables(shared, folder / SHARED_FILE)
     _fill(network.shared, shared, folder / SHARED_FILE)
     _fill(network.synthesis, synthesis, where)
-    return Coder(network, tables, bytes.fromhex(shared_id))
+    return Coder(network, tables, bytes.fromhex(encoder))
 
 
-def initialize(network: Network, folder: Path, variant: str) -> list[str]:
-    """Start a training from the weights of another variant: all of `shared`, and what fits of its synthesis.
+def initialize(network: Network, folder: Path, variant: str | None) -> list[str]:
+    """Start a training from other weights: all of `shared`, and what fits of the synthesis of `variant`.
+
+    Without a variant the synthesis keeps its initial values.
 
     Returns:
         The synthesis tensors that found no counterpart and keep their initial values.
@@ -150,7 +156,7 @@ def initialize(network: Network, folder: Path, variant: str) -> list[str]:
     path = folder / SHARED_FILE
     shared, _ = read(path, "shared")
     _fill(network.shared, {k: v for k, v in shared.items() if not k.startswith(_TABLE_PREFIX)}, path)
-    synthesis, _ = read(folder / synthesis_file(variant), "synthesis")
+    synthesis = read(folder / synthesis_file(variant), "synthesis")[0] if variant else {}
     own = dict(_weights(network.synthesis))
     fresh = []
     with torch.no_grad():

@@ -40,7 +40,7 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
         "structure": structure,
         "source": source_hash(modules),
         "data": training.data,
-        "start": vars(weights.ids(start, training.init_variant)) if start else None,
+        "start": _content(start, training.init_variant) if start else None,
     }
     key = content_key([identity, vars(recipe)])[:12]
     folder = Store(settings.results).root / "training" / variant.name / key
@@ -70,6 +70,10 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
     frozen = start if training.train == "synthesis" else None
     weights.save(network, done, variant.name, structure, note, shared_from=frozen)
     return done
+
+
+def _content(start: Path, variant: str | None) -> dict[str, str]:
+    return vars(weights.ids(start, variant)) if variant else {"shared": weights.shared_id(start)}
 
 
 def _start(settings: Settings) -> Path | None:
