@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.rates import KINDS, Rates, learned_qualities, of_targets
+from jpegai_bench.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from jpegai_bench.network.codec import NetworkSize
@@ -85,7 +87,7 @@ class MetricSettings:
     hvs: str = "hvs_m"
 
     def __post_init__(self) -> None:
-        _one_of("metrics.hvs", self.hvs, ("hvs_m", "hvs"))
+        one_of("metrics.hvs", self.hvs, ("hvs_m", "hvs"))
 
 
 @dataclass
@@ -95,46 +97,6 @@ class AnchorSettings:
     codec: str = "vvc"
     preset: str = "medium"
     qualities: list[float] | None = None
-
-
-@dataclass
-class TrainingSettings:
-    """The recipe, and what it starts from; fields as in `training.loop.Recipe`."""
-
-    data: list[str]
-    init_from: str | None
-    init_variant: str | None
-    train: str
-    steps: int
-    batch_size: int
-    crop: int
-    seed: int
-    learning_rate: float
-    final_learning_rate: float
-    warmup_steps: int
-    beta_lowest: float
-    beta_highest: float
-    ms_ssim_share: float
-    ms_ssim_from_step: int
-    gradient_clip: float
-    ema: float
-    precision: str
-    threads: int | None
-    checkpoint_seconds: float
-    log_every: int
-
-    def __post_init__(self) -> None:
-        _one_of("training.train", self.train, ("all", "synthesis"))
-        _one_of("training.precision", self.precision, ("float32", "bfloat16"))
-        if self.train == "synthesis" and not self.init_from:
-            raise BenchError(
-                "training.train=synthesis needs training.init_from=FOLDER, whose encoder is kept"
-            )
-        if self.crop % 64:
-            raise BenchError(f"training.crop={self.crop}: must be a multiple of 64")
-        for name in ("steps", "batch_size", "log_every"):
-            if getattr(self, name) < 1:
-                raise BenchError(f"training.{name}={getattr(self, name)}: must be at least 1")
 
 
 @dataclass
@@ -148,12 +110,15 @@ class Settings:
     training: TrainingSettings
     results: str = "results"
     weights: str = "shipped"
+    rates: str = "quality"
     qualities: list[float] | None = None
+    targets: list[float] | None = None
     workers: int | None = None
     format: str = "table"
     method: str = "pchip"
     codec: str = "vvc"
     quality: float = 3.0
+    target_bpp: float | None = None
     reconstruction: str | None = None
     curve: str = "image"
     bd_metric: bool = False
@@ -166,9 +131,10 @@ class Settings:
     variant: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _one_of("format", self.format, FORMATS)
-        _one_of("method", self.method, METHODS)
-        _one_of("curve", self.curve, CURVES)
+        one_of("format", self.format, FORMATS)
+        one_of("method", self.method, METHODS)
+        one_of("curve", self.curve, CURVES)
+        one_of("rates", self.rates, KINDS)
         self._check_bpp_range()
         if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in PLOT_FORMATS:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
@@ -187,18 +153,15 @@ class Settings:
         return self.workers or len(os.sched_getaffinity(0))
 
     @property
-    def rates(self) -> list[float]:
-        """The qualities of a run."""
-        rates = self.qualities if self.qualities is not None else list(range(self.model.qualities))
-        highest = self.model.qualities - 1
-        for rate in rates:
-            if not 0 <= rate <= highest:
-                raise BenchError(
-                    f"qualities: {rate:g} is out of range; model {self.model.name} has 0 to {highest}"
-                )
-        if not rates:
-            raise BenchError("qualities: give at least one")
-        return sorted({float(rate) for rate in rates})
+    def chosen_rates(self) -> Rates:
+        """The rates of a run; a `BenchError` where they are out of range or of two kinds."""
+        if self.rates == "target":
+            if self.qualities is not None:
+                raise BenchError("rates=target finds the qualities itself; leave qualities=… out")
+            return of_targets(self.targets)
+        if self.targets is not None:
+            raise BenchError("targets=… are for rates=target; add it, or leave targets out")
+        return learned_qualities(self.qualities, self.model.qualities - 1, self.model.name)
 
 
 @dataclass(frozen=True)
@@ -337,8 +300,3 @@ def _locate(target: Any, where: str) -> Callable[..., Any]:
         ) from None
     except AttributeError:
         raise BenchError(f"{where}: {module} has no {name}") from None
-
-
-def _one_of(key: str, value: str, options: tuple[str, ...]) -> None:
-    if value not in options:
-        raise BenchError(f"{key}={value}: choose one of {', '.join(options)}")

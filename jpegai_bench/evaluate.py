@@ -1,7 +1,8 @@
 """A codec on images at rates, under all metrics: one row per image and rate.
 
 Work is spread over processes, an image each. What is finished is kept at once and found again by content, so
-a killed evaluation goes on where it was and nothing is measured twice.
+a killed evaluation goes on where it was and nothing is measured twice. A target rate becomes a quality first,
+which is kept too; the unit of work is the image at that quality, whoever asked for it.
 """
 
 import math
@@ -10,15 +11,20 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from jpegai_bench.codecs.protocol import Codec
+from jpegai_bench.codecs.protocol import Codec, RateCodec
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
+from jpegai_bench.images.read import Image8
 from jpegai_bench.parallel import spread
+from jpegai_bench.rates import Rates, out_of_reach
 from jpegai_bench.store import POINT_COLUMNS, Store, content_key
+
+if TYPE_CHECKING:
+    from jpegai_bench.metrics.measure import Reference
 
 _PRELOAD = ("jpegai_bench.metrics.measure", "jpegai_bench.codecs.learned")
 
@@ -42,17 +48,45 @@ class Evaluation:
     image_hashes: dict[str, str]
     not_applicable: list[dict[str, Any]] = field(default_factory=list)
     """Each NA with its image, quality, metric and reason."""
+    out_of_reach: list[dict[str, Any]] = field(default_factory=list)
+    """Each target that the nearest rate misses: image, target_bpp, and that rate's quality and bpp."""
     failures: list[Failure] = field(default_factory=list)
     computed: int = 0
     """Units measured now; the others were found."""
 
 
 @dataclass(frozen=True)
+class _Image:
+    """An image under a codec: where its finished work is in the store."""
+
+    file: ImageFile
+    hash: str
+    fingerprint: dict[str, str]
+    metrics: dict[str, str]
+    store: Store
+
+    def unit_key(self, quality: float) -> str:
+        return unit_key(self.fingerprint, self.metrics, self.hash, quality)
+
+    def search_key(self, target: float) -> str:
+        return search_key(self.fingerprint, self.hash, target)
+
+    def qualities(self, rates: Rates) -> dict[float, float | None]:
+        """The quality of each rate; of a target None where it has not been searched for."""
+        if rates.kind == "quality":
+            return {quality: quality for quality in rates.values}
+        return {target: self.store.found_quality(self.search_key(target)) for target in rates.values}
+
+    def is_done(self, rates: Rates) -> bool:
+        qualities = self.qualities(rates).values()
+        return all(q is not None and self.store.unit(self.unit_key(q)) is not None for q in qualities)
+
+
+@dataclass(frozen=True)
 class _Task:
     codec: Codec
-    image: ImageFile
-    missing: tuple[tuple[float, str], ...]
-    store: Store
+    image: _Image
+    rates: Rates
 
 
 def unit_key(codec: dict[str, str], metrics: dict[str, str], image_hash: str, quality: float) -> str:
@@ -60,99 +94,142 @@ def unit_key(codec: dict[str, str], metrics: dict[str, str], image_hash: str, qu
     return content_key({"codec": codec, "metrics": metrics, "image": image_hash, "quality": float(quality)})
 
 
+def search_key(codec: dict[str, str], image_hash: str, target_bpp: float) -> str:
+    """The key of the quality at which one image meets a target rate."""
+    return content_key({"codec": codec, "image": image_hash, "target_bpp": float(target_bpp)})
+
+
 def evaluate(
     codec: Codec,
     images: Sequence[ImageFile],
-    qualities: Sequence[float],
+    rates: Rates,
     metrics: dict[str, str],
     store: Store,
     workers: int,
     advance: Callable[[str], None],
 ) -> Evaluation:
-    """Measure `codec` on every image at every quality.
+    """Measure `codec` on every image at every rate.
 
     Args:
-        codec: must be picklable; each worker loads it once.
+        codec: must be picklable; each worker loads it once. For target rates it must be a `RateCodec`.
         images: a picture that cannot be read becomes a failure; the rest goes on.
-        qualities: on the codec's own scale.
+        rates: qualities on the codec's own scale, or targets.
         metrics: the metrics' fingerprint; it is part of what names the work.
         store: finished units are looked up in and written to it.
         workers: processes; 1 works in this one.
         advance: called with the image's name when all its rates are there.
+
+    Raises:
+        BenchError: target rates are asked of a codec that cannot search for them.
     """
+    if rates.kind == "target" and not isinstance(codec, RateCodec):
+        raise BenchError(f"{codec.name} cannot meet a target rate; give it qualities of its own")
     fingerprint = codec.fingerprint()
     evaluation = Evaluation(pd.DataFrame(), {})
-    keys: dict[str, dict[float, str]] = {}
+    known: list[_Image] = []
     tasks = []
-    for image in images:
+    for file in images:
         try:
-            image_hash = image.sha256
+            image = _Image(file, file.sha256, fingerprint, metrics, store)
         except BenchError as error:
-            evaluation.failures.append(Failure(image.name, str(error)))
+            evaluation.failures.append(Failure(file.name, str(error)))
             continue
-        evaluation.image_hashes[image.name] = image_hash
-        keys[image.name] = {q: unit_key(fingerprint, metrics, image_hash, q) for q in qualities}
-        missing = tuple((q, key) for q, key in keys[image.name].items() if store.unit(key) is None)
-        if missing:
-            tasks.append(_Task(codec, image, missing, store))
+        evaluation.image_hashes[file.name] = image.hash
+        known.append(image)
+        if image.is_done(rates):
+            advance(file.name)
         else:
-            advance(image.name)
-    evaluation.computed = sum(len(task.missing) for task in tasks)
+            tasks.append(_Task(codec, image, rates))
     with closing(spread(_measure, tasks, workers, _PRELOAD)) as work:
-        for task, failure in work:
+        for task, (computed, failure) in work:
+            evaluation.computed += computed
             if failure:
                 evaluation.failures.append(failure)
             else:
-                advance(task.image.name)
+                advance(task.image.file.name)
+    _collect(evaluation, known, rates)
+    return evaluation
+
+
+def _collect(evaluation: Evaluation, images: Sequence[_Image], rates: Rates) -> None:
+    """Gather the finished units of all images."""
     rows = []
-    for name, units in keys.items():
-        for quality, key in units.items():
-            unit = store.unit(key)
-            if unit is not None:
-                rows.append({**unit, "image": name, "quality": quality})
+    for image in images:
+        name = image.file.name
+        told = set()
+        for rate, quality in image.qualities(rates).items():
+            unit = None if quality is None else image.store.unit(image.unit_key(quality))
+            if unit is None:
+                continue
+            aim = {"target_bpp": rate} if rates.kind == "target" else {}
+            rows.append({**unit, "image": name, "quality": quality, **aim})
+            if quality not in told:
                 evaluation.not_applicable += [
                     {"image": name, "quality": quality, "metric": metric, "reason": reason}
                     for metric, reason in unit.get("reasons", {}).items()
                 ]
+            told.add(quality)
     evaluation.points = pd.DataFrame(rows, columns=list(POINT_COLUMNS))
-    return evaluation
+    evaluation.out_of_reach = out_of_reach(evaluation.points)
 
 
-def _measure(task: _Task) -> Failure | None:
-    """Measure one image at its missing rates; runs in a worker."""
+def _measure(task: _Task) -> tuple[int, Failure | None]:
+    """Measure one image at the rates that are missing; runs in a worker.
+
+    Returns:
+        How many units were measured, and what went wrong.
+    """
     import torch
 
     from jpegai_bench.metrics.measure import Reference
 
     torch.set_num_threads(1)
-    name = task.image.name
+    name, computed = task.image.file.name, 0
     try:
-        image = task.image.read()
-        reference = Reference(image)
-        height, width = image.shape[:2]
-        for quality, key in task.missing:
-            start = time.perf_counter()
-            encoded = task.codec.encode(image, quality)
-            middle = time.perf_counter()
-            decoded = task.codec.decode(encoded.data)
-            end = time.perf_counter()
-            scores = reference.compare(decoded)
-            estimate = encoded.estimated_bits
-            task.store.put_unit(
-                key,
-                {
-                    "width": width,
-                    "height": height,
-                    "bpp": 8 * len(encoded.data) / (width * height),
-                    "estimated_bpp": None if estimate is None else estimate / (width * height),
-                    **{k: None if math.isnan(v) else v for k, v in scores.values.items()},
-                    "reasons": scores.reasons,
-                    "encode_s": middle - start,
-                    "decode_s": end - middle,
-                },
-            )
+        pixels = task.image.file.read()
+        reference = Reference(pixels)
+        for quality in _searched(task, pixels):
+            key = task.image.unit_key(quality)
+            if task.image.store.unit(key) is None:
+                task.image.store.put_unit(key, _unit(task.codec, pixels, reference, quality))
+                computed += 1
     except BenchError as error:
-        return Failure(name, f"{name}: {error}")
+        return computed, Failure(name, f"{name}: {error}")
     except Exception as error:
-        return Failure(name, f"{name}: {type(error).__name__}: {error}", traceback.format_exc())
-    return None
+        return computed, Failure(name, f"{name}: {type(error).__name__}: {error}", traceback.format_exc())
+    return computed, None
+
+
+def _searched(task: _Task, pixels: Image8) -> list[float]:
+    """The qualities of the task's rates; those of targets that nobody searched for yet are found and kept."""
+    image = task.image
+    qualities = image.qualities(task.rates)
+    missing = [target for target, quality in qualities.items() if quality is None]
+    if missing:
+        assert isinstance(task.codec, RateCodec)
+        for target, quality in zip(missing, task.codec.qualities_for(pixels, missing), strict=True):
+            image.store.put_found_quality(image.search_key(target), quality)
+            qualities[target] = quality
+    return [quality for quality in qualities.values() if quality is not None]
+
+
+def _unit(codec: Codec, pixels: Image8, reference: "Reference", quality: float) -> dict[str, Any]:
+    """Code, decode and measure one image at one quality."""
+    height, width = pixels.shape[:2]
+    start = time.perf_counter()
+    encoded = codec.encode(pixels, quality)
+    middle = time.perf_counter()
+    decoded = codec.decode(encoded.data)
+    end = time.perf_counter()
+    scores = reference.compare(decoded)
+    estimate = encoded.estimated_bits
+    return {
+        "width": width,
+        "height": height,
+        "bpp": 8 * len(encoded.data) / (width * height),
+        "estimated_bpp": None if estimate is None else estimate / (width * height),
+        **{k: None if math.isnan(v) else v for k, v in scores.values.items()},
+        "reasons": scores.reasons,
+        "encode_s": middle - start,
+        "decode_s": end - middle,
+    }

@@ -13,6 +13,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import Evaluation, evaluate
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.progress import progress
+from jpegai_bench.rates import Rates, of_qualities
 from jpegai_bench.report.rebuild import Rebuilt, rebuild
 from jpegai_bench.store import Store, content_key
 
@@ -29,7 +30,7 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
         What was rebuilt, and one line for each image that failed.
     """
     variant = variant_of(settings)
-    rates = settings.rates
+    rates = settings.chosen_rates
     store = Store(settings.results)
     store.prepare()
     dataset = _images(settings)
@@ -47,7 +48,12 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     _, evaluation = _measure(settings, store, "runs", codec, dataset, rates, about, complexity)
     failures = {failure.message for failure in evaluation.failures} | set(anchor_failures)
     rebuilt = rebuild(
-        store, dataset.name, settings.model.name, hvs=settings.metrics.hvs, method=settings.method
+        store,
+        dataset.name,
+        settings.model.name,
+        rates=rates.kind,
+        hvs=settings.metrics.hvs,
+        method=settings.method,
     )
     return rebuilt, sorted(failures)
 
@@ -68,7 +74,7 @@ def run_anchor(settings: Settings, dataset: Dataset, store: Store) -> tuple[Path
         folder = store.run_folder("anchors", codec.name, key)
         store.write_run(folder, {**found.manifest, "status": "done"}, found.points)
         return folder, []
-    folder, evaluation = _measure(settings, store, "anchors", codec, dataset, qualities)
+    folder, evaluation = _measure(settings, store, "anchors", codec, dataset, of_qualities(qualities))
     return folder, [failure.message for failure in evaluation.failures]
 
 
@@ -77,8 +83,8 @@ def measure_anchor(settings: Settings) -> tuple[Path, "pd.DataFrame", list[str]]
     store = Store(settings.results)
     store.prepare()
     codec = anchor_codec(settings.codec, settings.anchor.preset)
-    qualities = settings.anchor.qualities or list(codec.qualities)
-    folder, evaluation = _measure(settings, store, "anchors", codec, _images(settings), qualities)
+    rates = of_qualities(settings.anchor.qualities or codec.qualities)
+    folder, evaluation = _measure(settings, store, "anchors", codec, _images(settings), rates)
     return folder, evaluation.points, [failure.message for failure in evaluation.failures]
 
 
@@ -167,7 +173,7 @@ def _measure(
     kind: str,
     codec: Any,
     dataset: Dataset,
-    qualities: list[float],
+    rates: Rates,
     about: dict[str, Any] | None = None,
     complexity: dict[str, Any] | None = None,
 ) -> tuple[Path, Evaluation]:
@@ -176,7 +182,7 @@ def _measure(
     if not hashes:
         dataset.images[0].read()  # raises, and says what is wrong with it
     fingerprint, metrics = codec.fingerprint(), _metrics()
-    key = content_key([fingerprint, hashes, sorted(qualities), metrics])
+    key = content_key([fingerprint, hashes, rates.content(), metrics])
     manifest = {
         "label": codec.name,
         "note": codec.describe(),
@@ -186,6 +192,8 @@ def _measure(
         "images_key": content_key(hashes),
         "codec": fingerprint,
         "metrics": metrics,
+        "rates": rates.kind,
+        "targets" if rates.kind == "target" else "qualities": rates.values,
         "hvs": settings.metrics.hvs,
         "bd_method": settings.method,
         "versions": {name: version(name) for name in LIBRARIES}
@@ -196,13 +204,14 @@ def _measure(
     with store.recorded(store.run_folder(kind, codec.name, key), manifest) as record:
         with progress(what, len(dataset.images), "images") as advance:
             evaluation = evaluate(
-                codec, dataset.images, qualities, metrics, store, settings.worker_count, lambda _: advance()
+                codec, dataset.images, rates, metrics, store, settings.worker_count, lambda _: advance()
             )
         if evaluation.points.empty:
             first = evaluation.failures[0].message
             raise BenchError(f"{codec.name} on {dataset.name}: no image could be measured; {first}")
         outcome = {
             "not_applicable": evaluation.not_applicable,
+            "out_of_reach": evaluation.out_of_reach,
             "failures": [vars(failure) for failure in evaluation.failures],
             "units_computed": evaluation.computed,
         }

@@ -1,6 +1,7 @@
 """Results on disk: units of finished work, runs that refer to them, atomic writes.
 
-    results/units/<aa>/<key>.json            one image at one rate under one codec
+    results/units/<aa>/<key>.json            one image at one rate under one codec, or the quality that
+                                             meets a target rate
     results/runs/<variant>/<key>/            run.json  points.csv  complexity.json
     results/anchors/<codec>/<key>/           run.json  points.csv
 
@@ -64,6 +65,11 @@ class Run:
         return self.manifest.get("status") == "done"
 
     @property
+    def rates(self) -> str:
+        """What was coded at: `quality`, or `target` rates."""
+        return str(self.manifest.get("rates", "quality"))
+
+    @property
     def state(self) -> str:
         """`done`, `failed`, `running`, or `killed` where a run of this machine is under way no more."""
         status = str(self.manifest.get("status"))
@@ -112,17 +118,21 @@ class Store:
 
     def unit(self, key: str) -> dict[str, Any] | None:
         """A finished unit, or None; a damaged one counts as not finished."""
-        try:
-            unit = json.loads(self._unit_path(key).read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        return unit if isinstance(unit, dict) and "bpp" in unit else None
+        unit = self._read(key)
+        return unit if "bpp" in unit else None
 
     def put_unit(self, key: str, unit: dict[str, Any]) -> None:
         """Keep a finished unit."""
-        path = self._unit_path(key)
-        make_folder(path.parent)
-        write_bytes(path, json.dumps(unit).encode())
+        self._write(key, unit)
+
+    def found_quality(self, key: str) -> float | None:
+        """The quality that a search for a target rate found, or None where there was none."""
+        quality = self._read(key).get("found_quality")
+        return float(quality) if isinstance(quality, int | float) else None
+
+    def put_found_quality(self, key: str, quality: float) -> None:
+        """Keep what a search for a target rate found."""
+        self._write(key, {"found_quality": quality})
 
     def run_folder(self, kind: str, label: str, key: str) -> Path:
         """`kind` is `runs` or `anchors`."""
@@ -176,6 +186,19 @@ class Store:
             if run.done and all(run.manifest.get(key) == value for key, value in wanted.items()):
                 chosen[run.label] = run
         yield from chosen.values()
+
+    def _read(self, key: str) -> dict[str, Any]:
+        """Nothing where there is no such file, or a damaged one."""
+        try:
+            content = json.loads(self._unit_path(key).read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _write(self, key: str, content: dict[str, Any]) -> None:
+        path = self._unit_path(key)
+        make_folder(path.parent)
+        write_bytes(path, json.dumps(content).encode())
 
     def _unit_path(self, key: str) -> Path:
         return self.root / "units" / key[:2] / f"{key}.json"

@@ -35,21 +35,30 @@ command goes on where a killed one stopped.
   jpegai-bench run -m +variant=base,combined dataset=folder dataset.path=photos
 
   dataset.limit=3      the first three images      qualities=[0,1.5,3,5]   the rates
+  rates=target         0.06, 0.12, 0.25, 0.5, 0.75 bpp, each met within 2% where the model reaches it
+  targets=[0.1,0.3]    with rates=target: others, in bpp
   weights=FOLDER       weights of your own         weights=train           train them first
   workers=2            processes that measure      results=PATH            where results go""",
+            options=("rates", "targets"),
             variant="base",
         ),
         Command(
             "train",
-            "train +variant=NAME training.data=[FOLDER,…] [overrides]",
+            "train +variant=NAME training.data=[FOLDER,…] [training=smoke|ablation|small|paper]",
             "train a variant; resumes",
-            """Trains analysis, entropy model and synthesis, or with training.train=synthesis
-the synthesis alone on the frozen encoder of training.init_from. Killed, the same command goes on
-from the last checkpoint.
+            """Trains analysis, entropy model and synthesis together, or with training=ablation the synthesis
+alone on the frozen encoder that ships, as the shipped weights were made. Killed, the same command
+goes on from the last checkpoint. Prints the folder of the weights.
 
-  jpegai-bench train +variant=base training.data=[photos]
-  jpegai-bench train +variant=combined training.data=[photos] training.train=synthesis training.init_from=W
-  jpegai-bench train +variant=base training=smoke training.data=[photos]""",
+  jpegai-bench train +variant=base training=smoke training.data=[photos]
+  jpegai-bench train +variant=combined training=ablation training.data=[photos]
+  jpegai-bench train -m +variant=base,combined training=ablation training.data=[photos] training.seed=0,1,2
+
+  training=paper model=paper       the paper's size, for a GPU
+  training.train=synthesis training.init_from=WEIGHTS    on the frozen encoder of other weights
+  training.devices=2               GPUs, or processes on the CPU
+  training.max_minutes=50          stop with a checkpoint; the same command goes on
+  training.loggers=[csv,tensorboard,mlflow]""",
             variant="base",
         ),
         Command(
@@ -65,14 +74,16 @@ from the last checkpoint.
         ),
         Command(
             "encode",
-            "encode IN OUT [+variant=NAME] [quality=3] [reconstruction=R.png]",
+            "encode IN OUT [+variant=NAME] [quality=3 | target_bpp=0.25] [reconstruction=R.png]",
             "code one picture into a bitstream",
-            """The quality is a real number from 0 (lowest rate) to model.qualities - 1.
+            """The quality is a real number from 0 (lowest rate) to model.qualities - 1; target_bpp finds the
+one that meets a rate within 2%, or the nearest.
 
   jpegai-bench encode photo.png photo.jai
   jpegai-bench encode photo.png photo.jai +variant=combined quality=1.5
+  jpegai-bench encode photo.png photo.jai target_bpp=0.25
   jpegai-bench encode photo.png photo.jai reconstruction=expected.png""",
-            options=("quality", "reconstruction"),
+            options=("quality", "target_bpp", "reconstruction"),
             words=("IN", "OUT"),
             variant="base",
         ),

@@ -10,6 +10,7 @@ from jpegai_bench.config import (
     variant_of,
 )
 from jpegai_bench.errors import BenchError
+from jpegai_bench.rates import Rates
 
 YAML = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
 CHOICES = [path for path in YAML if path.parent.name]
@@ -67,9 +68,33 @@ def test_structural_numbers_reach_the_modules():
 
 
 def test_rates_are_each_whole_quality_unless_given():
-    assert settings().rates == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
-    assert settings("qualities=[3,0.5,3]").rates == [0.5, 3.0]
-    assert settings("model.qualities=60").rates[-1] == 59.0
+    assert settings().chosen_rates == Rates("quality", (0.0, 1.0, 2.0, 3.0, 4.0, 5.0))
+    assert settings("qualities=[3,0.5,3]").chosen_rates.values == (0.5, 3.0)
+    assert settings("model.qualities=60").chosen_rates.values[-1] == 59.0
+
+
+def test_target_rates_are_those_of_jpeg_ai_unless_given():
+    assert settings("rates=target").chosen_rates == Rates("target", (0.06, 0.12, 0.25, 0.5, 0.75))
+    assert settings("rates=target", "targets=[1,0.1,1]").chosen_rates == Rates("target", (0.1, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["rates=bpp"], "rates=bpp: choose one of quality, target"),
+        (["targets=[0.5]"], "targets=… are for rates=target"),
+        (["rates=target", "qualities=[1,2]"], "leave qualities=… out"),
+        (["rates=target", "targets=[]"], "targets: give at least one"),
+        (["rates=target", "targets=[0.5,0]"], "targets: 0 is no rate"),
+        (["rates=target", "targets=[-0.1]"], "targets: -0.1 is no rate"),
+        (["rates=target", "targets=[inf]"], "targets: inf is no rate"),
+        (["rates=target", "targets=[nan]"], "targets: nan is no rate"),
+    ],
+)
+def test_rates_that_make_no_sense_are_refused(overrides, said):
+    with pytest.raises(BenchError) as caught:
+        settings(*overrides).chosen_rates  # noqa: B018
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("qualities", [1, 61])

@@ -2,13 +2,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from command import photographs, picture
+from command import TINY, photographs, picture, settings
 
+from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.pillow import JPEG
 from jpegai_bench.codecs.protocol import Encoded
+from jpegai_bench.config import structure_of, variant_of
 from jpegai_bench.errors import BenchError
-from jpegai_bench.evaluate import evaluate, unit_key
+from jpegai_bench.evaluate import evaluate, search_key, unit_key
 from jpegai_bench.images import datasets
+from jpegai_bench.rates import of_qualities, of_targets
 from jpegai_bench.store import Store
 
 METRICS = {"version": "of this test"}
@@ -20,9 +23,13 @@ def store(tmp_path):
 
 
 def measure(folder, store, codec=None, qualities=(20.0, 60.0), metrics=METRICS):
+    return at_rates(folder, store, codec or JPEG(), of_qualities(qualities), metrics)
+
+
+def at_rates(folder, store, codec, rates, metrics=METRICS):
     seen = []
     images = datasets.load("folder", folder).images
-    return evaluate(codec or JPEG(), images, qualities, metrics, store, 1, seen.append), seen
+    return evaluate(codec, images, rates, metrics, store, 1, seen.append), seen
 
 
 def test_each_image_at_each_rate_is_measured_once(tmp_path, store):
@@ -111,3 +118,92 @@ def test_a_key_follows_everything_that_decides_a_unit():
     others += [(*given[:2], "other", 1.0), (*given[:3], 1.5)]
     assert len({unit_key(*one) for one in (given, *others)}) == 5
     assert unit_key(*given) == unit_key(*given[:3], 1)
+
+
+def learned(weights, name="base", kind=LearnedCodec):
+    chosen = settings(f"+variant={name}", *TINY)
+    variant, size = variant_of(chosen), chosen.model.network_size()
+    return kind(name, size, variant.modules(size), structure_of(chosen, variant), weights)
+
+
+class Searched(LearnedCodec):
+    """May not search again."""
+
+    def qualities_for(self, image, targets):
+        raise AssertionError(f"searched for {targets}")
+
+
+TARGETS = (0.3, 0.4, 2.0)
+
+
+def test_a_target_is_searched_for_once_and_measured_at_what_was_found(tmp_path, store, tiny_weights):
+    folder = photographs(tmp_path / "photos")
+    first, seen = at_rates(folder, store, learned(tiny_weights), of_targets(TARGETS))
+    assert (first.computed, sorted(seen)) == (6, ["a", "b"])
+    assert first.points.target_bpp.tolist() == [*TARGETS, *TARGETS]
+    again, _ = at_rates(folder, store, learned(tiny_weights, kind=Searched), of_targets(TARGETS))
+    assert again.computed == 0
+    assert again.points.equals(first.points)
+
+    by_quality, _ = measure(folder, store, learned(tiny_weights, kind=Searched), first.points.quality[:3])
+    assert by_quality.computed == 2  # of b, at what was found for a, but for the end of the scale
+    assert by_quality.points.target_bpp.isna().all()
+    assert set(first.points.bpp[:3]) <= set(by_quality.points.bpp)
+
+
+def test_another_set_of_targets_computes_only_what_is_new(tmp_path, store, tiny_weights):
+    folder = photographs(tmp_path / "photos")
+    at_rates(folder, store, learned(tiny_weights), of_targets(TARGETS))
+    fewer, _ = at_rates(folder, store, learned(tiny_weights, kind=Searched), of_targets(TARGETS[1:]))
+    assert fewer.computed == 0
+    more, _ = at_rates(folder, store, learned(tiny_weights), of_targets((*TARGETS, 0.35, 3.0)))
+    assert more.computed == 2  # 3 bpp is at the end that 2 bpp is at
+    assert len(more.points) == 10
+
+
+def test_targets_out_of_reach_are_marked_and_take_the_nearest_end(tmp_path, store, tiny_weights):
+    folder = photographs(tmp_path / "photos")
+    found, _ = at_rates(folder, store, learned(tiny_weights), of_targets((0.001, 0.4, 100.0, 200.0)))
+    a = found.points[found.points.image == "a"]
+    assert a.quality.tolist()[::3] == [0.0, 5.0]
+    assert a.quality.iloc[2] == a.quality.iloc[3]
+    assert a.bpp.iloc[1] == pytest.approx(0.4, rel=0.02)
+    told = [(entry["image"], entry["target_bpp"], entry["quality"]) for entry in found.out_of_reach]
+    assert told == [(image, *end) for image in "ab" for end in ((0.001, 0.0), (100.0, 5.0), (200.0, 5.0))]
+    assert len({(entry["quality"], entry["metric"]) for entry in found.not_applicable}) * 2 == len(
+        found.not_applicable
+    )
+
+
+def test_variants_of_one_encoder_are_coded_alike_and_measured_apart(tmp_path, store, tiny_weights):
+    folder = photographs(tmp_path / "photos")
+    base, _ = at_rates(folder, store, learned(tiny_weights), of_targets(TARGETS))
+    combined, _ = at_rates(folder, store, learned(tiny_weights, "combined"), of_targets(TARGETS))
+    assert combined.computed == base.computed
+    assert combined.points[["quality", "bpp"]].equals(base.points[["quality", "bpp"]])
+    assert (combined.points.psnr_y != base.points.psnr_y).all()
+
+
+def test_an_evaluation_that_was_killed_after_the_search_goes_on(tmp_path, store, tiny_weights):
+    folder = photographs(tmp_path / "photos")
+    first, _ = at_rates(folder, store, learned(tiny_weights), of_targets(TARGETS))
+    units = [path for path in (store.root / "units").rglob("*.json") if "bpp" in path.read_text()]
+    for path in units[:4]:
+        path.unlink()
+    again, _ = at_rates(folder, store, learned(tiny_weights, kind=Searched), of_targets(TARGETS))
+    assert again.computed == 4
+    same = [column for column in first.points if column not in ("encode_s", "decode_s")]
+    assert again.points[same].equals(first.points[same])
+
+
+def test_a_codec_without_a_search_is_refused_targets(tmp_path, store):
+    with pytest.raises(BenchError, match="jpeg cannot meet a target rate"):
+        at_rates(photographs(tmp_path / "photos"), store, JPEG(), of_targets(TARGETS))
+
+
+def test_a_search_is_named_by_everything_that_decides_it():
+    given = ({"weights": "1"}, "image", 0.25)
+    others = [({"weights": "2"}, "image", 0.25), (given[0], "other", 0.25), (*given[:2], 0.26)]
+    keys = {search_key(*one) for one in (given, *others)}
+    assert len(keys) == 4
+    assert unit_key({"weights": "1"}, {}, "image", 0.25) not in keys

@@ -222,11 +222,14 @@ def _points(
         (name for name in OPERATING if name in numbers and not any(map(math.isnan, numbers[name]))), None
     )
     told = list(images) if images is not None else [ONE_CURVE] * len(places)
-    _refuse_duplicates(named, told, numbers["bpp"], "{:g} bpp", places)
-    if operating is not None:
-        _refuse_duplicates(named, told, numbers[operating], f"{operating} {{:g}}", places)
     chosen = ["bpp", *([operating] if operating else []), *metrics]
     frame = pd.DataFrame({"image": told, **{name: numbers[name] for name in chosen}})
+    rates = frame["bpp"]
+    if operating == "target_bpp":  # targets out of reach share the nearest point
+        rates = rates.mask(frame.drop(columns=operating).duplicated())
+    _refuse_duplicates(named, told, rates, "{:g} bpp", places)
+    if operating is not None:
+        _refuse_duplicates(named, told, numbers[operating], f"{operating} {{:g}}", places)
     return RDPoints(named, frame, metrics, operating, ignored)
 
 

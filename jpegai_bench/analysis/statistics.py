@@ -201,7 +201,9 @@ def _by_image(
     points: pd.DataFrame, metrics: Sequence[str], bpp_range: tuple[float, float] | None
 ) -> dict[str, dict[str, Array]]:
     """Each image's columns: bpp and whatever metrics there are; images without a point in range too."""
-    columns = {name: points[name].to_numpy(float) for name in ("bpp", *metrics) if name in points}
+    names = [name for name in ("bpp", *metrics) if name in points]
+    points = points.drop_duplicates(["image", *names])  # targets out of reach share the nearest point
+    columns = {name: points[name].to_numpy(float) for name in names}
     low, high = bpp_range or (-math.inf, math.inf)
     outside = (columns["bpp"] < low) | (columns["bpp"] > high)
     rows = points.groupby("image").indices

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -48,6 +49,11 @@ class LearnedCodec:
         """Code 8-bit RGB `[H, W, 3]` at a real quality; analysis runs once for all rates of an image."""
         coded = self.coder.encode(self._analyze(image), quality)
         return Encoded(coded.stream.to_bytes(), coded.estimated_bits)
+
+    def qualities_for(self, image: Image8, targets: Sequence[float]) -> list[float]:
+        """The qualities, in thousandths, whose rates come nearest to `targets` in bpp; nothing is decoded."""
+        pixels = image.shape[0] * image.shape[1]
+        return self.coder.qualities_for(self._analyze(image), [target * pixels for target in targets])
 
     def decode(self, data: bytes) -> Image8:
         """Decode to 8-bit RGB `[H, W, 3]`."""

@@ -1,7 +1,8 @@
 """What the evaluator asks of a codec, learned or conventional."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jpegai_bench.images.read import Image8
 
@@ -36,4 +37,17 @@ class Codec(Protocol):
 
     def fingerprint(self) -> dict[str, str]:
         """Everything besides image and quality that decides the result: versions, settings, weights."""
+        ...
+
+
+@runtime_checkable
+class RateCodec(Codec, Protocol):
+    """A codec that can also meet a rate."""
+
+    def qualities_for(self, image: Image8, targets: Sequence[float]) -> list[float]:
+        """The quality whose rate comes nearest to each target in bpp, on 8-bit RGB `[H, W, 3]`.
+
+        Where a target is out of reach it is the nearest end. A target's quality must not depend on the
+        other targets: it is kept, and found again under the target alone.
+        """
         ...

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from jpegai_bench.atomic import write_bytes
 from jpegai_bench.commands.output import require_two_files
-from jpegai_bench.config import Settings, variant_of
+from jpegai_bench.config import Settings, on_command_line, variant_of
+from jpegai_bench.errors import BenchError
+from jpegai_bench.rates import check_target, is_reached
 
 
 def command(settings: Settings, source: str, target: str) -> int:
@@ -13,15 +15,31 @@ def command(settings: Settings, source: str, target: str) -> int:
     from jpegai_bench.runner import learned_codec
 
     require_two_files(source, target)
+    aim, quality = settings.target_bpp, settings.quality
+    if aim is not None:
+        check_target("target_bpp", aim)
+        if on_command_line("quality"):
+            raise BenchError("quality and target_bpp are given; one of them says the rate")
     image = read_rgb(source)
     codec = learned_codec(settings, variant_of(settings))
-    encoded = codec.encode(image, settings.quality)
+    if aim is not None:
+        [quality] = codec.qualities_for(image, [aim])
+    encoded = codec.encode(image, quality)
     if settings.reconstruction:
         write_png(settings.reconstruction, codec.decode(encoded.data))
     write_bytes(Path(target), encoded.data, "give another file in a folder that exists")
     pixels = image.shape[0] * image.shape[1]
+    bpp = 8 * len(encoded.data) / pixels
     print(
-        f"{target}: {len(encoded.data)} bytes, {8 * len(encoded.data) / pixels:.4f} bpp "
-        f"(estimated {encoded.estimated_bits / pixels:.4f})"
+        f"{target}: {len(encoded.data)} bytes, {bpp:.4f} bpp "
+        f"(estimated {encoded.estimated_bits / pixels:.4f})" + _aimed(aim, bpp, quality)
     )
     return 0
+
+
+def _aimed(aim: float | None, bpp: float, quality: float) -> str:
+    """What came of a target rate."""
+    if aim is None:
+        return ""
+    missed = "" if is_reached(bpp, aim) else f"; {aim:g} bpp is out of reach, this is the nearest"
+    return f", quality {quality:g}{missed}"

@@ -1,6 +1,9 @@
 """Images to bitstreams and back, with a trained network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,21 +24,26 @@ from jpegai_bench.network.entropy import (
 )
 from jpegai_bench.network.fixedpoint import from_fixed
 from jpegai_bench.network.gain import QUALITY_STEP, Gain
+from jpegai_bench.network.search import nearest_step
 
 BRANCHES = ("luma", "chroma")
 
 
 @dataclass(frozen=True)
 class Analyzed:
-    """One image after the analysis transform: all that coding it at any rate needs."""
+    """One image after the analysis transform: all that coding it at any rate needs, luma then chroma."""
 
     width: int
     height: int
     latents: Latents
     sides: tuple[Tensor, Tensor]
-    """Integer z of luma and chroma."""
+    """Integer z; it is the same at all rates."""
+    side_payloads: tuple[bytes, bytes]
+    """Both z, coded."""
     side_bits: float
     """Estimate for both z."""
+    parameters: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]
+    """Mean and log2 of the scale, from z alone, as `Hyperprior.parameters_of` gives them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,15 @@ class Coded:
     stream: Bitstream
     estimated_bits: float
     """The entropy model's estimate of the payloads."""
+
+
+class _Quantized(NamedTuple):
+    """The latent of one branch at one rate, and what selects its CDFs."""
+
+    symbols: Tensor
+    log2_scale: Tensor
+    """Before the gain."""
+    log2_gain: Tensor
 
 
 class Coder:
@@ -58,36 +75,54 @@ class Coder:
 
     @torch.inference_mode()
     def analyze(self, image: Image8) -> Analyzed:
-        """Run the analysis transform and the hyper-analysis, once for all rates, on RGB `[H, W, 3]`."""
+        """Do on RGB `[H, W, 3]` what is done once for all rates: analysis, z, the parameters from z."""
         height, width = image.shape[:2]
         check_size(width, height)
         latents = self.network.analyze(_to_planes(image))
-        sides, side_bits = [], 0.0
+        sides, coded, parameters, side_bits = [], [], [], 0.0
         for branch, latent in zip(BRANCHES, latents, strict=True):
             prior = self._prior(branch)
             z = torch.round(prior.side_information(latent))
             _, likelihood = prior.bottleneck(z, training=False)
             side_bits += float(-torch.log2(likelihood).sum())
             sides.append(z.long())
-        return Analyzed(width, height, latents, (sides[0], sides[1]), side_bits)
+            coded.append(rans.encode(sides[-1], channel_indexes(z), self.tables[f"z_{branch}"]))
+            parameters.append(prior.parameters_of(sides[-1], *latent.shape[-2:]))
+        return Analyzed(
+            width,
+            height,
+            latents,
+            (sides[0], sides[1]),
+            (coded[0], coded[1]),
+            side_bits,
+            (parameters[0], parameters[1]),
+        )
 
     @torch.inference_mode()
     def encode(self, image: Analyzed, quality: float) -> Coded:
         """Code at a real quality in [0, qualities - 1]; rounded to thousandths."""
         step = self._quality_step(quality)
-        payloads, bits = [], image.side_bits
-        for branch, latent, z in zip(BRANCHES, image.latents, image.sides, strict=True):
-            height, width = latent.shape[-2:]
-            mean, log2_scale, log2_gain = self._parameters(branch, z, height, width, step)
-            indexes = table_indexes(log2_scale, log2_gain)
-            gain = torch.exp2(from_fixed(log2_gain))[:, None, None]
-            symbols = torch.round((latent - mean) * gain).long()
-            scale = torch.exp2(from_fixed(log2_scale + log2_gain[:, None, None]).double())
-            bits += estimate_bits(symbols, scale.clamp(SCALES[0], SCALES[-1]))
-            payloads.append(rans.encode(z, channel_indexes(z), self.tables[f"z_{branch}"]))
-            payloads.append(rans.encode(symbols, indexes, self.tables["y"]))
-        stream = Bitstream(image.width, image.height, step, self.shared_id, tuple(payloads))
-        return Coded(stream, bits)
+        quantized, bits = self._quantized(image, step), image.side_bits
+        for one in quantized:
+            scale = torch.exp2(from_fixed(one.log2_scale + one.log2_gain[:, None, None]).double())
+            bits += estimate_bits(one.symbols, scale.clamp(SCALES[0], SCALES[-1]))
+        return Coded(self._stream(image, step, quantized), bits)
+
+    @torch.inference_mode()
+    def qualities_for(self, image: Analyzed, target_bits: Sequence[float]) -> list[float]:
+        """For each target the quality, in thousandths, whose whole file comes nearest to so many bits.
+
+        Where a target is out of reach it is the nearest end of the scale. The lengths are those of real files
+        of an image that is analysed already: nothing is decoded or synthesised. What is found for a target
+        does not depend on the other targets.
+        """
+
+        @cache
+        def length_of(step: int) -> int:
+            return 8 * len(self._stream(image, step, self._quantized(image, step)).to_bytes())
+
+        highest = (self.network.size.qualities - 1) * QUALITY_STEP
+        return [nearest_step(length_of, bits, 0, highest) / QUALITY_STEP for bits in target_bits]
 
     @torch.inference_mode()
     def decode(self, stream: Bitstream) -> Image8:
@@ -117,7 +152,8 @@ class Coder:
             z_shape = (1, self._hyper_channels(branch), -(-height // 4), -(-width // 4))
             z_data, y_data = stream.payloads[2 * number : 2 * number + 2]
             z = rans.decode(z_data, channel_indexes(torch.empty(z_shape)), self.tables[f"z_{branch}"])
-            mean, log2_scale, log2_gain = self._parameters(branch, z, height, width, stream.quality)
+            mean, log2_scale = self._prior(branch).parameters_of(z, height, width)
+            log2_gain = self._log2_gain(branch, stream.quality)
             symbols = rans.decode(y_data, table_indexes(log2_scale, log2_gain), self.tables["y"])
             decoded.append(mean + symbols / torch.exp2(from_fixed(log2_gain))[:, None, None])
         return Latents(decoded[0], decoded[1])
@@ -128,13 +164,28 @@ class Coder:
             raise BenchError(f"quality {quality:g} is out of range: 0 to {highest}")
         return round(quality * QUALITY_STEP)
 
-    def _parameters(
-        self, branch: str, z: Tensor, height: int, width: int, quality: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        mean, log2_scale = self._prior(branch).parameters_of(z, height, width)
+    def _quantized(self, image: Analyzed, step: int) -> list[_Quantized]:
+        """Both latents at a quality in thousandths."""
+        found = []
+        for branch, latent, parameters in zip(BRANCHES, image.latents, image.parameters, strict=True):
+            mean, log2_scale = parameters
+            log2_gain = self._log2_gain(branch, step)
+            gain = torch.exp2(from_fixed(log2_gain))[:, None, None]
+            found.append(_Quantized(torch.round((latent - mean) * gain).long(), log2_scale, log2_gain))
+        return found
+
+    def _stream(self, image: Analyzed, step: int, quantized: list[_Quantized]) -> Bitstream:
+        payloads: list[bytes] = []
+        for side, one in zip(image.side_payloads, quantized, strict=True):
+            indexes = table_indexes(one.log2_scale, one.log2_gain)
+            payloads += [side, rans.encode(one.symbols, indexes, self.tables["y"])]
+        return Bitstream(image.width, image.height, step, self.shared_id, tuple(payloads))
+
+    def _log2_gain(self, branch: str, step: int) -> Tensor:
+        """Fixed point `[C]`, for a quality in thousandths."""
         gain = self.network.shared[f"gain_{branch}"]
         assert isinstance(gain, Gain)
-        return mean, log2_scale, gain.fixed(quality)
+        return gain.fixed(step)
 
     def _prior(self, branch: str) -> Hyperprior:
         prior = self.network.shared[f"prior_{branch}"]

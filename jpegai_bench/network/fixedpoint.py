@@ -47,7 +47,7 @@ def run_fixed(layers: nn.Sequential, x: Tensor) -> Tensor:
     values = values.clamp(-limit, limit)
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
-            values = _convolve(layer, values).clamp(-limit, limit)
+            values = _convolve(layer, values).clamp_(-limit, limit)
         elif isinstance(layer, nn.ReLU):
             values = values.clamp_min(0.0)
         elif isinstance(layer, nn.PixelShuffle):
@@ -67,6 +67,9 @@ def _convolve(layer: nn.Conv2d, x: Tensor) -> Tensor:
     scale = 2.0 ** (_WEIGHT_BITS + FRACTION_BITS)
     bias = torch.floor(layer.bias.double().clamp(-_ACTIVATION_LIMIT, _ACTIVATION_LIMIT) * scale + 0.5)
     # A matrix product of integers is exact; a convolution routine might pick Winograd or an FFT.
-    columns = F.unfold(x, layer.kernel_size, padding=layer.padding)
-    sums = weight @ columns + bias[:, None]
-    return torch.floor(sums * 2.0**-_WEIGHT_BITS + 0.5).reshape(batch, -1, height, width)
+    if layer.kernel_size == (1, 1) and layer.padding == (0, 0):
+        columns = x.flatten(2)
+    else:
+        columns = F.unfold(x, layer.kernel_size, padding=layer.padding)
+    sums = torch.matmul(weight, columns).add_(bias[:, None])
+    return sums.mul_(2.0**-_WEIGHT_BITS).add_(0.5).floor_().reshape(batch, -1, height, width)

@@ -1,7 +1,9 @@
 """Range coding of integer symbols with tables of quantised CDFs, by CompressAI's rANS coder."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
 from compressai.ans import RansDecoder, RansEncoder
 from torch import Tensor
@@ -25,8 +27,12 @@ class Tables:
     offset: Tensor
     """`[families]`: the symbol at which a CDF begins."""
 
-    def _lists(self) -> tuple[list[list[int]], list[int], list[int]]:
-        return self.cdf.tolist(), self.length.tolist(), self.offset.tolist()
+    @cached_property
+    def lists(self) -> tuple[list[list[int]], list[int], list[int]]:
+        """What the range coder takes; it copies them at every call, so rows end where their CDF does."""
+        lengths = self.length.tolist()
+        rows = [row[:length] for row, length in zip(self.cdf.tolist(), lengths, strict=True)]
+        return rows, lengths, self.offset.tolist()
 
 
 def encode(symbols: Tensor, indexes: Tensor, tables: Tables) -> bytes:
@@ -43,7 +49,7 @@ def encode(symbols: Tensor, indexes: Tensor, tables: Tables) -> bytes:
             "a latent is not finite or far too large to be coded: the weights are damaged or diverged"
         )
     return RansEncoder().encode_with_indexes(
-        symbols.flatten().int().tolist(), indexes.flatten().int().tolist(), *tables._lists()
+        symbols.flatten().int().tolist(), indexes.flatten().int().tolist(), *tables.lists
     )
 
 
@@ -60,5 +66,5 @@ def decode(data: bytes, indexes: Tensor, tables: Tables) -> Tensor:
         raise BenchError(f"damaged bitstream: a payload of {len(data)} bytes is no range-coded stream")
     # The coder reads on past the end of a stream made too short on purpose: let it find zeros there.
     padded = data + bytes(_WORD_BYTES * indexes.numel())
-    symbols = RansDecoder().decode_with_indexes(padded, indexes.flatten().int().tolist(), *tables._lists())
-    return torch.tensor(symbols, dtype=torch.int64).reshape(indexes.shape)
+    symbols = RansDecoder().decode_with_indexes(padded, indexes.flatten().int().tolist(), *tables.lists)
+    return torch.from_numpy(np.array(symbols, dtype=np.int64)).reshape(indexes.shape)

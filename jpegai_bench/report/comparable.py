@@ -1,4 +1,4 @@
-"""Which runs of the store can be compared: same pictures, same versions of the metrics, one anchor."""
+"""Which runs of the store can be compared: same pictures, metrics' versions, kind of rates, one anchor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class Choice:
 def variant_runs(store: Store, labels: Sequence[str], choice: Choice) -> list[Run]:
     """Finished runs of all these variants that can be compared, the newest last.
 
-    Where several sets of pictures, metrics' versions and (unless one is chosen) anchor have runs of all, it
-    is the set with the newest run.
+    Where several sets of pictures, metrics' versions, kind of rates and (unless one is chosen) anchor have
+    runs of all, it is the set with the newest run.
 
     Raises:
         BenchError: there is no such set, or there are several data sets or model presets to choose from.
@@ -55,12 +55,13 @@ def variant_runs(store: Store, labels: Sequence[str], choice: Choice) -> list[Ru
     same = ["images_key", "metrics", *([] if choice.anchor or choice.anchor_points else ["anchor"])]
     sets: dict[str, list[Run]] = {}
     for run in runs:
-        sets.setdefault(repr([run.manifest.get(key) for key in same]), []).append(run)
+        sets.setdefault(repr([run.rates, *map(run.manifest.get, same)]), []).append(run)
     fit = [runs for runs in sets.values() if _has_all(runs, labels)]
     if not fit:
         raise BenchError(
-            f"{store.root}: {both} were never measured on the same images with the same anchor and versions "
-            f"of the metrics; run them again: jpegai-bench run -m +variant={','.join(dict.fromkeys(labels))}"
+            f"{store.root}: {both} were never measured on the same images with the same anchor, kind of "
+            "rates and versions of the metrics; run them again: "
+            f"jpegai-bench run -m +variant={','.join(dict.fromkeys(labels))}"
         )
     return max(fit, key=lambda runs: _end(runs[-1]))
 

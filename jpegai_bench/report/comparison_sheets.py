@@ -85,7 +85,8 @@ def _label(metric: str) -> str:
 
 
 def _where(found: Match) -> str:
-    named = [found.dataset, f"model {found.model}" if found.model else ""]
+    rates = "target rates" if found.rates == "target" else ""
+    named = [found.dataset, f"model {found.model}" if found.model else "", rates]
     return "".join(f", {name}" for name in named if name)
 
 

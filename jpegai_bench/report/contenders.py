@@ -8,6 +8,7 @@ from typing import Literal
 from jpegai_bench.analysis.paired import Contender
 from jpegai_bench.analysis.rdpoints import read_rd
 from jpegai_bench.errors import BenchError
+from jpegai_bench.rates import coded_once
 from jpegai_bench.report.comparable import Choice, anchor_of, anchor_on, anchor_runs, run_in, variant_runs
 from jpegai_bench.report.seeds import replicates
 from jpegai_bench.store import Run, Store
@@ -39,6 +40,8 @@ class Match:
     dataset: str
     """Empty where both sides come from files."""
     model: str
+    rates: str = "quality"
+    """What variants of the store were coded at: `quality`, or `target` rates."""
 
     @property
     def one_variant(self) -> bool:
@@ -68,8 +71,10 @@ def match(store: Store, a: str, b: str, choice: Choice) -> Match:
     if one.contender.label == other.contender.label and len(variants) < 2:
         one, other = _marked(one, "A"), _marked(other, "B")
     anchor, note = _anchor(store, (a, b), study, choice)
-    manifest = study[-1].manifest if study else {}
-    return Match(one, other, anchor, note, str(manifest.get("dataset", "")), str(manifest.get("model", "")))
+    if not study:
+        return Match(one, other, anchor, note, "", "")
+    dataset, model = (str(study[-1].manifest.get(name, "")) for name in ("dataset", "model"))
+    return Match(one, other, anchor, note, dataset, model, study[-1].rates)
 
 
 def _kind(store: Store, word: str) -> Kind:
@@ -96,7 +101,8 @@ def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:
     if kind == "anchor":
         return Side(Contender(word, (anchor_on(store, word, study[-1]).points(),)), kind)
     found = replicates([run for run in study if run.label == word])
-    return Side(Contender(word, tuple(run.points() for run in found.runs)), kind, found.seeds, found.notes)
+    points = tuple(coded_once(run.points()) for run in found.runs)
+    return Side(Contender(word, points), kind, found.seeds, found.notes)
 
 
 def _marked(side: Side, letter: str) -> Side:
@@ -138,7 +144,7 @@ def _from_file(word: str) -> Side:
     owner = run_in(path if path.is_dir() else path.parent)
     if owner:
         run = owner[1]
-        return Side(Contender(f"{run.label}@{run.folder.name[:6]}", (run.points(),)), "file")
+        return Side(Contender(f"{run.label}@{run.folder.name[:6]}", (coded_once(run.points()),)), "file")
     read = read_rd(path)
     notes = (f"{path.name} names no images: its one curve counts as one image",) if read.one_curve else ()
     return Side(Contender(path.stem, (read.frame,), read.metrics), "file", notes=notes)

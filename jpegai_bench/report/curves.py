@@ -95,7 +95,6 @@ def _by_image(entry: Entry) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _mean(entry: Entry, tables: list[npt.NDArray[np.float64]]) -> Curve:
-    """Mean of images' tables `[operating point, (bpp, quality)]`."""
-    mean = np.mean(tables, axis=0)
-    bpp, quality = mean[np.argsort(mean[:, 0], kind="stable")].T.tolist()
+    """Mean of images' tables `[operating point, (bpp, quality)]`, by rate, and where two are one, once."""
+    bpp, quality = np.unique(np.mean(tables, axis=0), axis=0).T.tolist()
     return Curve(entry.label, entry.kind, tuple(bpp), tuple(quality))

@@ -54,6 +54,7 @@ def _runs(settings: Settings) -> list[str]:
         manifest = run.manifest
         images = len(manifest.get("images", {}))
         where = f"{manifest.get('dataset')}, model {manifest.get('model')}, {images} images"
+        where += ", target rates" if run.rates == "target" else ""
         lines.append(f"{run.label:<14} {run.state:<7}  {where}  {_when(run)}  {run.folder.name}")
     return lines or [f"none in {settings.results}"]
 

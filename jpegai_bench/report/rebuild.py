@@ -30,10 +30,11 @@ def rebuild(
     model: str | None = None,
     tables: bool = True,
     plots: bool = True,
+    rates: str | None = None,
     hvs: str = "hvs_m",
     method: str = "pchip",
 ) -> Rebuilt:
-    """Write tables and plots of every data set and model preset in the store, or of one.
+    """Write tables and plots of every data set, model preset and kind of rates in the store, or of one.
 
     `hvs` and `method` are as in `Study`: points hold both metrics, so a table may take either.
 
@@ -41,7 +42,7 @@ def rebuild(
         BenchError: the store holds no finished run that fits.
     """
     built, files = [], []
-    for study, prefix in studies(store, dataset, model, hvs, method):
+    for study, prefix in studies(store, dataset, model, rates, hvs, method):
         made = build_tables(study)
         built.append(made)
         if tables:
@@ -58,26 +59,30 @@ def rebuild(
 
 
 def studies(
-    store: Store, dataset: str | None, model: str | None, hvs: str, method: str
+    store: Store, dataset: str | None, model: str | None, rates: str | None, hvs: str, method: str
 ) -> list[tuple[Study, str]]:
-    """Comparable runs together: one study for each data set and model preset, with its file-name prefix.
+    """Comparable runs together: a study for each data set, model preset and kind of rates, and its prefix.
 
-    For each, the newest run decides on images and anchor; of each variant the newest run on them counts.
+    For each, the newest run decides on images and anchor; of each variant the newest run on them counts. The
+    prefix begins the names of a study's files.
     """
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[tuple[str, str, str], list[Run]] = {}
+    wanted = (dataset, model, rates)
     for run in store.runs("runs"):
-        key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")))
-        if run.done and dataset in (None, key[0]) and model in (None, key[1]):
+        key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
+        if run.done and all(one in (None, own) for one, own in zip(wanted, key, strict=True)):
             groups.setdefault(key, []).append(run)
-    return [
-        (_study(store, runs, *key, hvs, method), f"{_file_name(key[0])}-{_file_name(key[1])}-")
-        for key, runs in sorted(groups.items())
-    ]
+    return [(_study(store, runs, hvs, method), _prefix(*key)) for key, runs in sorted(groups.items())]
 
 
-def _study(store: Store, runs: list[Run], dataset: str, model: str, hvs: str, method: str) -> Study:
+def _prefix(dataset: str, model: str, rates: str) -> str:
+    return f"{_file_name(dataset)}-{_file_name(model)}-{'target-' if rates == 'target' else ''}"
+
+
+def _study(store: Store, runs: list[Run], hvs: str, method: str) -> Study:
     runs = sorted(runs, key=lambda run: run.manifest["end"])
     newest = runs[-1].manifest
+    dataset, model = str(newest.get("dataset")), str(newest.get("model"))
     same = {key: newest.get(key) for key in ("images_key", "anchor", "metrics")}
     latest = {run.label: run for run in runs if {k: run.manifest.get(k) for k in same} == same}
     order = sorted(latest.values(), key=lambda run: (run.label != BASE, run.label))
@@ -94,7 +99,8 @@ def _study(store: Store, runs: list[Run], dataset: str, model: str, hvs: str, me
             note=str(anchor.manifest.get("note", "")),
         )
     )
-    return Study(tuple(entries), anchor.label, BASE, dataset, hvs=hvs, method=method)
+    title = f"{dataset} at target rates" if runs[-1].rates == "target" else ""
+    return Study(tuple(entries), anchor.label, BASE, dataset, title, hvs, method)
 
 
 def _file_name(text: str) -> str:

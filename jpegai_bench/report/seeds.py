@@ -26,7 +26,7 @@ class Replicates:
 def replicates(runs: Sequence[Run]) -> Replicates:
     """The newest run and those whose training differs from its by seeds alone, the newest of each.
 
-    Recipe, photographs, network structure and qualities must be the same, for the encoder and for the
+    Recipe, photographs, network structure and rates must be the same, for the encoder and for the
     synthesis. `trained` in `run.json` holds what the weights files note; a run without it stands alone.
 
     Args:
@@ -69,7 +69,8 @@ def _training(run: Run) -> _Training | None:
     if synthesis is None:
         return None
     config = run.manifest.get("config") or {}
-    same = [_deciding(note) for note in notes] + [codec.get("structure"), config.get("qualities")]
+    rates = [run.rates, config.get("qualities"), config.get("targets")]
+    same = [_deciding(note) for note in notes] + [codec.get("structure"), rates]
     encoder = str(codec.get("shared_weights")) if shared is None else str(shared)
     if shared is None:
         same.append(encoder)  # it may have been trained in any way: only the same one is the same

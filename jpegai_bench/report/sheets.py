@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.rates import out_of_reach
 from jpegai_bench.report.study import Study
 from jpegai_bench.report.tables import Tables, write_csv
 
@@ -143,6 +144,7 @@ def _summary(tables: Tables) -> Sheet:
                 _figure(sheet, row["decode_s"], 2, "not timed"),
             ]
         )
+    sheet.notes = _out_of_reach(study)
     return sheet
 
 
@@ -190,6 +192,23 @@ def _left_out(tables: Tables) -> list[str]:
             for (variant, count), metrics in cases.items()
         ]
         lines.append(f"Images left out of means, {reason}: {', '.join(told)}.")
+    return lines
+
+
+def _out_of_reach(study: Study) -> list[str]:
+    """Targets that images miss, with the number of images by variant."""
+    missed: dict[float, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for entry in study.variants:
+        counts = Counter(point["target_bpp"] for point in out_of_reach(entry.points))
+        for target, count in counts.items():
+            missed[target][count].append(entry.label)
+    lines = []
+    for target, cases in sorted(missed.items()):
+        told = [
+            f"{count} image{'s' if count > 1 else ''} of {', '.join(labels)}"
+            for count, labels in sorted(cases.items(), reverse=True)
+        ]
+        lines.append(f"{target:g} bpp is out of reach for {'; '.join(told)}: the nearest rate is taken.")
     return lines
 
 

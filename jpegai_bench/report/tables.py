@@ -10,6 +10,7 @@ import pandas as pd
 from jpegai_bench.analysis.statistics import RESAMPLES, Interval, Summary, summarize
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.metrics.catalogue import average_of
+from jpegai_bench.rates import coded_once
 from jpegai_bench.report.study import Entry, Study, kmacs
 
 
@@ -53,7 +54,8 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
 
 
 def _compare(study: Study, anchor: Entry, test: Entry, resamples: int, seed: int) -> Summary:
-    return summarize(anchor.points, test.points, study.hvs, study.method, resamples, seed)
+    reference, points = coded_once(anchor.points), coded_once(test.points)
+    return summarize(reference, points, study.hvs, study.method, resamples, seed)
 
 
 def _row(study: Study, entry: Entry, against_anchor: Summary, against_base: Summary | None) -> dict[str, Any]:

@@ -1,26 +1,30 @@
 """Training crops from any folder tree of photographs.
 
-All photographs are decoded once and kept in memory, reduced in size by a random factor, which also removes
-most JPEG artefacts. A batch is a function of seed and step alone, so that a resumed training sees what an
-uninterrupted one would have seen.
+A sample is a function of seed and index alone, whichever process makes it and whenever, so that a resumed
+training sees what an uninterrupted one would have seen. Photographs are read when they are needed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.color import RGB_TO_YUV
 from jpegai_bench.images.read import Image8, read_rgb
 from jpegai_bench.network.codec import Planes
+from jpegai_bench.training.recipe import Operation, Recipe
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_DRAWS = 20
+"""Photographs tried for one sample before the whole set counts as unreadable."""
 
 
 class Batch(NamedTuple):
@@ -28,64 +32,164 @@ class Batch(NamedTuple):
 
     planes: Planes
     quality: Tensor
+    unreadable: list[str]
+    """Photographs that were met and could not be decoded."""
+
+
+class Sample(NamedTuple):
+    """One crop `[crop, crop, 3]` with its quality."""
+
+    crop: Image8
+    quality: float
+    unreadable: list[str]
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """Reduced photographs in memory, and what was left out with the reason."""
+    """Files that are used, for training and held out, and what was left out with the reason."""
 
-    images: Sequence[Image8]
+    training: Sequence[Path]
+    held_out: Sequence[Path]
     skipped: Sequence[str]
 
-    def batch(self, step: int, seed: int, size: int, crop: int, qualities: int) -> Batch:
-        """The batch of one step: random crops and flips, qualities uniform over [0, qualities - 1]."""
-        random = np.random.default_rng((seed, step))
-        crops = []
-        for index in random.integers(len(self.images), size=size):
-            image = self.images[index]
-            top = random.integers(image.shape[0] - crop + 1)
-            left = random.integers(image.shape[1] - crop + 1)
-            cut = image[top : top + crop, left : left + crop]
-            if random.random() < 0.5:
-                cut = cut[:, ::-1]
-            if random.random() < 0.5:
-                cut = cut.transpose(1, 0, 2)
-            crops.append(cut)
-        quality = random.random(size) * (qualities - 1)
-        # The ends are drawn more often than a uniform law would: they carry the whole range.
-        nearest_end = np.rint(quality / (qualities - 1)) * (qualities - 1)
-        quality = np.where(random.random(size) < 0.2, nearest_end, quality)
-        return Batch(to_planes(np.stack(crops)), torch.from_numpy(quality).float())
 
-
-def load_photographs(
-    folders: Sequence[str | Path], crop: int, seed: int, reduction: tuple[float, float] = (0.45, 0.75)
+def find_photographs(
+    folders: Sequence[str | Path], crop: int, held_out: int, validation: Sequence[str | Path] = ()
 ) -> Photographs:
-    """Read every photograph below `folders`; unreadable and too small ones are left out and named.
+    """Every photograph below `folders` whose header can be read and that is no smaller than a crop.
+
+    Args:
+        folders: searched at any depth.
+        crop: the side of a crop.
+        held_out: how many are kept for validation, at most a tenth: evenly spaced in the order of names.
+        validation: folders to take these from instead; nothing in them is trained on.
 
     Raises:
-        BenchError: a folder does not exist, or nothing usable is in any of them.
+        BenchError: a folder does not exist or cannot be read, or nothing usable is in any of them.
     """
-    images, skipped = [], []
-    random = np.random.default_rng(seed)
-    for folder in map(Path, folders):
-        if not folder.is_dir():
-            raise BenchError(f"{folder}: no such folder of training photographs")
-        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
-            factor = random.uniform(*reduction)
+    apart, skipped = _usable(validation, crop, "validation") if validation else ([], [])
+    found, more = _usable(folders, crop, "training", without={path.resolve() for path in apart})
+    skipped += [message for message in more if message not in skipped]
+    if validation:
+        return Photographs(found, _spaced(apart, held_out), skipped)
+    kept = _spaced(found, min(held_out, len(found) // 10))
+    return Photographs([path for path in found if path not in kept], kept, skipped)
+
+
+@dataclass
+class Crops(Dataset[Sample]):
+    """Random crops, reduced in size and flipped, each with a random quality; indexed by sample number."""
+
+    paths: Sequence[Path]
+    recipe: Recipe
+    qualities: int
+    cache_bytes: float = 0.0
+    _cache: dict[int, Image8] = field(default_factory=dict, repr=False)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Sample `index`.
+
+        Raises:
+            BenchError: many photographs in a row cannot be decoded.
+        """
+        random = np.random.default_rng((self.recipe.seed, index))
+        unreadable = []
+        for _ in range(_DRAWS):
+            number = int(random.integers(len(self.paths)))
             try:
-                image = read_rgb(path)
+                image = self._read(number)
             except BenchError as error:
-                skipped.append(str(error))
+                unreadable.append(str(error))
                 continue
-            factor = max(factor, crop / min(image.shape[:2]))
-            if factor > 1:
-                skipped.append(f"{path}: smaller than a crop of {crop}")
-                continue
-            images.append(_reduce(image, factor, crop))
-    if not images:
-        raise BenchError(f"no usable training photograph in {', '.join(map(str, folders))}")
-    return Photographs(images, skipped)
+            crop = random_crop(image, random, self.recipe.crop, self.recipe.reduction)
+            return Sample(crop, _quality(random, self.qualities), unreadable)
+        raise BenchError(f"{_DRAWS} photographs in a row cannot be decoded, the last: {unreadable[-1]}")
+
+    def _read(self, number: int) -> Image8:
+        if number in self._cache:
+            return self._cache[number]
+        image = read_rgb(self.paths[number])
+        self.cache_bytes -= image.nbytes
+        if self.cache_bytes >= 0:
+            self._cache[number] = image
+        return image
+
+
+@dataclass
+class Steps(Sampler[list[int]]):
+    """The sample numbers of each step that is left, as one of `world` processes needs them."""
+
+    first: int
+    recipe: Recipe
+    rank: int = 0
+    world: int = 1
+
+    def __iter__(self) -> Iterator[list[int]]:
+        size = self.recipe.batch_size
+        for step in range(self.first, self.recipe.steps):
+            yield list(range(step * size + self.rank, (step + 1) * size, self.world))
+
+    def __len__(self) -> int:
+        return self.recipe.steps - self.first
+
+
+def loader(
+    paths: Sequence[Path], recipe: Recipe, operation: Operation, qualities: int, steps: Steps
+) -> DataLoader[Batch]:
+    """Batches of the steps that are left, made by `operation.data_workers` processes."""
+    workers = operation.data_workers
+    cache = operation.cache_gb * 2**30 / max(1, workers)
+    crops = cast("Dataset[Any]", Crops(paths, recipe, qualities, cache))
+    return DataLoader(
+        crops,
+        batch_sampler=steps,
+        collate_fn=collate,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        prefetch_factor=4 if workers else None,
+        pin_memory=torch.cuda.is_available() and operation.accelerator != "cpu",
+    )
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Samples to a batch."""
+    quality = torch.tensor([sample.quality for sample in samples], dtype=torch.float32)
+    unreadable = [message for sample in samples for message in sample.unreadable]
+    return Batch(to_planes(np.stack([sample.crop for sample in samples])), quality, unreadable)
+
+
+def random_crop(
+    image: Image8, random: np.random.Generator, crop: int, reduction: tuple[float, float]
+) -> Image8:
+    """A square of side `crop` from a photograph reduced by a random factor, flipped and transposed at random.
+
+    Args:
+        image: RGB `[H, W, 3]`, no smaller than the crop; it is reduced less where the factor asks too much.
+        random: what is drawn from.
+        crop: the side.
+        reduction: lowest and highest factor.
+    """
+    factor = min(1.0, max(random.uniform(*reduction), crop / min(image.shape[:2])))
+    side = min(crop / factor, *image.shape[:2])
+    top, left = (random.uniform(0, length - side) for length in image.shape[:2])
+    reduced = Image.fromarray(image).resize(
+        (crop, crop), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side)
+    )
+    cut = np.asarray(reduced)
+    if random.random() < 0.5:
+        cut = cut[:, ::-1]
+    if random.random() < 0.5:
+        cut = cut.transpose(1, 0, 2)
+    return cut
+
+
+def centre_crop(path: Path, crop: int, reduction: tuple[float, float]) -> Image8:
+    """The middle of a photograph at the mean reduction, `crop` a side where it is large enough."""
+    image = Image.fromarray(read_rgb(path))
+    factor = min(1.0, max(sum(reduction) / 2, crop / min(image.size)))
+    reduced = image.resize([round(side * factor) for side in image.size], Image.Resampling.LANCZOS)
+    left, top = ((side - crop) // 2 for side in reduced.size)
+    return np.array(reduced.crop((left, top, left + crop, top + crop)))
 
 
 def to_planes(rgb: Image8) -> Planes:
@@ -95,7 +199,55 @@ def to_planes(rgb: Image8) -> Planes:
     return Planes(yuv[:, :1].contiguous(), torch.nn.functional.avg_pool2d(yuv[:, 1:] + 0.5, 2))
 
 
-def _reduce(image: Image8, factor: float, least: int) -> Image8:
-    height, width = (max(least, round(side * factor)) for side in image.shape[:2])
-    reduced = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(reduced, dtype=np.uint8)
+def _quality(random: np.random.Generator, qualities: int) -> float:
+    """Uniform over [0, qualities - 1], the ends more often: they carry the whole range."""
+    quality = float(random.random()) * (qualities - 1)
+    if random.random() < 0.2:
+        return float(np.rint(quality / (qualities - 1)) * (qualities - 1))
+    return quality
+
+
+def _usable(
+    folders: Sequence[str | Path], crop: int, purpose: str, without: Set[Path] = frozenset()
+) -> tuple[list[Path], list[str]]:
+    found: list[Path] = []
+    unreadable: list[str] = []
+    small: list[str] = []
+    seen = set(without)
+    for path in _pictures(folders, purpose):
+        if path.resolve() in seen:
+            continue
+        seen.add(path.resolve())
+        try:
+            with Image.open(path) as picture:
+                size = picture.size
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError):
+            unreadable.append(f"{path}: not a picture that Pillow can read")
+            continue
+        if min(size) < crop:
+            small.append(f"{path}: smaller than a crop of {crop}")
+            continue
+        found.append(path)
+    if not found:
+        where = ", ".join(map(str, folders))
+        if small:
+            raise BenchError(f"no {purpose} photograph in {where} is as large as training.crop={crop}")
+        why = f" ({len(unreadable)} left out, the first: {unreadable[0]})" if unreadable else ""
+        raise BenchError(f"no usable {purpose} photograph in {where}{why}")
+    return found, unreadable + small
+
+
+def _pictures(folders: Sequence[str | Path], purpose: str) -> Iterator[Path]:
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise BenchError(f"{folder}: no such folder of {purpose} photographs")
+        if not os.access(folder, os.R_OK | os.X_OK):
+            raise BenchError(f"{folder}: the folder of {purpose} photographs may not be read")
+        yield from sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
+def _spaced(paths: list[Path], count: int) -> list[Path]:
+    if count >= len(paths):
+        return paths
+    numbers = np.linspace(0, len(paths) - 1, count + 2).round().astype(int)[1:-1]
+    return [paths[number] for number in sorted(set(numbers))]

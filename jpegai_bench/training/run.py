@@ -1,12 +1,20 @@
-"""Train a variant as configured: photographs, network, loop, weights."""
+"""Train a variant as configured: photographs, network, descent, weights."""
 
+import hashlib
+import json
 import os
-from dataclasses import fields
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from fcntl import LOCK_EX, LOCK_NB, lockf
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from jpegai_bench import __version__
+from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.codecs.learned import source_hash
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of
 from jpegai_bench.errors import BenchError
@@ -14,8 +22,33 @@ from jpegai_bench.network import weights
 from jpegai_bench.network.codec import Network
 from jpegai_bench.progress import progress
 from jpegai_bench.store import Store, content_key
-from jpegai_bench.training.data import load_photographs
-from jpegai_bench.training.loop import Progress, Recipe, train
+from jpegai_bench.training.data import Photographs, find_photographs
+from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
+from jpegai_bench.training.processes import followers
+from jpegai_bench.training.recipe import Operation, Recipe
+from jpegai_bench.training.state import differences
+
+_ABOUT = "training.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training as configured."""
+
+    settings: Settings
+    variant: Variant
+    recipe: Recipe
+    photographs: Photographs
+    start: Path | None
+    """The weights folder that it starts from."""
+    identity: dict[str, Any]
+    """All that decides the weights, as plain data."""
+    folder: Path
+
+    @property
+    def weights(self) -> Path:
+        """Where the finished weights go."""
+        return self.folder / "weights"
 
 
 def train_variant(settings: Settings, variant: Variant) -> Path:
@@ -25,60 +58,223 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
         The folder of the weights: `results/training/<variant>/<key>/weights`.
 
     Raises:
-        BenchError: no photographs, a loss that is not finite, a folder that cannot be written.
+        BenchError: no photographs, a training that diverges, a folder that cannot be written, a checkpoint of
+            another configuration, another process at work in the folder, or `max_minutes` were over.
     """
+    plan = plan_of(settings, variant)
+    if _is_finished(plan):
+        return plan.weights
+    _check_devices(settings)
+    _tell(plan)
+    make_folder(plan.folder)
+    with _alone(plan.folder):
+        _check_start(plan)
+        network = _network(plan)
+        with followers(settings.training.devices, _follow, settings, variant):
+            outcome = _fit(plan, network, rank=0)
+        _check_range(network)
+        finished = outcome.step == plan.recipe.steps
+        folder = plan.weights if finished else plan.folder / "unfinished"
+        frozen = plan.start if plan.recipe.train == "synthesis" else None
+        weights.save(network, folder, variant.name, plan.identity["structure"], _note(plan, outcome), frozen)
+    if not finished:
+        raise BenchError(
+            f"stopped after {settings.training.max_minutes:g} minutes, at step {outcome.step} of "
+            f"{plan.recipe.steps}: the same command goes on; the weights so far are in {folder}"
+        )
+    return folder
+
+
+def plan_of(settings: Settings, variant: Variant) -> Plan:
+    """What is to be trained, on what, from what, and where."""
     training = settings.training
     if not training.data:
         raise BenchError("no training photographs: give their folders with training.data=[PATH,PATH]")
-    structure = structure_of(settings, variant)
+    photographs = find_photographs(training.data, training.crop, training.held_out, training.validation)
     recipe = Recipe(**{item.name: getattr(training, item.name) for item in fields(Recipe)})
-    size = settings.model.network_size()
-    modules = variant.modules(size)
+    modules = variant.modules(settings.model.network_size())
     start = _start(settings)
     identity = {
         "variant": variant.name,
-        "structure": structure,
+        "structure": structure_of(settings, variant),
         "source": source_hash(modules),
-        "data": training.data,
-        "start": _content(start, training.init_variant) if start else None,
+        "photographs": _content(photographs),
+        "start": _start_content(start, training.init_variant) if start else None,
+        "recipe": recipe.as_dict(),
     }
-    key = content_key([identity, vars(recipe)])[:12]
-    folder = Store(settings.results).root / "training" / variant.name / key
-    done = folder / "weights"
-    if (done / weights.synthesis_file(variant.name)).exists():
-        return done
-    torch.set_num_threads(training.threads or len(os.sched_getaffinity(0)))
-    torch.manual_seed(training.seed)
-    network = Network(size, modules)
-    if start:
-        weights.initialize(network, start, training.init_variant)
-    photographs = load_photographs(training.data, training.crop, training.seed)
-    with progress(f"training {variant.name}, seed {training.seed}", training.steps, "steps") as advance:
+    own = training.folder and Path(training.folder).expanduser()
+    folder = own or Store(settings.results).root / "training" / variant.name / content_key(identity)[:12]
+    return Plan(settings, variant, recipe, photographs, start, identity, folder)
 
-        def report(now: Progress) -> None:
+
+def _follow(rank: int, settings: Settings, variant: Variant) -> None:
+    plan = plan_of(settings, variant)
+    _fit(plan, _network(plan), rank)
+
+
+def _network(plan: Plan) -> Network:
+    size = plan.settings.model.network_size()
+    torch.manual_seed(plan.recipe.seed)
+    network = Network(size, plan.variant.modules(size))
+    if plan.start:
+        weights.initialize(network, plan.start, plan.settings.training.init_variant)
+    return network
+
+
+def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
+    operation = _operation(plan.settings)
+    cores = len(os.sched_getaffinity(0))
+    torch.set_num_threads(plan.settings.training.threads or max(1, cores // operation.devices))
+    what = f"training {plan.variant.name}, seed {plan.recipe.seed}"
+    if rank:
+        report = Report(progress=lambda _: None, warn=lambda _: None)
+        return fit(
+            network, plan.photographs, plan.recipe, operation, plan.folder, plan.identity, report, rank
+        )
+    with progress(what, plan.recipe.steps, "steps") as advance:
+
+        def show(now: Progress) -> None:
             figures = f"loss {now.loss:.3f}, {now.bpp:.3f} bpp, {now.psnr_y:.2f} dB"
-            advance(f"{figures}, {now.steps_per_second:.2f} steps/s", completed=now.step)
+            speed = f"{now.steps_per_second:.2f} steps/s, {now.waiting:.0%} waiting"
+            advance(f"{figures}, {speed}", completed=now.step)
 
-        train(network, photographs, recipe, folder, identity, report)
-    note = {
-        "recipe": vars(recipe),
-        "photographs": len(photographs.images),
-        "skipped": len(photographs.skipped),
+        report = Report(show, _say, None if plan.settings.training.folder else plan.folder.parents[1])
+        return fit(network, plan.photographs, plan.recipe, operation, plan.folder, plan.identity, report)
+
+
+def _check_devices(settings: Settings) -> None:
+    operation = _operation(settings)
+    if accelerator_of(operation) == "cpu":
+        return
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if operation.devices > there:
+        raise BenchError(
+            f"training.devices={operation.devices}: this machine has {there} GPUs that torch can use; "
+            "training.accelerator=cpu needs none"
+        )
+
+
+def _check_range(network: Network) -> None:
+    if not all(bool(torch.isfinite(parameter.half()).all()) for parameter in network.parameters()):
+        raise BenchError(
+            "the training has diverged: its weights are beyond the range of float16, in which they are "
+            "stored; lower training.learning_rate"
+        )
+
+
+def _operation(settings: Settings) -> Operation:
+    training = settings.training
+    chosen = {item.name: getattr(training, item.name) for item in fields(Operation)}
+    workers = training.data_workers
+    if workers is None:
+        gpu = accelerator_of(Operation(accelerator=chosen["accelerator"])) == "gpu"
+        workers = min(8, len(os.sched_getaffinity(0)) // training.devices) if gpu else 0
+    return Operation(**{**chosen, "data_workers": workers, "loggers": tuple(training.loggers)})
+
+
+def _note(plan: Plan, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "recipe": plan.recipe.as_dict(),
+        "step": outcome.step,
+        "photographs": len(plan.photographs.training),
+        "skipped": len(plan.photographs.skipped) + len(outcome.unreadable),
+        "start": plan.identity["start"],
+        "source": plan.identity["source"],
+        "devices": plan.settings.training.devices,
+        "accelerator": plan.settings.training.accelerator,
+        "steps_per_second": round(outcome.steps_per_second, 3),
+        "waiting": round(outcome.waiting, 4),
+        "peak_gpu_bytes": outcome.peak_gpu_bytes,
+        "eased": outcome.eased,
         "version": __version__,
         "torch": torch.__version__,
     }
-    frozen = start if training.train == "synthesis" else None
-    weights.save(network, done, variant.name, structure, note, shared_from=frozen)
-    return done
-
-
-def _content(start: Path, variant: str | None) -> dict[str, str]:
-    return vars(weights.ids(start, variant)) if variant else {"shared": weights.shared_id(start)}
 
 
 def _start(settings: Settings) -> Path | None:
-    """The weights folder that the training starts from."""
     named = settings.training.init_from
     if named == "shipped":
         return SHIPPED_WEIGHTS / settings.model.name
     return Path(named).expanduser() if named else None
+
+
+def _start_content(start: Path, variant: str | None) -> dict[str, str]:
+    return vars(weights.ids(start, variant)) if variant else {"shared": weights.shared_id(start)}
+
+
+def _content(photographs: Photographs) -> str:
+    """Names and sizes of the files: their order decides which photograph a sample is."""
+    listed = [(path.name, path.stat().st_size) for path in photographs.training]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
+
+
+def _is_finished(plan: Plan) -> bool:
+    if not (plan.weights / weights.synthesis_file(plan.variant.name)).exists():
+        return False
+    if _identity(plan.folder / _ABOUT) is None:
+        raise BenchError(
+            f"{plan.folder}: holds weights, but {_ABOUT}, which tells of what, is missing or damaged; "
+            "train into another folder"
+        )
+    _check_start(plan)
+    return True
+
+
+def _check_start(plan: Plan) -> None:
+    """Note what is trained in the folder; refuse a folder where something else was.
+
+    The checkpoint is refused as well; this finds finished trainings too, and costs nothing.
+    """
+    about = plan.folder / _ABOUT
+    was = _identity(about)
+    if was is None:
+        write_bytes(about, json.dumps(plan.identity, indent=1, sort_keys=True).encode())
+    elif was != plan.identity:
+        told = ", ".join(differences(was, plan.identity))
+        raise BenchError(
+            f"{plan.folder}: holds a training of another configuration ({told}); "
+            "restore that configuration or train into another folder"
+        )
+
+
+def _tell(plan: Plan) -> None:
+    """What is left out of the photographs, and that an unfinished training of other settings stays aside."""
+    skipped = plan.photographs.skipped
+    for message in skipped[:10]:
+        _say(f"{message}; left out")
+    if len(skipped) > 10:
+        _say(f"{len(skipped) - 10} more photographs are left out")
+    if (plan.folder / _ABOUT).exists():
+        return
+    for about in sorted(plan.folder.parent.glob(f"*/{_ABOUT}")):
+        was = _identity(about)
+        if was and was.get("variant") == plan.variant.name and not (about.parent / "weights").exists():
+            told = ", ".join(differences(was, plan.identity))
+            _say(f"a new training; an unfinished one in {about.parent} stays aside: {told}")
+
+
+def _identity(about: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(about.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two processes in one folder would tear each other's checkpoints."""
+    try:
+        file = (folder / "lock").open("w")
+    except OSError as error:
+        raise BenchError(f"{folder}: cannot be written ({error.strerror})") from None
+    with file:
+        try:
+            lockf(file, LOCK_EX | LOCK_NB)  # not inherited by processes that read photographs
+        except OSError:
+            raise BenchError(f"{folder}: another process is training there") from None
+        yield
+
+
+def _say(message: str) -> None:
+    print(f"jpegai-bench: {message}", file=sys.stderr, flush=True)

@@ -175,6 +175,13 @@ def test_what_cannot_be_used_is_told_in_one_line(write, content, told):
     assert "\n" not in str(error.value)
 
 
+def test_targets_out_of_reach_may_share_their_point_but_not_contradict_it(write):
+    shared = "image,target_bpp,bpp,x\na,.25,.25,3\na,.5,.4,4\na,.75,.4,{}\n"
+    assert len(read_rd(write(shared.format(4))).frame) == 3
+    with pytest.raises(BenchError, match=r"image a: two points at 0\.4 bpp \(line 3, line 4\)"):
+        read_rd(write(shared.format(5)))
+
+
 def test_values_that_are_missing_are_no_duplicates(write):
     assert len(read_rd(write("image,bpp,x\na,NA,1\na,NA,2\n")).frame) == 2
 

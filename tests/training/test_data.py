@@ -1,59 +1,136 @@
+from itertools import chain
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from trainings import RECIPE, truncate, write_photographs
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.color import to_420
-from jpegai_bench.training.data import load_photographs, to_planes
+from jpegai_bench.training.data import (
+    Crops,
+    Steps,
+    centre_crop,
+    collate,
+    find_photographs,
+    loader,
+    random_crop,
+    to_planes,
+)
+from jpegai_bench.training.recipe import Operation, Recipe
 
-
-def write_photographs(folder, count=3, width=220, height=180):
-    folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(0)
-    y, x, _ = np.mgrid[:height, :width, :1]
-    for index in range(count):
-        waves = 128 + 100 * np.sin(x / random.uniform(4, 20, 3) + y / random.uniform(4, 20, 3))
-        noisy = (waves + random.normal(0, 5, waves.shape)).clip(0, 255).astype(np.uint8)
-        Image.fromarray(noisy).save(folder / f"{index}.png")
-    return folder
+QUALITIES = 4
 
 
 @pytest.fixture
-def photographs(tmp_path):
-    return load_photographs([write_photographs(tmp_path)], crop=64, seed=0)
+def paths(photographs):
+    return find_photographs([photographs], 64, 0).training
 
 
-def test_a_batch_is_a_function_of_seed_and_step(photographs):
-    def batch(step, seed):
-        return photographs.batch(step, seed, size=4, crop=64, qualities=6)
-
-    first = batch(7, 1)
-    batch(8, 1)
-    again = batch(7, 1)
-    assert torch.equal(first.planes.luma, again.planes.luma)
-    assert torch.equal(first.planes.chroma, again.planes.chroma)
-    assert torch.equal(first.quality, again.quality)
-    for other in (batch(8, 1), batch(7, 2)):
-        assert not torch.equal(first.planes.luma, other.planes.luma)
+def crops(paths, seed=0, **rest):
+    return Crops(paths, Recipe(steps=3, crop=64, batch_size=4, seed=seed), QUALITIES, **rest)
 
 
-def test_a_batch_has_the_shapes_and_ranges_of_the_network(photographs):
-    batch = photographs.batch(0, 0, size=5, crop=64, qualities=4)
+def same(one, two):
+    return np.array_equal(one.crop, two.crop) and one.quality == two.quality
+
+
+def test_a_sample_is_a_function_of_seed_and_index(paths):
+    asked_in_order = [crops(paths)[index] for index in range(5)]
+    among_others = crops(paths, cache_bytes=1e9)
+    for index in (3, 4, 0, 2, 1):
+        assert same(among_others[index], asked_in_order[index])
+    assert not any(same(asked_in_order[0], other) for other in asked_in_order[1:])
+    assert not same(crops(paths, seed=1)[0], asked_in_order[0])
+
+
+def test_worker_processes_make_the_same_batches(paths):
+    recipe = Recipe(steps=5, crop=64, batch_size=3, seed=2)
+    here, there = (
+        list(loader(paths, recipe, Operation("cpu", data_workers=workers), QUALITIES, Steps(1, recipe)))
+        for workers in (0, 2)
+    )
+    assert len(here) == len(there) == 4
+    for one, two in zip(here, there, strict=True):
+        assert torch.equal(one.planes.luma, two.planes.luma)
+        assert torch.equal(one.planes.chroma, two.planes.chroma)
+        assert torch.equal(one.quality, two.quality)
+
+
+def test_a_batch_has_the_shapes_and_ranges_of_the_network(paths):
+    batch = collate([crops(paths)[index] for index in range(5)])
     assert batch.planes.luma.shape == (5, 1, 64, 64)
     assert batch.planes.chroma.shape == (5, 2, 32, 32)
+    assert batch.quality.shape == (5,)
     for plane in batch.planes:
         assert plane.dtype == torch.float32
         assert plane.min() >= -1e-6
         assert plane.max() <= 1 + 1e-6
 
 
-def test_qualities_fill_the_range_and_reach_both_ends(photographs):
-    quality = torch.cat([photographs.batch(step, 0, 8, 64, 4).quality for step in range(60)])
+def test_qualities_fill_the_range_and_reach_both_ends(paths):
+    made = crops(paths, cache_bytes=1e9)
+    quality = np.array([made[index].quality for index in range(500)])
     assert quality.min() == 0
-    assert quality.max() == 3
-    assert 0.1 < float(((quality == 0) | (quality == 3)).float().mean()) < 0.3
-    assert len(quality.unique()) > 300
+    assert quality.max() == QUALITIES - 1
+    assert 0.1 < ((quality == 0) | (quality == QUALITIES - 1)).mean() < 0.3
+    assert len(np.unique(quality)) > 300
+
+
+def ramps(side):
+    """Red rises along x, green along y, by one a pixel."""
+    y, x = np.mgrid[:side, :side].astype(np.uint8)
+    return np.stack([x, y, np.full_like(x, 128)], axis=-1)
+
+
+def slopes(crop):
+    """Levels a pixel of red and of green, each along y and x."""
+    inner = crop[8:-8, 8:-8].astype(float)
+    along_y, along_x = np.gradient(inner.mean(axis=1), axis=0), np.gradient(inner.mean(axis=0), axis=0)
+    return np.stack([along_y.mean(axis=0)[:2], along_x.mean(axis=0)[:2]], axis=1)
+
+
+def test_crops_are_reduced_within_the_range_flipped_and_transposed():
+    random = np.random.default_rng(0)
+    image = ramps(200)
+    seen = [slopes(random_crop(image, random, 64, (0.45, 0.75))) for _ in range(60)]
+    factors = 1 / np.array([np.abs(slope).max() for slope in seen])
+    assert factors.min() > 0.445
+    assert factors.max() < 0.755
+    assert factors.max() - factors.min() > 0.2
+    ways = {tuple(np.sign(slope.round(1)).ravel()) for slope in seen}
+    assert len(ways) == 4  # as it is, flipped, transposed, both
+    assert {abs(way[1]) for way in ways} == {0, 1}
+
+
+def test_crops_come_from_everywhere():
+    random = np.random.default_rng(0)
+    levels = [random_crop(ramps(200), random, 64, (0.6, 0.6))[..., :2] for _ in range(60)]
+    assert min(level.min() for level in levels) < 10
+    assert max(level.max() for level in levels) > 190
+
+
+@pytest.mark.parametrize(("side", "reduction", "factor"), [(80, (0.45, 0.5), 0.8), (64, (0.3, 0.5), 1.0)])
+def test_a_small_photograph_is_reduced_less(side, reduction, factor):
+    crop = random_crop(ramps(side), np.random.default_rng(0), 64, reduction)
+    assert crop.shape == (64, 64, 3)
+    assert 1 / np.abs(slopes(crop)).max() == pytest.approx(factor, rel=0.02)
+
+
+def test_no_photograph_is_enlarged():
+    random = np.random.default_rng(0)
+    for _ in range(10):
+        crop = random_crop(ramps(70), random, 64, (1.0, 1.0))
+        assert np.abs(slopes(crop)).max() == pytest.approx(1, abs=0.02)
+
+
+def test_the_centre_crop_is_the_middle(tmp_path):
+    Image.fromarray(ramps(200)).save(tmp_path / "ramp.png")
+    crop = centre_crop(tmp_path / "ramp.png", 64, (0.4, 0.6))
+    assert crop.shape == (64, 64, 3)
+    assert crop[32, 32, 0] == pytest.approx(100, abs=2)
+    assert 1 / np.abs(slopes(crop)).max() == pytest.approx(0.5, rel=0.02)
 
 
 def test_training_sees_the_colours_that_the_codec_codes():
@@ -65,46 +142,110 @@ def test_training_sees_the_colours_that_the_codec_codes():
         np.testing.assert_allclose(planes.chroma[index].numpy(), chroma, atol=1e-6)
 
 
-def test_what_cannot_be_used_is_left_out_and_named(tmp_path):
+def test_folders_are_searched_deeply_and_each_photograph_counts_once(tmp_path):
+    one, two = write_photographs(tmp_path / "a" / "deep"), write_photographs(tmp_path / "b", count=1)
+    assert len(find_photographs([one.parent, two], 64, 0).training) == 4
+    assert len(find_photographs([one.parent, one, tmp_path], 64, 0).training) == 4
+
+
+def test_what_cannot_be_used_is_left_out_and_named_once(tmp_path):
     write_photographs(tmp_path, count=2)
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff garbage")
+    (tmp_path / "folder.png").mkdir()
     Image.new("RGB", (300, 50)).save(tmp_path / "flat.png")
-    Image.new("CMYK", (300, 300)).save(tmp_path / "print.jpg")
     (tmp_path / "notes.txt").write_text("not a photograph, and no one says so")
-    photographs = load_photographs([tmp_path], crop=64, seed=0)
-    assert len(photographs.images) == 2
-    assert sorted(reason.split("/")[-1].split(":")[0] for reason in photographs.skipped) == [
-        "broken.jpg",
-        "flat.png",
-        "print.jpg",
-    ]
+    found = find_photographs([tmp_path, tmp_path], 64, 0)
+    assert len(found.training) == 2
+    named = [reason.split("/")[-1].split(":")[0] for reason in found.skipped]
+    assert sorted(named) == ["broken.jpg", "flat.png", "folder.png"]
 
 
-def test_what_is_left_out_does_not_change_the_others(tmp_path):
-    clean = load_photographs([write_photographs(tmp_path / "clean")], crop=64, seed=3)
-    folder = write_photographs(tmp_path / "damaged")
-    (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:200])
-    damaged = load_photographs([folder], crop=64, seed=3)
-    np.testing.assert_array_equal(damaged.images[0], clean.images[0])
-    np.testing.assert_array_equal(damaged.images[1], clean.images[2])
+def test_a_photograph_that_cannot_be_decoded_is_named_and_another_one_taken(tmp_path):
+    write_photographs(tmp_path)
+    truncate(tmp_path / "1.png")
+    found = find_photographs([tmp_path], 64, 0)
+    assert len(found.training) == 3
+    samples = [crops(found.training)[index] for index in range(20)]
+    told = {message for sample in samples for message in sample.unreadable}
+    assert len(told) == 1
+    assert "1.png: damaged" in told.pop()
+    assert all(sample.crop.shape == (64, 64, 3) for sample in samples)
 
 
-def test_photographs_are_reduced_in_size_but_never_below_a_crop(tmp_path):
-    write_photographs(tmp_path, count=6)
-    for image in load_photographs([tmp_path], crop=64, seed=0).images:
-        assert 0.44 * 180 <= image.shape[0] <= 0.76 * 180
-        assert image.shape[1] / image.shape[0] == pytest.approx(220 / 180, rel=0.03)
-    for image in load_photographs([tmp_path], crop=160, seed=0).images:
-        assert min(image.shape[:2]) == 160
+def test_where_nothing_can_be_decoded_the_training_ends(tmp_path):
+    for path in write_photographs(tmp_path).iterdir():
+        truncate(path)
+    with pytest.raises(
+        BenchError, match=r"20 photographs in a row cannot be decoded, the last: .*png: damaged"
+    ):
+        crops(find_photographs([tmp_path], 64, 0).training)[0]
 
 
-def test_folders_are_searched_deeply_and_together(tmp_path):
-    one, two = write_photographs(tmp_path / "a" / "deep"), write_photographs(tmp_path / "b", count=1)
-    assert len(load_photographs([one.parent, two], crop=64, seed=0).images) == 4
+@pytest.mark.parametrize(("count", "wanted", "kept"), [(100, 4, 4), (100, 50, 10), (25, 16, 2), (9, 4, 0)])
+def test_held_out_photographs_are_spaced_and_at_most_a_tenth(tmp_path, count, wanted, kept):
+    write_photographs(tmp_path, count)
+    found = find_photographs([tmp_path], 64, wanted)
+    assert len(found.held_out) == kept
+    assert not set(found.held_out) & set(found.training)
+    assert len(found.training) == count - kept
+    if kept:
+        everything = sorted([*found.held_out, *found.training])
+        gaps = np.diff([everything.index(path) for path in found.held_out])
+        assert (gaps > 0.8 * count / (kept + 1)).all()
+
+
+@pytest.mark.parametrize("wanted", [2, 4, 9])
+def test_a_validation_folder_is_not_trained_on(tmp_path, wanted):
+    write_photographs(tmp_path / "all", 12)
+    write_photographs(tmp_path / "all" / "apart", 4)
+    found = find_photographs([tmp_path / "all"], 64, wanted, [tmp_path / "all" / "apart"])
+    assert len(found.held_out) == min(4, wanted)
+    assert len(found.training) == 12
+    assert {path.parent.name for path in found.held_out} == {"apart"}
+    assert {path.parent.name for path in found.training} == {"all"}
 
 
 def test_a_folder_without_photographs_is_refused_by_name(tmp_path):
-    with pytest.raises(BenchError, match=f"no usable training photograph in {tmp_path}"):
-        load_photographs([tmp_path], crop=64, seed=0)
-    with pytest.raises(BenchError, match="missing: no such folder"):
-        load_photographs([tmp_path / "missing"], crop=64, seed=0)
+    with pytest.raises(BenchError, match=f"no usable training photograph in {tmp_path}$"):
+        find_photographs([tmp_path], 64, 0)
+    with pytest.raises(BenchError, match="missing: no such folder of training photographs"):
+        find_photographs([tmp_path / "missing"], 64, 0)
+    write_photographs(tmp_path / "good")
+    with pytest.raises(BenchError, match="missing: no such folder of validation photographs"):
+        find_photographs([tmp_path / "good"], 64, 1, [tmp_path / "missing"])
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "0.png").write_bytes(b"garbage")
+    with pytest.raises(
+        BenchError, match=r"no usable validation .*1 left out, the first: .*0\.png: not a picture"
+    ):
+        find_photographs([tmp_path / "good"], 64, 1, [tmp_path / "bad"])
+
+
+def test_a_crop_larger_than_every_photograph_is_refused(photographs):
+    with pytest.raises(BenchError, match=r"no training photograph in .* is as large as training\.crop=128"):
+        find_photographs([photographs], 128, 0)
+
+
+def test_what_is_kept_in_memory_is_bounded(paths):
+    picture = 110 * 90 * 3
+    made = crops(paths, cache_bytes=3.5 * picture)
+    for index in range(60):
+        made[index]
+    assert sum(image.nbytes for image in made._cache.values()) == 3 * picture
+    shared = loader(paths, RECIPE, Operation("cpu", data_workers=4, cache_gb=2), QUALITIES, Steps(0, RECIPE))
+    assert shared.dataset.cache_bytes == 2**29
+
+
+def test_the_processes_of_a_step_share_out_its_samples():
+    recipe = Recipe(steps=3, batch_size=6)
+    whole = list(Steps(0, recipe))
+    parts = [list(Steps(0, recipe, rank, 3)) for rank in range(3)]
+    assert [sorted(chain(*step)) for step in zip(*parts, strict=True)] == whole
+    assert {len(step) for part in parts for step in part} == {2}
+    assert list(chain(*whole)) == list(range(18))
+
+
+def test_a_resumed_training_goes_on_with_the_next_step():
+    recipe = Recipe(steps=5, batch_size=2)
+    assert list(Steps(2, recipe)) == list(Steps(0, recipe))[2:]
+    assert len(Steps(2, recipe)) == 3

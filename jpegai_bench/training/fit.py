@@ -1,0 +1,331 @@
+"""Carry out a training: resumable at any step, the same result as without the interruption."""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import DDPStrategy
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.network.codec import Network, Planes
+from jpegai_bench.training import validation
+from jpegai_bench.training.data import Batch, Photographs, Steps, loader
+from jpegai_bench.training.logs import VALIDATION, loggers, record
+from jpegai_bench.training.module import PATIENCE, Training
+from jpegai_bench.training.recipe import Operation, Recipe
+from jpegai_bench.training.state import CHECKPOINT
+
+_NAME = f"{BenchError.__module__}.{BenchError.__qualname__}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress display shows."""
+
+    step: int
+    steps: int
+    loss: float
+    bpp: float
+    psnr_y: float
+    steps_per_second: float
+    waiting: float
+    """Share of the time spent waiting for photographs."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a training came, and how."""
+
+    step: int
+    seconds: float
+    steps_per_second: float
+    waiting: float
+    peak_gpu_bytes: int
+    unreadable: Sequence[str]
+    """Photographs that could not be decoded."""
+    eased: float
+    """Factor on the learning rate at the end; below 1 the training had to go back."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Who is told what."""
+
+    progress: Callable[[Progress], None]
+    warn: Callable[[str], None]
+    mlflow: Path | None = None
+    """Folder of MLflow's database, which trainings may share; without, the training's own."""
+
+
+def fit(
+    network: Network,
+    photographs: Photographs,
+    recipe: Recipe,
+    operation: Operation,
+    folder: Path,
+    identity: dict[str, Any],
+    report: Report,
+    rank: int = 0,
+) -> Outcome:
+    """Train `network` in place; on return it holds the averaged (EMA) weights.
+
+    Args:
+        network: freshly built, or initialised from other weights.
+        photographs: the training data.
+        recipe: what decides the weights.
+        operation: how it is carried out; `max_minutes` may end it before its last step.
+        folder: exists; takes the checkpoint and the logs; a checkpoint that is there is resumed.
+        identity: what the checkpoint belongs to; a checkpoint of another identity is refused.
+        report: is told of progress every `log_every` steps, and of what goes wrong.
+        rank: which of `operation.devices` processes this is; the first one writes.
+
+    Raises:
+        BenchError: the checkpoint belongs to another configuration, the training diverges however small its
+            steps, the photographs cannot be decoded, or the folder cannot be written.
+    """
+    module = Training(network, recipe)
+    state = module.state
+    checkpoint = folder / CHECKPOINT
+    state.restore(checkpoint, identity)
+    first = state.step
+    if rank == 0 and not checkpoint.exists():
+        state.save(checkpoint, identity)  # what a first bad step goes back to; and can the folder be written?
+    watch = _Watch(first, operation, report)
+    # The checkpoint comes last: once it is written, no row of a log is missing.
+    callbacks: list[Callback] = [watch, _Keeper(checkpoint, identity, operation, report)]
+    if first < recipe.steps:
+        if rank == 0 and photographs.held_out:
+            held_out = validation.load(photographs.held_out, recipe.crop, recipe.reduction, watch.leave_out)
+            callbacks.insert(0, _Validation(held_out, operation.validate_every))
+        steps = Steps(first, recipe, rank, operation.devices)
+        run = str(identity.get("variant", folder.name))
+        with _quiet(), _plainly():
+            batches = loader(photographs.training, recipe, operation, network.size.qualities, steps)
+            logs = loggers(operation.loggers, folder, report.mlflow or folder, run, first)
+            trainer = _trainer(recipe, operation, callbacks, logs if rank == 0 else False, folder)
+            trainer.fit(module, batches)
+    module.to("cpu")
+    state.average = [value.to("cpu") for value in state.average]
+    module.swap()
+    network.eval()
+    return Outcome(
+        state.step,
+        watch.seconds,
+        watch.speed(state.step),
+        watch.waiting(),
+        torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
+        watch.unreadable,
+        state.eased,
+    )
+
+
+class _Keeper(Callback):
+    """Writes checkpoints, and goes back to the last one where the training breaks down.
+
+    What is written on the way is known to be good: the gradient at its weights is finite.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any], operation: Operation, report: Report) -> None:
+        self.path = path
+        self.identity = identity
+        self.operation = operation
+        self.report = report
+        self.begun = self.saved = time.monotonic()
+
+    def on_before_optimizer_step(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        training = cast(Training, module)
+        if time.monotonic() - self.saved > self.operation.checkpoint_seconds and training.is_sound():
+            self._save(trainer, training)
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        training = cast(Training, module)
+        back = training.not_finite >= PATIENCE
+        if back:
+            self._go_back(training)
+        if training.not_finite:
+            return
+        minutes = self.operation.max_minutes
+        if minutes is not None:
+            # The processes of several devices stop at the same step, or each would wait for the other.
+            over = time.monotonic() - self.begun > 60 * minutes
+            trainer.should_stop = trainer.strategy.broadcast(over)
+        if back or trainer.should_stop or training.state.step >= training.recipe.steps:
+            self._save(trainer, training)
+
+    def _save(self, trainer: Trainer, training: Training) -> None:
+        if trainer.is_global_zero:
+            training.state.save(self.path, self.identity)
+        self.saved = time.monotonic()
+
+    def _go_back(self, training: Training) -> None:
+        state = training.state
+        broken, eased = state.step, state.eased
+        state.restore(self.path, self.identity)
+        state.step, state.eased = broken, eased
+        training.ease()
+        self.report.warn(
+            f"{PATIENCE} gradients in a row were not finite at step {broken}: back to the last checkpoint, "
+            f"going on at {state.eased:g} of the learning rate"
+        )
+
+
+class _Watch(Callback):
+    """Measures speed and waiting; tells and logs them with the loss."""
+
+    def __init__(self, first: int, operation: Operation, report: Report) -> None:
+        self.first = first
+        self.operation = operation
+        self.report = report
+        self.unreadable: list[str] = []
+        self.seconds = self.waited = 0.0
+        self.begun = self.ended = time.monotonic()
+
+    def speed(self, step: int) -> float:
+        """Steps per second."""
+        return (step - self.first) / max(self.seconds, 1e-9)
+
+    def waiting(self) -> float:
+        """Share of the time spent waiting."""
+        return self.waited / max(self.seconds, 1e-9)
+
+    def leave_out(self, message: str) -> None:
+        """Name a photograph that could not be decoded, once."""
+        if message not in self.unreadable:
+            self.unreadable.append(message)
+            self.report.warn(f"{message}; left out")
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.begun = self.ended = time.monotonic()
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Batch, _: int) -> None:
+        self.waited += time.monotonic() - self.ended
+        for message in batch.unreadable:
+            self.leave_out(message)
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        self.ended = time.monotonic()
+        self.seconds = self.ended - self.begun
+        training = cast(Training, module)
+        step, steps = training.state.step, training.recipe.steps
+        told = step % self.operation.log_every == 0 or step == steps
+        if not (told and trainer.is_global_zero and training.last):
+            return
+        loss = training.last
+        figures = {
+            "loss": float(loss.total),
+            "bpp": float(loss.bpp),
+            "psnr_y": float(loss.psnr_y),
+            "steps_per_second": self.speed(step),
+            "waiting": self.waiting(),
+        }
+        extra = {
+            "ms_ssim": float(loss.ms_ssim),
+            "learning_rate": training.state.optimizer.param_groups[0]["lr"],
+        }
+        record(trainer.loggers, {**figures, **extra}, step)
+        self.report.progress(Progress(step, steps, **figures))
+
+
+class _Validation(Callback):
+    """Logs R-D points of the averaged weights on held-out photographs."""
+
+    def __init__(self, pictures: Sequence[Planes], every: int) -> None:
+        self.pictures = pictures
+        self.every = every
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        training = cast(Training, module)
+        step = training.state.step
+        if not self.pictures or not (step % self.every == 0 or step == training.recipe.steps):
+            return
+        training.swap()
+        points = validation.points(training.network, self.pictures)
+        training.swap()
+        record(trainer.loggers, {f"{VALIDATION}{name}": value for name, value in points.items()}, step)
+
+
+def _trainer(
+    recipe: Recipe, operation: Operation, callbacks: list[Callback], logs: Any, folder: Path
+) -> Trainer:
+    gpu = accelerator_of(operation) == "gpu"
+    several = operation.devices > 1
+    return Trainer(
+        accelerator="gpu" if gpu else "cpu",
+        devices=operation.devices,
+        strategy=DDPStrategy(process_group_backend="nccl" if gpu else "gloo") if several else "auto",
+        precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
+        plugins=[LightningEnvironment()],
+        callbacks=callbacks,
+        logger=logs,
+        max_epochs=1,
+        default_root_dir=folder,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def accelerator_of(operation: Operation) -> str:
+    """`cpu` or `gpu`."""
+    if operation.accelerator == "auto":
+        return "gpu" if torch.cuda.is_available() else "cpu"
+    return operation.accelerator
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """What ends a training from outside, in the words of this program."""
+    try:
+        yield
+    except SystemExit:  # what Lightning makes of Ctrl-C and of SIGTERM
+        raise KeyboardInterrupt from None
+    except BenchError as error:  # that of a process that reads photographs comes with its traceback
+        raise BenchError(str(error).strip().splitlines()[-1].removeprefix(f"{_NAME}: ")) from None
+    except torch.OutOfMemoryError:
+        raise BenchError(
+            "the memory of the GPU is full: lower training.batch_size or training.crop, or use more of "
+            "training.devices"
+        ) from None
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+            raise
+        raise BenchError(
+            "a process that reads photographs was killed, as where memory runs out: the same command goes on "
+            "from the last checkpoint; training.data_workers and training.cache_gb say how much is used"
+        ) from None
+    except Exception as error:  # of a logger that was told of what broke
+        told = next((cause for cause in _causes(error) if isinstance(cause, BenchError)), None)
+        if told is None:
+            raise
+        raise told from None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    while error.__context__ is not None:
+        error = error.__context__
+        yield error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's notices."""
+    logs = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(lightning|torch)\.")
+            yield
+    finally:
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)

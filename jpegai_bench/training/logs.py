@@ -1,0 +1,152 @@
+"""Where the figures of a training go: CSV files, TensorBoard, MLflow."""
+
+import csv
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
+
+from jpegai_bench.atomic import write_bytes
+from jpegai_bench.errors import BenchError
+
+LOGGERS = ("csv", "tensorboard", "mlflow")
+VALIDATION = "validation/"
+"""Prefix of the figures of held-out photographs."""
+
+
+class CsvLog(Logger):
+    """`log.csv` and `validation.csv`: a row a step, kept over a resumption."""
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        super().__init__()
+        self.folder = folder
+        for name in ("log.csv", "validation.csv"):
+            _forget(folder / name, first_step)
+
+    @property
+    def name(self) -> str:
+        """As it is chosen."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """There is one."""
+        return ""
+
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """They are in the checkpoint and in the weights."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Append a row."""
+        held_out = all(name.startswith(VALIDATION) for name in metrics)
+        path = self.folder / ("validation.csv" if held_out else "log.csv")
+        row = {name.removeprefix(VALIDATION): f"{value:.5g}" for name, value in metrics.items()}
+        fresh = not path.exists()
+        try:
+            with path.open("a", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                if fresh:
+                    writer.writerow(["step", *row])
+                writer.writerow([step, *row.values()])
+        except OSError as error:
+            raise BenchError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def record(loggers: Sequence[Logger], figures: dict[str, float], step: int) -> None:
+    """Log figures of a step.
+
+    Raises:
+        BenchError: they cannot be written.
+    """
+    for logger in loggers:
+        with _named(type(logger).__name__.removesuffix("Logger").lower()):
+            logger.log_metrics(figures, step)
+
+
+def loggers(names: Sequence[str], folder: Path, shared: Path, run: str, first_step: int) -> list[Logger]:
+    """The loggers that were asked for.
+
+    Args:
+        names: of `LOGGERS`.
+        folder: of the training.
+        shared: where MLflow's database is.
+        run: what MLflow calls it.
+        first_step: rows of later steps are of work that was lost, and are dropped from CSV files; TensorBoard
+            hides them, MLflow keeps both.
+
+    Raises:
+        BenchError: a logger needs a library that is not installed.
+    """
+    made: list[Logger] = []
+    for name in dict.fromkeys(names):
+        if name == "csv":
+            made.append(CsvLog(folder, first_step))
+            continue
+        if find_spec(name) is None:
+            raise BenchError(f"training.loggers: {name} is not installed: pip install 'jpegai-bench[{name}]'")
+        if name == "tensorboard":
+            lost: Any = {"purge_step": first_step + 1} if first_step else {}
+            made.append(TensorBoardLogger(folder, name="tensorboard", version="", **lost))
+        else:
+            with _named(name):
+                made.append(_mlflow(folder, shared, run))
+    return made
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """What fails in another library, in one line."""
+    try:
+        yield
+    except BenchError:
+        raise
+    except Exception as error:
+        first = str(error).partition("\n")[0]
+        raise BenchError(f"training.loggers: {name} cannot be written ({first})") from None
+
+
+def _mlflow(folder: Path, shared: Path, run: str) -> Logger:
+    """One SQLite file for several trainings; a resumed training goes on in its own run."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow  # noqa: F401  sets the level of its own notices
+
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    remembered = folder / "mlflow-run"
+    root = shared.resolve()
+
+    def logger(run_id: str | None) -> MLFlowLogger:
+        return MLFlowLogger(
+            "jpegai-bench",
+            run_name=run,
+            tracking_uri=f"sqlite:///{root / 'mlflow.db'}",
+            artifact_location=str(root / "mlflow-artifacts"),
+            run_id=run_id,
+        )
+
+    made = logger(remembered.read_text() if remembered.exists() else None)
+    try:
+        identifier = made.run_id
+    except Exception:  # the database is another one than when the training began
+        made = logger(None)
+        identifier = made.run_id
+    write_bytes(remembered, str(identifier).encode())
+    return made
+
+
+def _forget(path: Path, first_step: int) -> None:
+    """Drop rows of later steps, and what a full disk left of a row."""
+    if not path.exists():
+        return
+    header, *rows = path.read_text().splitlines() or [""]
+    whole = [row for row in rows if row.count(",") == header.count(",")]
+    steps = [row.partition(",")[0] for row in whole]
+    kept = [row for row, step in zip(whole, steps, strict=True) if step.isdigit() and int(step) <= first_step]
+    if kept:
+        write_bytes(path, "".join(f"{row}\n" for row in (header, *kept)).encode())
+    else:
+        path.unlink()

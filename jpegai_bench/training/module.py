@@ -1,0 +1,114 @@
+"""One training step as a Lightning module: loss, guarded descent, moving average."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.network.blocks import full_precision
+from jpegai_bench.network.codec import Network
+from jpegai_bench.training.data import Batch
+from jpegai_bench.training.loss import Loss, betas, rate_distortion
+from jpegai_bench.training.recipe import Recipe
+from jpegai_bench.training.state import State
+
+PATIENCE = 5
+"""Gradients in a row that may be not finite, each left out, before the training goes back."""
+LEAST_EASED = 2.0**-5
+
+
+class Training(LightningModule):
+    """Trains a network by a recipe.
+
+    A gradient that is not finite never reaches the weights: its step is left out. The entropy bottleneck's
+    quantiles need no auxiliary loss here, since the tables find them by bisection (`network.entropy`).
+    """
+
+    def __init__(self, network: Network, recipe: Recipe) -> None:
+        super().__init__()
+        self.network = network
+        self.recipe = recipe
+        network.shared.requires_grad_(recipe.train == "all")
+        for name, parameter in network.named_parameters():
+            if name.endswith("quantiles"):
+                parameter.requires_grad_(False)
+        network.to(memory_format=torch.channels_last)
+        self.parameters_trained = [p for p in network.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(self.parameters_trained, lr=recipe.learning_rate)
+        average = [p.detach().clone() for p in self.parameters_trained]
+        self.state = State(network, optimizer, average)
+        self.not_finite = 0
+        self.last: Loss | None = None
+        if recipe.compile:
+            network.analyze = torch.compile(network.analyze)  # type: ignore[method-assign]
+            network.synthesize = torch.compile(network.synthesize)  # type: ignore[method-assign]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam; the learning rate is set before each step."""
+        return self.state.optimizer
+
+    def on_fit_start(self) -> None:
+        """The moving average follows the weights to their device."""
+        self.state.average = [value.to(self.device) for value in self.state.average]
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The loss of one batch."""
+        recipe, step = self.recipe, self.state.step
+        for group in self.state.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate_at(step) * self.state.eased
+        # The entropy model's noise, a function of seed, step and process.
+        torch.manual_seed((recipe.seed * 1_000_003 + step) * 1_009 + self.global_rank)
+        output = self.network(batch.planes, batch.quality)
+        with full_precision(batch.quality):
+            qualities = self.network.size.qualities
+            beta = betas(batch.quality, recipe.beta_lowest, recipe.beta_highest, qualities)
+            middle = (recipe.beta_lowest * recipe.beta_highest) ** 0.5
+            share = recipe.ms_ssim_share_at(step)
+            loss = rate_distortion(output, batch.planes, beta, share, torch.sqrt(middle / beta))
+        self.last = Loss(*(value.detach() for value in loss))
+        return loss.total
+
+    def is_sound(self) -> bool:
+        """Whether the gradient is finite at the weights as they are."""
+        gradients = (parameter.grad for parameter in self.parameters_trained)
+        return all(bool(torch.isfinite(gradient).all()) for gradient in gradients if gradient is not None)
+
+    def configure_gradient_clipping(self, *_: object, **__: object) -> None:
+        """Clip; leave the step out where the gradient is not finite (on every process alike)."""
+        norm = nn.utils.clip_grad_norm_(self.parameters_trained, self.recipe.gradient_clip)
+        if torch.isfinite(norm):
+            self.not_finite = 0
+            return
+        self.not_finite += 1
+        for parameter in self.parameters_trained:
+            parameter.grad = None
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Descend, follow the weights with their average, and count the step."""
+        super().optimizer_step(*args, **kwargs)
+        decay = self.recipe.ema_decay_at(self.state.step)
+        with torch.no_grad():
+            torch._foreach_lerp_(self.state.average, list(self.parameters_trained), 1 - decay)
+        self.state.step += 1
+
+    def ease(self) -> None:
+        """Go on with half the learning rate.
+
+        Raises:
+            BenchError: it has been halved too often already.
+        """
+        if self.state.eased <= LEAST_EASED:
+            raise BenchError(
+                f"diverges at step {self.state.step}, at {self.state.eased:g} of the learning rate "
+                "too: lower training.learning_rate or training.gradient_clip, or use another seed"
+            )
+        self.state.eased /= 2
+        self.not_finite = 0
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange weights and moving average: once to look at the average, once more to go on."""
+        for parameter, value in zip(self.parameters_trained, self.state.average, strict=True):
+            parameter.data, value.data = value.data, parameter.data

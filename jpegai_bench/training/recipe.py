@@ -1,0 +1,67 @@
+"""What decides the weights (`Recipe`), and what only decides how fast and how visibly (`Operation`)."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything besides data, network and starting weights that decides the result."""
+
+    steps: int
+    batch_size: int = 8
+    """Crops a step, over all processes."""
+    crop: int = 128
+    reduction: tuple[float, float] = (0.45, 0.75)
+    """Range of the random factor by which photographs are reduced in size, which removes JPEG artefacts."""
+    seed: int = 0
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 5e-5
+    warmup_steps: int = 200
+    beta_lowest: float = 0.0008
+    beta_highest: float = 0.045
+    ms_ssim_share: float = 0.0
+    ms_ssim_from_step: int = 0
+    gradient_clip: float = 1.0
+    ema: float = 0.998
+    precision: Literal["float32", "bf16"] = "bf16"
+    compile: bool = False
+    train: Literal["all", "synthesis"] = "all"
+
+    def learning_rate_at(self, step: int) -> float:
+        """Linear warm-up, then a cosine from the first to the final rate."""
+        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        return warm * (self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * cosine)
+
+    def ema_decay_at(self, step: int) -> float:
+        """Shorter at the start, so that the first weights are soon forgotten."""
+        return min(self.ema, (step + 1) / (step + 10))
+
+    def ms_ssim_share_at(self, step: int) -> float:
+        """0 before `ms_ssim_from_step`."""
+        return self.ms_ssim_share if step >= self.ms_ssim_from_step else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, as it comes back from JSON."""
+        return {**asdict(self), "reduction": list(self.reduction)}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How a training is carried out; it may change between a kill and the resumption."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = 1
+    """GPUs, or processes on the CPU; `batch_size` is shared out among them."""
+    data_workers: int = 0
+    """Processes that read photographs, for each device."""
+    cache_gb: float = 1.0
+    """Decoded photographs kept in memory, for each device; its `data_workers` share it."""
+    checkpoint_seconds: float = 60.0
+    log_every: int = 50
+    validate_every: int = 1000
+    max_minutes: float | None = None
+    """Stop with a checkpoint after so long; the same command goes on."""
+    loggers: tuple[str, ...] = ("csv",)

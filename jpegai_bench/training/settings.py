@@ -1,0 +1,102 @@
+"""The `training` group of the configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jpegai_bench.errors import BenchError, one_of
+
+_COUNTS = ("steps", "batch_size", "log_every", "validate_every", "devices", "threads")
+_POSITIVE = (
+    "learning_rate",
+    "final_learning_rate",
+    "beta_lowest",
+    "beta_highest",
+    "gradient_clip",
+    "max_minutes",
+)
+_NOT_NEGATIVE = (
+    "held_out",
+    "warmup_steps",
+    "ms_ssim_from_step",
+    "data_workers",
+    "cache_gb",
+    "checkpoint_seconds",
+)
+_SHARES = ("ms_ssim_share", "ema")
+
+
+@dataclass
+class TrainingSettings:
+    """Data and start of a training; the rest as in `training.recipe`: what decides the weights, then how."""
+
+    data: list[str]
+    validation: list[str]
+    held_out: int
+    init_from: str | None
+    init_variant: str | None
+    folder: str | None
+
+    train: str
+    steps: int
+    batch_size: int
+    crop: int
+    reduction: list[float]
+    seed: int
+    learning_rate: float
+    final_learning_rate: float
+    warmup_steps: int
+    beta_lowest: float
+    beta_highest: float
+    ms_ssim_share: float
+    ms_ssim_from_step: int
+    gradient_clip: float
+    ema: float
+    precision: str
+    compile: bool
+
+    accelerator: str
+    devices: int
+    threads: int | None
+    data_workers: int | None
+    cache_gb: float
+    checkpoint_seconds: float
+    log_every: int
+    validate_every: int
+    max_minutes: float | None
+    loggers: list[str]
+
+    def __post_init__(self) -> None:
+        one_of("training.train", self.train, ("all", "synthesis"))
+        one_of("training.precision", self.precision, ("float32", "bf16"))
+        one_of("training.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
+        for logger in self.loggers:
+            one_of("training.loggers", logger, ("csv", "tensorboard", "mlflow"))
+        if self.train == "synthesis" and not self.init_from:
+            raise BenchError(
+                "training.train=synthesis needs training.init_from=FOLDER, whose encoder is kept"
+            )
+        if self.crop < 64 or self.crop % 64:
+            raise BenchError(f"training.crop={self.crop}: must be a multiple of 64")
+        self._check(_COUNTS, lambda value: value >= 1, "must be at least 1")
+        self._check(_POSITIVE, lambda value: 0 < value < float("inf"), "must be above 0")
+        self._check(_NOT_NEGATIVE, lambda value: value >= 0, "must be at least 0")
+        self._check(_SHARES, lambda value: 0 <= value <= 1, "must be from 0 to 1")
+        self._check(("seed",), lambda value: 0 <= value < 2**32, "must be from 0 to 4294967295")
+        if self.beta_lowest > self.beta_highest:
+            raise BenchError(
+                f"training.beta_lowest={self.beta_lowest:g}: must not be above training.beta_highest, "
+                f"which is {self.beta_highest:g}"
+            )
+        if len(self.reduction) != 2 or not 0 < self.reduction[0] <= self.reduction[1] <= 1:
+            raise BenchError("training.reduction: give the lowest and the highest factor, as [0.45,0.75]")
+        if self.batch_size % self.devices:
+            raise BenchError(
+                f"training.batch_size={self.batch_size}: must be a multiple of training.devices, "
+                f"which is {self.devices}"
+            )
+
+    def _check(self, names: tuple[str, ...], is_right: Callable[[float], bool], rule: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if value is not None and not is_right(value):
+                raise BenchError(f"training.{name}={value}: {rule}")

@@ -1,0 +1,99 @@
+"""A training's state on disk: a checkpoint, written beside and renamed, refused where it does not belong."""
+
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.network.codec import Network
+
+CHECKPOINT = "checkpoint.pt"
+_KEYS = {"identity", "network", "optimizer", "average", "step", "eased"}
+
+
+@dataclass
+class State:
+    """What a training is, between two steps."""
+
+    network: Network
+    optimizer: torch.optim.Optimizer
+    average: list[Tensor]
+    """Moving average of the trained parameters."""
+    step: int = 0
+    eased: float = 1.0
+    """Factor on the learning rate, lowered each time that the training had to go back."""
+
+    def save(self, path: Path, identity: dict[str, Any]) -> None:
+        """Write the checkpoint.
+
+        Raises:
+            BenchError: it cannot be written; the one before is intact.
+        """
+        content = {
+            "identity": identity,
+            "network": dict(self.network.named_parameters()),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average,
+            "step": self.step,
+            "eased": self.eased,
+        }
+        beside = path.with_name(f".{path.name}.part")
+        data = io.BytesIO()
+        torch.save(content, data)
+        try:
+            beside.write_bytes(data.getbuffer())
+            beside.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            intact = "the last one is intact" if path.exists() else "there is none yet"
+            raise BenchError(
+                f"{path}: the checkpoint cannot be written ({error.strerror}); {intact}; free some space, "
+                "and the same command goes on"
+            ) from None
+
+    def restore(self, path: Path, identity: dict[str, Any]) -> None:
+        """Take over the checkpoint, where there is one.
+
+        Raises:
+            BenchError: it is no checkpoint, or one of another configuration; what differs is named.
+        """
+        if not path.exists():
+            return
+        try:
+            content = torch.load(path, weights_only=True, map_location="cpu")
+            if not isinstance(content, dict) or content.keys() != _KEYS:
+                raise ValueError("it holds something else")
+        except Exception as error:
+            first = str(error).partition("\n")[0] or type(error).__name__
+            reason = f"not a checkpoint of this program ({first}); remove it to start anew"
+            raise BenchError(f"{path}: {reason}") from None
+        if content["identity"] != identity:
+            differing = ", ".join(differences(content["identity"], identity))
+            raise BenchError(
+                f"{path.parent}: holds a training of another configuration ({differing}); "
+                "restore that configuration or train into another folder"
+            )
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                parameter.copy_(content["network"][name])
+            for own, saved in zip(self.average, content["average"], strict=True):
+                own.copy_(saved)
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.step = int(content["step"])
+        self.eased = float(content["eased"])
+
+
+def differences(was: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Each value that differs between two nested dictionaries, as `a.b was 1, is 2`."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in sorted(was.keys() | now.keys()):
+            yield from differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif was != now:
+        yield f"{name} was {was}, is {now}"

@@ -1,0 +1,113 @@
+"""How many steps a second a training makes, beside the plain loop that codec papers start from.
+
+pytest -m benchmark -s tests/benchmarks/test_training_speed.py
+JPEGAI_BENCH_DATA names the folder that holds kodak/; JPEGAI_BENCH_STEPS=20 is how many steps a turn has.
+
+The plain loop does what CompressAI's training example does: float32, default memory layout, a DataLoader
+with four workers, Adam on everything, a second Adam for the entropy bottleneck's quantiles, clipping at 1.
+Network, loss, crops and qualities are the same. The two take turns.
+"""
+
+import os
+import time
+from statistics import median
+
+import pytest
+import torch
+from command import settings
+from torch import nn
+from torch.utils.data import DataLoader
+
+from jpegai_bench.config import variant_of
+from jpegai_bench.errors import BenchError
+from jpegai_bench.images.datasets import load
+from jpegai_bench.network.codec import Network
+from jpegai_bench.training.data import Crops, Photographs, Steps, collate
+from jpegai_bench.training.fit import Report, fit
+from jpegai_bench.training.loss import betas, rate_distortion
+from jpegai_bench.training.recipe import Operation, Recipe
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.filterwarnings("ignore")]
+
+CORES = len(os.sched_getaffinity(0))
+STEPS = int(os.environ.get("JPEGAI_BENCH_STEPS", "20"))
+TURNS = 3
+WARM_UP = 3
+
+
+@pytest.fixture(scope="module")
+def photographs() -> Photographs:
+    try:
+        images = load("kodak").images
+    except BenchError as error:
+        pytest.skip(str(error))
+    return Photographs([image.path for image in images], [], [])
+
+
+@pytest.fixture(autouse=True)
+def default_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(CORES)
+    yield
+    torch.set_num_threads(before)
+
+
+def network(variant: str) -> Network:
+    chosen = settings(f"+variant={variant}", "model=small")
+    size = chosen.model.network_size()
+    torch.manual_seed(0)
+    return Network(size, variant_of(chosen).modules(size))
+
+
+def plain(variant: str, photographs: Photographs, recipe: Recipe) -> list[float]:
+    """Seconds of each step of the plain loop."""
+    model = network(variant)
+    qualities = model.size.qualities
+    quantiles = [p for name, p in model.named_parameters() if name.endswith("quantiles")]
+    others = [p for name, p in model.named_parameters() if not name.endswith("quantiles")]
+    for parameter in quantiles:
+        parameter.requires_grad_(True)
+    optimizer, auxiliary = torch.optim.Adam(others, lr=1e-4), torch.optim.Adam(quantiles, lr=1e-3)
+    crops = Crops(photographs.training, recipe, qualities)
+    batches = DataLoader(crops, batch_sampler=Steps(0, recipe), collate_fn=collate, num_workers=4)
+    model.train()
+    ends = []
+    for batch in batches:
+        optimizer.zero_grad()
+        auxiliary.zero_grad()
+        output = model(batch.planes, batch.quality)
+        beta = betas(batch.quality, recipe.beta_lowest, recipe.beta_highest, qualities)
+        loss = rate_distortion(output, batch.planes, beta, recipe.ms_ssim_share, torch.ones_like(beta))
+        loss.total.backward()
+        nn.utils.clip_grad_norm_(others, 1.0)
+        optimizer.step()
+        bottlenecks = [model.shared[f"prior_{branch}"].bottleneck.loss() for branch in ("luma", "chroma")]
+        sum(bottlenecks).backward()
+        auxiliary.step()
+        ends.append(time.perf_counter())
+    return [after - before for before, after in zip(ends[WARM_UP - 1 :], ends[WARM_UP:], strict=False)]
+
+
+def ours(variant: str, photographs: Photographs, recipe: Recipe, folder) -> list[float]:
+    """Seconds of each step of a training as it is carried out by default."""
+    ends: list[float] = []
+    report = Report(progress=lambda _: ends.append(time.perf_counter()), warn=print)
+    operation = Operation(accelerator="cpu", log_every=1)
+    fit(network(variant), photographs, recipe, operation, folder, {}, report)
+    return [after - before for before, after in zip(ends[WARM_UP - 1 :], ends[WARM_UP:], strict=False)]
+
+
+@pytest.mark.parametrize("variant", ["base", "combined"])
+def test_steps_a_second(variant, photographs, tmp_path) -> None:
+    recipe = Recipe(steps=STEPS + WARM_UP, batch_size=8, crop=128)
+    theirs, own = [], []
+    for turn in range(TURNS):
+        theirs += plain(variant, photographs, recipe)
+        (tmp_path / str(turn)).mkdir()
+        own += ours(variant, photographs, recipe, tmp_path / str(turn))
+    plain_speed, own_speed = 1 / median(theirs), 1 / median(own)
+    print(
+        f"\n{variant}, {recipe.batch_size} crops of {recipe.crop}, {CORES} cores, steps a second: "
+        f"plain loop {plain_speed:.2f}, ours {own_speed:.2f}, {own_speed / plain_speed:.2f} times"
+    )
+    assert len(theirs) == len(own) == TURNS * STEPS

@@ -1,0 +1,73 @@
+from functools import cache
+
+import pytest
+from command import settings
+from skimage import data
+
+from jpegai_bench.config import variant_of
+from jpegai_bench.network.entropy import Hyperprior
+from jpegai_bench.rates import REACHED_WITHIN, TARGETS
+from jpegai_bench.runner import learned_codec
+
+HEIGHT, WIDTH = 256, 320
+
+
+@cache
+def shipped(variant="base"):
+    chosen = settings(f"+variant={variant}")
+    return learned_codec(chosen, variant_of(chosen))
+
+
+@cache
+def photograph():
+    return data.astronaut()[:HEIGHT, :WIDTH].copy()
+
+
+def bpp_at(codec, quality):
+    return 8 * len(codec.encode(photograph(), quality).data) / (HEIGHT * WIDTH)
+
+
+def test_targets_in_reach_are_met_by_the_whole_file():
+    codec = shipped()
+    lowest, highest = bpp_at(codec, 0), bpp_at(codec, 5)
+    reached = [target for target in TARGETS if lowest <= target <= highest]
+    assert len(reached) >= 3
+    qualities = codec.qualities_for(photograph(), TARGETS)
+    assert qualities == sorted(qualities)
+    for target, quality in zip(TARGETS, qualities, strict=True):
+        assert quality == round(quality, 3)
+        if target in reached:
+            assert bpp_at(codec, quality) == pytest.approx(target, rel=REACHED_WITHIN)
+
+
+def test_a_target_out_of_reach_takes_the_nearest_end():
+    assert shipped().qualities_for(photograph(), [1e-6, 0.25, 50.0])[::2] == [0.0, 5.0]
+
+
+def test_what_is_found_does_not_depend_on_the_other_targets_or_the_variant():
+    together = shipped().qualities_for(photograph(), TARGETS)
+    assert [shipped().qualities_for(photograph(), [target])[0] for target in TARGETS] == together
+    assert shipped("combined").qualities_for(photograph(), TARGETS) == together
+
+
+def test_a_search_analyses_once_and_never_synthesises(monkeypatch):
+    codec, calls = learned_codec(settings("+variant=base"), variant_of(settings("+variant=base"))), []
+    network = codec.coder.network
+    for name, module in (*network.shared.items(), *network.synthesis.items()):
+        module.register_forward_hook(lambda *_, name=name: calls.append(name))
+    for name in ("luma", "chroma"):
+        prior = network.shared[f"prior_{name}"]
+        prior.analysis.register_forward_hook(lambda *_, name=name: calls.append(f"hyper-analysis {name}"))
+    parameters_of = Hyperprior.parameters_of
+
+    def counted(*arguments):
+        calls.append("parameters")
+        return parameters_of(*arguments)
+
+    monkeypatch.setattr(Hyperprior, "parameters_of", counted)
+    qualities = codec.qualities_for(photograph(), TARGETS)
+    coded = [codec.encode(photograph(), quality).data for quality in qualities]
+    branches = ["analysis_luma", "analysis_chroma", "hyper-analysis luma", "hyper-analysis chroma"]
+    assert sorted(calls) == sorted([*branches, "parameters", "parameters"])
+    codec.decode(coded[0])
+    assert calls[6:] == ["parameters", "parameters", "luma", "chroma"]

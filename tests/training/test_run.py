@@ -1,0 +1,297 @@
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from command import TINY, bench, is_alive, save_tiny_weights, settings
+from trainings import rows, truncate, write_photographs
+
+from jpegai_bench.config import variant_of
+from jpegai_bench.errors import BenchError
+from jpegai_bench.network import weights
+from jpegai_bench.training.run import train_variant
+
+CPU = ("training.accelerator=cpu", "training.threads=1", "training.data=[photos]")
+SMOKE = (*TINY, *CPU, "training=smoke", "training.checkpoint_seconds=0", "training.precision=float32")
+FEW = (*SMOKE, "training.steps=3", "training.log_every=1")
+
+
+@pytest.fixture
+def here(tmp_path, photographs, monkeypatch):
+    """A folder to work in, with photographs in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").symlink_to(photographs)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return save_tiny_weights(tmp_path_factory.mktemp("encoder"))
+
+
+def train(*words, variant="base"):
+    """In this process; most tests need none of their own."""
+    chosen = settings(f"+variant={variant}", *words)
+    return train_variant(chosen, variant_of(chosen))
+
+
+def start(*words, cwd, **how):
+    """The command in a process of its own, which can be interrupted, in a process group of its own."""
+    command = [str(Path(sys.executable).with_name("jpegai-bench")), "train", *words]
+
+    def prepare():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        how.get("limit", lambda: None)()
+
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=prepare,
+    )
+
+
+def until(condition, process=None, seconds=120):
+    """Wait for what must come; not a measurement."""
+    for _ in range(seconds * 20):
+        if condition():
+            return
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    pytest.fail("it never came")
+
+
+def children(pid):
+    """Processes whose parent is `pid`."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def logged(folder, count):
+    """Whether that many rows of figures are written."""
+
+    def enough():
+        found = list(folder.rglob("log.csv"))
+        return bool(found) and len(found[0].read_text().splitlines()) > count
+
+    return enough
+
+
+def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_weights(here, encoder):
+    frozen = ("training.train=synthesis", f"training.init_from={encoder}")
+    words = (*SMOKE, *frozen, "training.steps=60", "training.log_every=1", "training.validate_every=20")
+    whole = train(*words, "results=whole", variant="combined")
+
+    again = ("+variant=combined", *words, "results=killed", "training.data_workers=2")
+    process = start(*again, cwd=here)
+    until(logged(here / "killed", 20), process)
+    with pytest.raises(BenchError, match="another process is training there"):
+        train(*words, "results=killed", variant="combined")
+    readers = children(process.pid)
+    assert len(readers) >= 2
+    process.kill()
+    process.communicate()
+    assert not list((here / "killed").rglob("weights"))
+
+    done = bench("train", *again, cwd=here)
+    assert done.code == 0, done
+    folder = Path(done.out.strip())
+    assert done.out == f"{folder}\n"
+    assert re.fullmatch(r"training combined, seed 0: 60 of 60 steps, \d+ s\n", done.err), done.err
+    assert folder.parent.name == whole.parent.name
+    assert weights.ids(here / folder, "combined") == weights.ids(whole, "combined")
+    assert weights.shared_id(whole) == weights.shared_id(encoder)
+    for name, steps in (("log.csv", range(1, 61)), ("validation.csv", (20, 40, 60))):
+        assert [int(row["step"]) for row in rows(here / folder.parent / name)] == list(steps)
+    until(lambda: not any(is_alive(pid) for pid in readers))
+
+
+def test_interrupted_it_ends_in_one_line_and_leaves_no_process(here):
+    words = (
+        "+variant=base",
+        *SMOKE,
+        "training.steps=3000",
+        "training.log_every=1",
+        "training.data_workers=2",
+    )
+    process = start(*words, cwd=here)
+    until(logged(here / "results", 3), process)
+    readers = children(process.pid)
+    assert len(readers) >= 2
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert out == ""
+    assert err == "jpegai-bench: interrupted; finished work is kept, the same command goes on from there\n"
+    until(lambda: not any(is_alive(pid) for pid in readers))
+    [checkpoint] = (here / "results").rglob("checkpoint.pt")
+    assert torch.load(checkpoint, weights_only=True)["step"] >= 2
+
+
+def test_a_full_disk_ends_it_in_one_line_with_the_last_checkpoint_intact(here):
+    words = ("+variant=base", *FEW, "training.steps=6", "training.folder=run")
+    with pytest.raises(BenchError, match="stopped after"):
+        train(*words[1:], "training.max_minutes=1e-9")
+    before = (here / "run" / "checkpoint.pt").read_bytes()
+    full = len(before) // 2
+    process = start(*words, cwd=here, limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (full, full)))
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert out == ""
+    assert re.fullmatch(
+        r"jpegai-bench: run/checkpoint\.pt: the checkpoint cannot be written \(File too large\);.*\n", err
+    ), err
+    assert (here / "run" / "checkpoint.pt").read_bytes() == before
+    assert not list((here / "run").glob(".*.part"))
+    assert train(*words[1:]) == Path("run/weights")
+
+
+def test_a_finished_training_is_found_again(here):
+    folder = train(*FEW)
+    before = {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()}
+    assert train(*FEW, "training.log_every=2") == folder
+    assert {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_folder_with_a_training_of_other_settings_is_refused_by_what_differs(here, finished):
+    own = (*FEW, "training.folder=mine")
+    if finished:
+        train(*own)
+    else:
+        with pytest.raises(
+            BenchError, match=r"^stopped after 1e-09 minutes, at step 1 of 3: the same command"
+        ):
+            train(*own, "training.max_minutes=1e-9")
+    before = {path.name: path.read_bytes() for path in (here / "mine").iterdir() if path.is_file()}
+    other = (*own, "training.seed=1", "training.reduction=[0.5,0.6]")
+    with pytest.raises(BenchError) as caught:
+        train(*other)
+    differing = "recipe.reduction was [0.45, 0.75], is [0.5, 0.6], recipe.seed was 0, is 1"
+    assert f"mine: holds a training of another configuration ({differing})" in str(caught.value)
+    with pytest.raises(BenchError, match="variant was base, is combined"):
+        train(*own, variant="combined")
+    with pytest.raises(BenchError, match=r"structure\.model\.luma was 8, is 16"):
+        train(*own, "model.luma=16")
+    assert {path.name: path.read_bytes() for path in (here / "mine").iterdir() if path.is_file()} == before
+
+
+def test_other_photographs_are_another_training(here):
+    folder = train(*FEW, "training.folder=mine")
+    write_photographs(here / "more")
+    with pytest.raises(
+        BenchError, match=r"mine: holds a training of another configuration .*photographs was"
+    ):
+        train(*FEW, "training.folder=mine", "training.data=[photos,more]")
+    assert train(*FEW, "training.folder=mine") == folder
+
+
+def test_weights_of_which_nothing_is_known_are_not_taken_for_the_result(here):
+    train(*FEW, "training.folder=mine")
+    (here / "mine" / "training.json").write_text("{half")
+    with pytest.raises(BenchError, match=r"mine: holds weights, but training\.json.*missing or damaged"):
+        train(*FEW, "training.folder=mine")
+
+
+def test_an_unfinished_training_of_other_settings_is_mentioned(here, capsys):
+    with pytest.raises(BenchError, match="stopped after"):
+        train(*FEW, "training.max_minutes=1e-9")
+    capsys.readouterr()
+    train(*FEW, "training.learning_rate=2e-3")
+    told = capsys.readouterr().err
+    assert "a new training; an unfinished one in results/training/base/" in told
+    assert "stays aside: recipe.learning_rate was 0.001, is 0.002" in told
+
+
+def test_when_its_time_is_over_weights_so_far_are_there_and_the_end_is_the_same(here):
+    whole = train(*FEW, "results=whole")
+    pieces = (*FEW, "results=pieces", "training.max_minutes=1e-9")
+    for step in (1, 2):
+        with pytest.raises(BenchError, match=f"at step {step} of 3: .* the weights so far are in") as caught:
+            train(*pieces)
+        folder = Path(str(caught.value).rpartition(" ")[2])
+        assert folder.name == "unfinished"
+        assert weights.ids(folder, "base") != weights.ids(whole, "base")
+    assert weights.ids(train(*pieces), "base") == weights.ids(whole, "base")
+
+
+def test_the_weights_tell_how_they_were_made(here, encoder):
+    write_photographs(here / "some", 4)
+    truncate(here / "some" / "2.png")
+    (here / "some" / "bad.png").touch()
+    folder = train(
+        *FEW, "training.data=[some]", f"training.init_from={encoder}", "training.init_variant=base"
+    )
+    meta = weights.read(folder / "base.safetensors", "synthesis")[1]
+    for said in ('"steps": 3', '"step": 3', '"photographs": 4', '"eased": 1.0', '"version"', '"waiting"'):
+        assert said in meta["note"]
+
+
+def test_what_is_left_out_is_counted_and_named_once(here, capsys):
+    write_photographs(here / "some", 3)
+    for number in range(12):
+        (here / "some" / f"bad{number:02}.png").touch()
+    train(*FEW, "training.data=[some]")
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("not a picture that Pillow can read; left out" in line for line in lines) == 10
+    assert sum("2 more photographs are left out" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["training.data=[]"], r"no training photographs: give their folders with training\.data="),
+        (["training.data=[gone]"], "gone: no such folder of training photographs"),
+        (["training.data=[empty]"], "no usable training photograph in empty"),
+        (["training.crop=128"], r"is as large as training\.crop=128"),
+        (["training.validation=[empty]"], "no usable validation photograph in empty"),
+        (["training.init_from=gone"], r"gone/shared\.safetensors: no such weights file"),
+        (["training.folder=photos/0.png"], r"0\.png: cannot be written"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_anything_is_written(here, words, said):
+    (here / "empty").mkdir()
+    with pytest.raises(BenchError, match=said):
+        train(*FEW, *words)
+    assert not (here / "results").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told(here):
+    with pytest.raises(BenchError, match=r"training\.devices=1: this machine has 0 GPUs"):
+        train(*FEW, "training.accelerator=gpu")
+
+
+def test_a_learning_rate_at_which_it_diverges_is_told(here, capsys):
+    wild = ("training.learning_rate=1e10", "training.gradient_clip=1e30", "training.steps=100")
+    with pytest.raises(
+        BenchError, match=r"^diverges at step 36, at 0\.03125 of the learning rate too: lower"
+    ):
+        train(*SMOKE, *wild)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert all("5 gradients in a row were not finite" in line for line in lines)
+    assert not list(here.rglob("*.safetensors"))
+
+
+def test_weights_that_cannot_be_stored_are_not(here):
+    wild = ("training.learning_rate=1e6", "training.warmup_steps=1", "training.steps=2")
+    with pytest.raises(BenchError, match="has diverged: its weights are beyond the range of float16"):
+        train(*SMOKE, *wild)
+    assert not list(here.rglob("*.safetensors"))

@@ -1,0 +1,80 @@
+from dataclasses import fields
+
+import pytest
+from command import settings
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.training.recipe import Operation, Recipe
+from jpegai_bench.training.settings import TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train=decoder"], "training.train=decoder: choose one of all, synthesis"),
+        (["precision=fp16"], "training.precision=fp16: choose one of float32, bf16"),
+        (["accelerator=tpu"], "training.accelerator=tpu: choose one of auto, cpu, gpu"),
+        (["loggers=[csv,wandb]"], "training.loggers=wandb: choose one of csv, tensorboard, mlflow"),
+        (["train=synthesis"], "training.train=synthesis needs training.init_from=FOLDER"),
+        (["crop=100"], "training.crop=100: must be a multiple of 64"),
+        (["crop=0"], "training.crop=0: must be a multiple of 64"),
+        (["crop=-64"], "training.crop=-64: must be a multiple of 64"),
+        (["steps=0"], "training.steps=0: must be at least 1"),
+        (["batch_size=0"], "training.batch_size=0: must be at least 1"),
+        (["log_every=0"], "training.log_every=0: must be at least 1"),
+        (["validate_every=0"], "training.validate_every=0: must be at least 1"),
+        (["devices=0"], "training.devices=0: must be at least 1"),
+        (["threads=0"], "training.threads=0: must be at least 1"),
+        (["learning_rate=0"], "training.learning_rate=0.0: must be above 0"),
+        (["learning_rate=nan"], "training.learning_rate=nan: must be above 0"),
+        (["final_learning_rate=-1"], "training.final_learning_rate=-1.0: must be above 0"),
+        (["beta_lowest=0"], "training.beta_lowest=0.0: must be above 0"),
+        (["beta_highest=inf"], "training.beta_highest=inf: must be above 0"),
+        (
+            ["beta_lowest=0.1"],
+            "training.beta_lowest=0.1: must not be above training.beta_highest, which is 0.045",
+        ),
+        (["gradient_clip=0"], "training.gradient_clip=0.0: must be above 0"),
+        (["max_minutes=0"], "training.max_minutes=0.0: must be above 0"),
+        (["held_out=-1"], "training.held_out=-1: must be at least 0"),
+        (["warmup_steps=-1"], "training.warmup_steps=-1: must be at least 0"),
+        (["ms_ssim_from_step=-1"], "training.ms_ssim_from_step=-1: must be at least 0"),
+        (["data_workers=-1"], "training.data_workers=-1: must be at least 0"),
+        (["cache_gb=-1"], "training.cache_gb=-1.0: must be at least 0"),
+        (["checkpoint_seconds=nan"], "training.checkpoint_seconds=nan: must be at least 0"),
+        (["ms_ssim_share=1.1"], "training.ms_ssim_share=1.1: must be from 0 to 1"),
+        (["ema=-0.1"], "training.ema=-0.1: must be from 0 to 1"),
+        (["seed=-1"], "training.seed=-1: must be from 0 to 4294967295"),
+        (["seed=4294967296"], "training.seed=4294967296: must be from 0 to 4294967295"),
+        (["reduction=[0.5]"], "training.reduction: give the lowest and the highest factor"),
+        (["reduction=[0,0.5]"], "training.reduction: give the lowest and the highest factor"),
+        (["reduction=[0.7,0.5]"], "training.reduction: give the lowest and the highest factor"),
+        (["reduction=[0.7,1.5]"], "training.reduction: give the lowest and the highest factor"),
+        (["batch_size=3", "devices=2"], "training.batch_size=3: must be a multiple of training.devices"),
+        (["steps=many"], "training.steps: Value 'many'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(words, said):
+    with pytest.raises(BenchError) as caught:
+        settings(*(f"training.{word}" for word in words))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_the_ends_of_the_range_of_seeds_can_be_trained_with(seed, photographs, tmp_path):
+    from dataclasses import replace
+
+    from trainings import RECIPE, train
+
+    assert settings(f"training.seed={seed}").training.seed == seed
+    _, trace, _ = train(photographs, tmp_path, replace(RECIPE, steps=1, seed=seed))
+    assert len(trace) == 1
+
+
+def test_recipe_and_operation_are_configured_whole_and_nothing_else_is():
+    configured = {item.name for item in fields(TrainingSettings)}
+    parts = {item.name for part in (Recipe, Operation) for item in fields(part)}
+    start = {"data", "validation", "held_out", "init_from", "init_variant", "folder", "threads"}
+    assert configured == parts | start
+    assert not parts & start
