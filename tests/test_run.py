@@ -172,6 +172,9 @@ def test_a_variant_of_ones_own_from_an_empty_folder(tmp_path):
     for name, (target, _) in BAD_VARIANTS.items():
         (variants / f"{name}.yaml").write_text(node.format(name, target))
     own = ("--config-dir", "conf", *TINY)
+    ignored = bench("run", "+variant=base", *RUN, "training=smoke", cwd=tmp_path)
+    fails(ignored, "training settings need weights=train")
+    fails(bench("train", "weights=shipped", "training.data=[photos]", cwd=tmp_path), "training.init_from")
     training = ("weights=train", "training=smoke", "training.steps=1", "training.data=[photos]")
     counted, untrained, swept, *bad, ran = several(
         ["complexity", *own, "+variant=gate", "format=json"],

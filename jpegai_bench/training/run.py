@@ -26,7 +26,7 @@ from jpegai_bench.training.data import Photographs, find_photographs
 from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
 from jpegai_bench.training.processes import followers
 from jpegai_bench.training.recipe import Operation, Recipe
-from jpegai_bench.training.state import differences
+from jpegai_bench.training.state import CHECKPOINT, differences
 
 _ABOUT = "training.json"
 
@@ -65,11 +65,11 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
     if _is_finished(plan):
         return plan.weights
     _check_devices(settings)
+    network = _network(plan)
     _tell(plan)
     make_folder(plan.folder)
     with _alone(plan.folder):
         _check_start(plan)
-        network = _network(plan)
         with followers(settings.training.devices, _follow, settings, variant):
             outcome = _fit(plan, network, rank=0)
         _check_range(network)
@@ -193,9 +193,14 @@ def _note(plan: Plan, outcome: Outcome) -> dict[str, Any]:
 
 def _start(settings: Settings) -> Path | None:
     named = settings.training.init_from
-    if named == "shipped":
-        return SHIPPED_WEIGHTS / settings.model.name
-    return Path(named).expanduser() if named else None
+    if not named:
+        return None
+    shipped = named == "shipped"
+    folder = SHIPPED_WEIGHTS / settings.model.name if shipped else Path(named).expanduser()
+    if not folder.is_dir():
+        told = f"none ship for model={settings.model.name}" if shipped else "no such folder"
+        raise BenchError(f"training.init_from={named}: {told}; give the folder of a training's weights")
+    return folder
 
 
 def _start_content(start: Path, variant: str | None) -> dict[str, str]:
@@ -244,11 +249,12 @@ def _tell(plan: Plan) -> None:
         _say(f"{message}; left out")
     if len(skipped) > 10:
         _say(f"{len(skipped) - 10} more photographs are left out")
-    if (plan.folder / _ABOUT).exists():
+    if plan.settings.training.folder or (plan.folder / _ABOUT).exists():
         return
     for about in sorted(plan.folder.parent.glob(f"*/{_ABOUT}")):
         was = _identity(about)
-        if was and was.get("variant") == plan.variant.name and not (about.parent / "weights").exists():
+        begun = (about.parent / CHECKPOINT).exists() and not (about.parent / "weights").exists()
+        if was and was.get("variant") == plan.variant.name and begun:
             told = ", ".join(differences(was, plan.identity))
             _say(f"a new training; an unfinished one in {about.parent} stays aside: {told}")
 

@@ -75,6 +75,10 @@ class TrainingSettings:
             raise BenchError(
                 "training.train=synthesis needs training.init_from=FOLDER, whose encoder is kept"
             )
+        if self.init_variant and not self.init_from:
+            raise BenchError(
+                "training.init_variant is of the weights of training.init_from=FOLDER: give both"
+            )
         if self.crop < 64 or self.crop % 64:
             raise BenchError(f"training.crop={self.crop}: must be a multiple of 64")
         self._check(_COUNTS, lambda value: value >= 1, "must be at least 1")

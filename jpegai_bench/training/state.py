@@ -91,8 +91,13 @@ class State:
 
 
 def differences(was: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Each value that differs between two nested dictionaries, as `a.b was 1, is 2`."""
-    if isinstance(was, dict) and isinstance(now, dict):
+    """Each value that differs between two nested dictionaries, as `a.b was 1, is 2`.
+
+    Of two variants only that they are two: all else of them differs too.
+    """
+    if not name and was.get("variant") != now.get("variant"):
+        yield from differences(was.get("variant"), now.get("variant"), "variant")
+    elif isinstance(was, dict) and isinstance(now, dict):
         for key in sorted(was.keys() | now.keys()):
             yield from differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
     elif was != now:

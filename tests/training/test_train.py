@@ -261,7 +261,7 @@ def test_what_is_left_out_is_counted_and_named_once(here, capsys):
         (["training.data=[empty]"], "no usable training photograph in empty"),
         (["training.crop=128"], r"is as large as training\.crop=128"),
         (["training.validation=[empty]"], "no usable validation photograph in empty"),
-        (["training.init_from=gone"], r"gone/shared\.safetensors: no such weights file"),
+        (["training.init_from=gone"], r"init_from=gone: no such folder"),
         (["training.folder=photos/0.png"], r"0\.png: cannot be written"),
     ],
 )
