@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_run import FEW, SMOKE, children, encoder, here, logged, start, train, until  # noqa: F401
+from test_train import FEW, SMOKE, children, encoder, here, logged, start, train, until  # noqa: F401
 from trainings import rows
 
 from jpegai_bench.errors import BenchError
