@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TRACEBACK = "JPEGAI_BENCH_TRACEBACK"
 """Set in the environment, it shows the traceback of an unforeseen error."""
 
+NOT_IN_ALL = ("compressai", "jpegai_vtm")
+"""Nodes of the `anchor` group that `codec=all` leaves out: one needs weights, one is points alone."""
+
 _TAKE_A_VALUE = {
     "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c", "--package", "-p",
     "--experimental-rerun",
@@ -101,6 +104,10 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
         overrides.insert(0, f"+variant={command.variant}")
     if command.variant is None and any(word.startswith("+variant") for word in overrides):
         return _usage(f"{command.name} takes no variant; usage: jpegai-bench {command.usage}")
+    if "codec" in command.options:
+        overrides = _codecs_as_anchors(overrides)
+    if "anchors" in command.options:
+        overrides = [_as_labels(word) for word in overrides]
     if unused := _unused(command, overrides):
         return _usage(f"{command.name} takes no {unused}; usage: jpegai-bench {command.usage}")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
@@ -135,6 +142,25 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
     finally:
         sys.argv = saved
     return max(codes, default=0)
+
+
+def _codecs_as_anchors(overrides: list[str]) -> list[str]:
+    """`codec=NAME` chooses a node of the `anchor` group, `codec=all` each that needs no settings."""
+    chosen = next((word.partition("=")[2] for word in overrides if word.startswith("codec=")), None)
+    if chosen is None:
+        return overrides
+    if chosen == "all":
+        names = [name for name in _choices("anchor", overrides) if name not in NOT_IN_ALL]
+        return [*overrides, f"anchor=[{','.join(names)}]"]
+    return [*(word for word in overrides if not word.startswith("codec=")), f"anchor={chosen}"]
+
+
+def _as_labels(word: str) -> str:
+    """Where nothing is measured, `anchor=` names what the store holds, whether it has a node or not."""
+    key, _, value = word.partition("=")
+    if key != "anchor":
+        return word
+    return f"anchors={value if value.startswith('[') else f'[{value}]'}"
 
 
 def _unused(command: Command, overrides: list[str]) -> str:

@@ -1,6 +1,5 @@
 """The configuration: its schema, where `conf/` is, and a variant's modules from their YAML."""
 
-import importlib
 import math
 import os
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.locate import locate
 from jpegai_bench.rates import KINDS, Rates, learned_qualities, of_targets
 from jpegai_bench.training.settings import TrainingSettings
 
@@ -91,22 +91,12 @@ class MetricSettings:
 
 
 @dataclass
-class AnchorSettings:
-    """What BD-rates are taken against."""
-
-    codec: str = "vvc"
-    preset: str = "medium"
-    qualities: list[float] | None = None
-
-
-@dataclass
 class Settings:
     """Everything that a command can be told."""
 
     model: ModelSettings
     dataset: DatasetSettings
     metrics: MetricSettings
-    anchor: AnchorSettings
     training: TrainingSettings
     results: str = "results"
     weights: str = "shipped"
@@ -116,7 +106,11 @@ class Settings:
     workers: int | None = None
     format: str = "table"
     method: str = "pchip"
-    codec: str = "vvc"
+    codec: Any = None
+    anchors: list[str] | None = None
+    peers: Any = None
+    arch: str | None = None
+    checkpoint: Any = None
     quality: float = 3.0
     target_bpp: float | None = None
     reconstruction: str | None = None
@@ -129,6 +123,8 @@ class Settings:
     only: list[str] | None = None
     device: str = "cpu"
     variant: dict[str, Any] = field(default_factory=dict)
+    anchor: dict[str, Any] = field(default_factory=dict)
+    """Codecs that BD-rates are taken against, the main one first: label and node of each."""
 
     def __post_init__(self) -> None:
         one_of("format", self.format, FORMATS)
@@ -193,7 +189,7 @@ class Variant:
     def _factory(self, key: str) -> Callable[..., Any]:
         arguments = dict(self.nodes[key])
         target = arguments.pop("_target_")
-        return partial(_locate(target, f"variant {self.name}: {key}._target_"), **arguments)
+        return partial(locate(target, f"variant {self.name}: {key}._target_"), **arguments)
 
 
 def validated(config: DictConfig) -> Settings:
@@ -206,7 +202,7 @@ def validated(config: DictConfig) -> Settings:
         plain = OmegaConf.to_container(config, resolve=True)
         assert isinstance(plain, dict)
         plain.pop("hydra", None)
-        variant = plain.pop("variant", {}) or {}
+        variant, anchor = (plain.pop(name, None) or {} for name in ("variant", "anchor"))
         schema = OmegaConf.structured(Settings)
         for name in ("model", "dataset", "training"):
             if name not in plain:
@@ -221,8 +217,25 @@ def validated(config: DictConfig) -> Settings:
             told = f"needs a list, as {where}=[…]"
         raise BenchError(f"{where}: {told}") from None
     assert isinstance(settings, Settings)
-    settings.variant = variant
+    settings.variant, settings.anchor = variant, anchor
     return settings
+
+
+def anchor_nodes(settings: Settings) -> dict[str, Any]:
+    """Every node of the `anchor` group by its label, the package's and those of `--config-dir`."""
+    from hydra.core.hydra_config import HydraConfig
+
+    folders = [CONF]
+    if HydraConfig.initialized():
+        sources = HydraConfig.get().runtime.config_sources
+        folders += [Path(source.path) for source in sources if source.schema == "file"]
+    nodes: dict[str, Any] = {}
+    outside = {"arch": settings.arch, "checkpoint": settings.checkpoint}
+    for path in sorted({path for folder in folders for path in (folder / "anchor").glob("*.yaml")}):
+        whole = OmegaConf.to_container(OmegaConf.merge(outside, OmegaConf.load(path)), resolve=True)
+        assert isinstance(whole, dict)
+        nodes |= {str(key): node for key, node in whole.items() if key not in outside}
+    return nodes
 
 
 def on_command_line(group: str) -> bool:
@@ -286,17 +299,3 @@ def _read_variant(settings: Settings, path: Path) -> dict[str, Any]:
     node = OmegaConf.to_container(joined.variant, resolve=True)
     assert isinstance(node, dict)
     return {str(key): value for key, value in node.items()}
-
-
-def _locate(target: Any, where: str) -> Callable[..., Any]:
-    module, _, name = str(target).rpartition(".")
-    if not module:
-        raise BenchError(f"{where}: {target!r} is not an import path such as my_pkg.my_module.MyClass")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except ImportError as error:
-        raise BenchError(
-            f"{where}: cannot import {module} ({error}); run from the folder that holds it"
-        ) from None
-    except AttributeError:
-        raise BenchError(f"{where}: {module} has no {name}") from None

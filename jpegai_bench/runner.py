@@ -4,10 +4,11 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 from platform import platform, python_version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jpegai_bench import __version__
-from jpegai_bench.anchors import anchor_codec, shipped_points
+from jpegai_bench.anchors import codec_of, shipped_points
+from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import Evaluation, evaluate
@@ -16,9 +17,6 @@ from jpegai_bench.progress import progress
 from jpegai_bench.rates import Rates, of_qualities
 from jpegai_bench.report.rebuild import Rebuilt, rebuild
 from jpegai_bench.store import Store, content_key
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
 
@@ -33,20 +31,23 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     rates = settings.chosen_rates
     store = Store(settings.results)
     store.prepare()
-    dataset = _images(settings)
+    dataset = images(settings)
     codec = learned_codec(settings, variant)
     codec.coder  # noqa: B018  weights that do not fit are an error before any work is begun
     complexity = complexity_summary(settings, variant)
-    anchor_folder, anchor_failures = run_anchor(settings, dataset, store)
+    anchors = [run_anchor(settings, one, dataset, store) for one in anchor_codecs(settings)]
+    anchor_folders = [str(folder.relative_to(store.root)) for folder, _ in anchors]
     about = {
         "model": settings.model.name,
         "weights": settings.weights,
         "trained": _trained(codec.folder, variant),
-        "anchor": str(anchor_folder.relative_to(store.root)),
+        "anchor": anchor_folders[0],
+        "anchors": anchor_folders,
         "config": vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS},
     }
     _, evaluation = _measure(settings, store, "runs", codec, dataset, rates, about, complexity)
-    failures = {failure.message for failure in evaluation.failures} | set(anchor_failures)
+    failures = {line for _, lines in anchors for line in lines}
+    failures |= {failure.message for failure in evaluation.failures}
     rebuilt = rebuild(
         store,
         dataset.name,
@@ -58,34 +59,47 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     return rebuilt, sorted(failures)
 
 
-_GROUPS = ("model", "dataset", "metrics", "anchor", "training")
+_GROUPS = ("model", "dataset", "metrics", "training")
 
 
-def run_anchor(settings: Settings, dataset: Dataset, store: Store) -> tuple[Path, list[str]]:
-    """The anchor's points on a data set: shipped ones where they fit, else coded now.
+def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
+    """The codecs of the `anchor` group, the main one first."""
+    codecs = [codec_of(label, node) for label, node in settings.anchor.items()]
+    if not codecs:
+        raise BenchError("anchor: choose at least one, as anchor=vvc or anchor=[vvc,hevc]")
+    labels = [codec.name for codec in codecs]
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        raise BenchError(f"anchor: two are named {twice[0]}; give one of them another `name`")
+    return codecs
+
+
+def run_anchor(
+    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store
+) -> tuple[Path, list[str]]:
+    """An anchor's points on a data set: shipped ones where they fit, else coded now.
 
     Returns:
         The folder of the anchor's run, and one line for each image that failed.
     """
-    codec = anchor_codec(settings.anchor.codec, settings.anchor.preset)
-    qualities = settings.anchor.qualities or list(codec.qualities)
-    if found := shipped_points(codec, qualities, dataset):
-        key = content_key([found.manifest["key"], dataset.hashes(), sorted(qualities)])
+    if found := shipped_points(codec, dataset):
+        key = content_key([found.manifest["key"], dataset.hashes(), sorted(codec.qualities)])
         folder = store.run_folder("anchors", codec.name, key)
-        store.write_run(folder, {**found.manifest, "status": "done"}, found.points)
+        store.write_run(folder, {**found.manifest, "label": codec.name, "status": "done"}, found.points)
         return folder, []
-    folder, evaluation = _measure(settings, store, "anchors", codec, dataset, of_qualities(qualities))
+    folder, evaluation = measure_anchor(settings, codec, dataset, store)
     return folder, [failure.message for failure in evaluation.failures]
 
 
-def measure_anchor(settings: Settings) -> tuple[Path, "pd.DataFrame", list[str]]:
-    """Code and measure a conventional codec, whatever ships; its folder, its points, and what failed."""
-    store = Store(settings.results)
-    store.prepare()
-    codec = anchor_codec(settings.codec, settings.anchor.preset)
-    rates = of_qualities(settings.anchor.qualities or codec.qualities)
-    folder, evaluation = _measure(settings, store, "anchors", codec, _images(settings), rates)
-    return folder, evaluation.points, [failure.message for failure in evaluation.failures]
+def measure_anchor(
+    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store
+) -> tuple[Path, Evaluation]:
+    """Code and measure a codec of the `anchor` group, whatever ships; the folder of its run, what came out.
+
+    Raises:
+        BenchError: it cannot be used here, or no image could be measured.
+    """
+    codec.check()
+    return _measure(settings, store, "anchors", codec, dataset, of_qualities(codec.qualities))
 
 
 def learned_codec(settings: Settings, variant: Variant) -> Any:
@@ -162,7 +176,8 @@ def complexity_summary(settings: Settings, variant: Variant) -> dict[str, Any]:
     }
 
 
-def _images(settings: Settings) -> Dataset:
+def images(settings: Settings) -> Dataset:
+    """The data set of `dataset=…`, the first `dataset.limit` of its images."""
     dataset = load(settings.dataset.name, settings.dataset.path)
     return Dataset(dataset.name, dataset.images[: settings.dataset.limit])
 
@@ -198,6 +213,7 @@ def _measure(
         "bd_method": settings.method,
         "versions": {name: version(name) for name in LIBRARIES}
         | {"jpegai-bench": __version__, "python": python_version(), "platform": platform()},
+        **({"chroma": codec.chroma} if kind == "anchors" else {}),
         **(about or {}),
     }
     what = f"{'variant' if kind == 'runs' else 'anchor'} {codec.name} on {dataset.name}"

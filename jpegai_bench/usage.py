@@ -39,7 +39,7 @@ command goes on where a killed one stopped.
   targets=[0.1,0.3]    with rates=target: others, in bpp
   weights=FOLDER       weights of your own         weights=train           train them first
   workers=2            processes that measure      results=PATH            where results go""",
-            options=("rates", "targets"),
+            options=("rates", "targets", "arch", "checkpoint", "peers"),
             variant="base",
         ),
         Command(
@@ -101,14 +101,21 @@ one that meets a rate within 2%, or the nearest.
         ),
         Command(
             "anchor",
-            "anchor [codec=vvc|jpeg] [dataset=sample|kodak|folder] [anchor.preset=medium]",
-            "a conventional codec's points on a data set",
-            """Codes and measures again, whatever ships with the package, into results/anchors/.
+            "anchor [codec=NAME|[NAME,…]|all] [dataset=sample|kodak|folder] [overrides]",
+            "points of conventional codecs and learned peers on a data set",
+            """Codes and measures again, whatever ships with the package, into results/anchors/. Finished
+images are kept: the same command goes on where a killed one stopped. `jpegai-bench list anchors`
+shows the codecs, and which can be used here.
 
   jpegai-bench anchor codec=vvc dataset=sample
-  jpegai-bench anchor codec=vvc dataset=kodak dataset.path=photos/kodak
-  jpegai-bench anchor codec=jpeg dataset=folder dataset.path=photos""",
-            options=("codec",),
+  jpegai-bench anchor codec=all dataset=kodak dataset.path=photos/kodak
+  jpegai-bench anchor codec=jpeg dataset=folder dataset.path=photos 'anchor.jpeg.qualities=[10,30,50,70]'
+
+  anchor.vvc.preset=slow           any setting of a codec's node: jpegai-bench anchor codec=vvc --cfg job
+  codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer, a file for each rate
+  --config-dir my_conf codec=mine  a codec of your own: my_conf/anchor/mine.yaml
+  workers=2                        processes that measure""",
+            options=("codec", "arch", "checkpoint"),
         ),
         Command(
             "metrics",
@@ -134,7 +141,11 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
 
   jpegai-bench tables
   jpegai-bench tables format=markdown
-  jpegai-bench tables results=PATH""",
+  jpegai-bench tables dataset=kodak anchor=[vvc,hevc] peers=all
+
+  anchor=, peers=      codecs of the store, or whose points ship: what BD-rates are taken against (a block
+                       each), and further rows""",
+            options=("anchors", "peers"),
         ),
         Command(
             "plots",
@@ -143,7 +154,9 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
             """Reads results/runs and results/anchors, writes results/plots; unchanged plots are left alone.
 
   jpegai-bench plots
-  jpegai-bench plots results=PATH""",
+  jpegai-bench plots results=PATH
+  jpegai-bench plots dataset=kodak peers=[hevc,av1,jpeg]""",
+            options=("anchors", "peers"),
         ),
         Command(
             "bdrate",
@@ -168,7 +181,7 @@ with its reason.
         ),
         Command(
             "compare",
-            "compare A B [anchor=vvc | anchor_points=FILE] [format=table|csv|json|markdown]",
+            "compare A B [anchor=LABEL | anchor_points=FILE] [format=table|csv|json|markdown]",
             "whether B differs from A by more than luck",
             """A and B are variants or anchors in the store, or files as `bdrate` reads them. Prints the
 paired difference of their BD-rates against the anchor with interval and p-value, metric by metric,
@@ -181,9 +194,9 @@ prints the spread over the seeds of A.
   jpegai-bench compare combined combined
 
   dataset=, model=     which study, where the store holds several
-  anchor=, anchor.codec=jpeg   an anchor of the store other than the one that the runs were made with
+  anchor=hevc          an anchor of the store other than the one that the runs were made with
   method=, metrics.hvs=, bpp_range=, lower_is_better=       as for bdrate""",
-            options=("anchor_points", "bpp_range", "lower_is_better"),
+            options=("anchors", "anchor_points", "bpp_range", "lower_is_better"),
             words=("A", "B"),
         ),
         Command(

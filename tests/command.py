@@ -18,7 +18,7 @@ TINY = (
 )
 """A model small enough for a test."""
 RATES = (0, 1.5, 3, 5)
-DATA = ("dataset=folder", "dataset.path=photos", "anchor.codec=jpeg", "anchor.qualities=[10,25,50,80]")
+DATA = ("dataset=folder", "dataset.path=photos", "anchor=jpeg", "anchor.jpeg.qualities=[10,25,50,80]")
 RUN = (*TINY, *DATA, f"qualities=[{','.join(map(str, RATES))}]")
 """Overrides of a run on `./photos`."""
 

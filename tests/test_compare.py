@@ -296,7 +296,7 @@ def test_a_real_study_of_two_photographs(study, tmp_path):
     shown, csv, jpeg = several(
         ["compare", "base", "combined"],
         ["compare", "base", "combined", "format=csv"],
-        ["compare", "jpeg", "jpeg", "anchor.codec=jpeg", "format=csv"],
+        ["compare", "jpeg", "jpeg", "anchor=jpeg", "format=csv"],
         cwd=tmp_path,
     )
     fails(shown, "combined against base: no metric has a BD-rate on a common image (base: not strictly mono")
@@ -356,10 +356,10 @@ def test_another_anchor(lab, tmp_path):
     words = ["compare", "base", "combined", "format=csv"]
     own, named, file, both, gone = several(
         [*words, "anchor=vvc"],
-        [*words, "anchor.codec=jpeg"],
+        [*words, "anchor=jpeg"],
         [*words, "anchor_points=twice.csv"],
         ["compare", "vvc", "jpeg", "format=csv"],
-        [*words, "anchor.codec=hevc"],
+        [*words, "anchor=hevc"],
         cwd=tmp_path,
     )
     assert read_csv(own).loc["mean_of_seven"].difference == pytest.approx(10, abs=1e-9)

@@ -5,7 +5,7 @@ import pytest
 from command import TINY, photographs, picture, settings
 
 from jpegai_bench.codecs.learned import LearnedCodec
-from jpegai_bench.codecs.pillow import JPEG
+from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.config import structure_of, variant_of
 from jpegai_bench.errors import BenchError
@@ -23,7 +23,7 @@ def store(tmp_path):
 
 
 def measure(folder, store, codec=None, qualities=(20.0, 60.0), metrics=METRICS):
-    return at_rates(folder, store, codec or JPEG(), of_qualities(qualities), metrics)
+    return at_rates(folder, store, codec or Pillow("jpeg"), of_qualities(qualities), metrics)
 
 
 def at_rates(folder, store, codec, rates, metrics=METRICS):
@@ -198,7 +198,7 @@ def test_an_evaluation_that_was_killed_after_the_search_goes_on(tmp_path, store,
 
 def test_a_codec_without_a_search_is_refused_targets(tmp_path, store):
     with pytest.raises(BenchError, match="jpeg cannot meet a target rate"):
-        at_rates(photographs(tmp_path / "photos"), store, JPEG(), of_targets(TARGETS))
+        at_rates(photographs(tmp_path / "photos"), store, Pillow("jpeg"), of_targets(TARGETS))
 
 
 def test_a_search_is_named_by_everything_that_decides_it():

@@ -206,7 +206,7 @@ def started(folder: Path, weights: Path) -> subprocess.Popen:
 
 def again(folder: Path, weights: Path) -> subprocess.Popen:
     command = [str(Path(sys.executable).with_name("jpegai-bench")), "run", "+variant=base", *RUN]
-    command += ["anchor.qualities=[10,50]", f"weights={weights}", "workers=2"]
+    command += ["anchor.jpeg.qualities=[10,50]", f"weights={weights}", "workers=2"]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 

@@ -1,34 +1,23 @@
-"""Anchors: conventional codecs by name, and the points of theirs that ship with the package."""
+"""Anchors: codecs by their configuration nodes, and the points of theirs that ship with the package."""
 
+import inspect
 import json
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
-from jpegai_bench.codecs.ffmpeg import VVC
-from jpegai_bench.codecs.pillow import JPEG
-from jpegai_bench.codecs.protocol import Codec
+from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset
+from jpegai_bench.locate import locate
 from jpegai_bench.store import read_points
 
-CODECS = ("vvc", "jpeg")
 SHIPPED = Path(__file__).parent
-
-
-class AnchorCodec(Codec, Protocol):
-    """A conventional codec that knows a quality grid of its own."""
-
-    @property
-    def qualities(self) -> tuple[float, ...]:
-        """The rates that are measured where none are asked for, on the codec's own scale."""
-        ...
-
-    def describe(self) -> str:
-        """Codec, version, preset, chroma format."""
-        ...
+# What YAML 1.1 makes of chroma: 4:2:0 without quotes, numbers to the base of 60.
+_SEXAGESIMAL = {4 * 3600 + 2 * 60: "4:2:0", 4 * 3600 + 4 * 60 + 4: "4:4:4"}
 
 
 @dataclass(frozen=True)
@@ -41,31 +30,74 @@ class ShippedPoints:
     """Of the run that made them."""
 
 
-def anchor_codec(name: str, preset: str) -> AnchorCodec:
-    """The conventional codec called `name`, one of `CODECS`."""
-    if name == "vvc":
-        return VVC(preset=preset)
-    if name == "jpeg":
-        return JPEG()
-    raise BenchError(f"no anchor codec {name!r}; there are {', '.join(CODECS)}")
+def codec_of(label: str, node: Any) -> AnchorCodec:
+    """The codec of a configuration node.
+
+    Args:
+        label: the node's key, and the codec's name unless the node has a `name`.
+        node: `_target_`, an import path, and arguments; those that are null are left to the codec.
+
+    Raises:
+        BenchError: the node is none, its target cannot be imported, or does not take what it says.
+    """
+    where = f"anchor {label}"
+    if not isinstance(node, dict) or "_target_" not in node:
+        raise BenchError(f"{where}: needs a `_target_`, the import path of a codec")
+    target = locate(node["_target_"], f"{where}: _target_")
+    arguments = {"name": label, **{key: value for key, value in node.items() if key != "_target_"}}
+    known = inspect.signature(target).parameters
+    if unknown := sorted(arguments.keys() - known.keys()):
+        close = get_close_matches(unknown[0], known, n=1, cutoff=0.5)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        raise BenchError(f"{where}: no setting {unknown[0]!r}{meant}; there are {', '.join(known)}")
+    given = {key: value for key, value in arguments.items() if value is not None}
+    if given.get("chroma") in _SEXAGESIMAL:
+        given["chroma"] = _SEXAGESIMAL[given["chroma"]]
+    if "qualities" in given:
+        given["qualities"] = _qualities(given["qualities"], where)
+    try:
+        codec: AnchorCodec = target(**given)
+    except BenchError as error:
+        told = str(error)
+        raise BenchError(told if told.startswith(label) else f"{where}: {told}") from None
+    except TypeError as error:
+        raise BenchError(f"{where}: {error}") from None
+    return codec
 
 
-def shipped_points(codec: AnchorCodec, qualities: list[float], dataset: Dataset) -> ShippedPoints | None:
-    """Points that ship for every image (found by its pixels) at every quality, or None.
+def _qualities(given: Any, where: str) -> tuple[float, ...]:
+    try:
+        qualities = tuple(float(quality) for quality in given)
+    except (TypeError, ValueError):
+        raise BenchError(f"{where}: qualities={given}: give a list of numbers, as [10,30,50]") from None
+    if not qualities:
+        raise BenchError(f"{where}: qualities: give at least one")
+    return qualities
+
+
+def shipped_points(codec: AnchorCodec, dataset: Dataset) -> ShippedPoints | None:
+    """Points that ship for every image (found by its pixels) at each of the codec's qualities, or None.
 
     They are taken whatever version of the encoder is installed, since an anchor is data; the settings of the
     encoder must be the same.
     """
     wanted = {pixels: name for name, pixels in dataset.hashes().items()}
-    for folder in sorted((SHIPPED / codec.name).glob("*/run.json")):
-        manifest = json.loads(folder.read_text())
-        if manifest["codec"].get("settings") != codec.fingerprint().get("settings"):
+    own = codec.fingerprint()
+    for manifest, folder in shipped_runs():
+        made_by = manifest["codec"]
+        if any(made_by.get(key) != own.get(key) for key in ("codec", "settings")):
             continue
         if not wanted.keys() <= set(manifest["images"].values()):
             continue
-        points = read_points(folder.with_name("points.csv"))
+        points = read_points(folder / "points.csv")
         names = {name: wanted[pixels] for name, pixels in manifest["images"].items() if pixels in wanted}
-        chosen = points[points["image"].isin(names) & points["quality"].isin(qualities)]
-        if len(chosen) == len(names) * len(qualities):
+        chosen = points[points["image"].isin(names) & points["quality"].isin(codec.qualities)]
+        if len(chosen) == len(names) * len(set(codec.qualities)):
             return ShippedPoints(chosen.assign(image=chosen["image"].map(names)), manifest)
     return None
+
+
+def shipped_runs() -> list[tuple[dict[str, Any], Path]]:
+    """Manifest and folder of every run whose points ship."""
+    folders = sorted(path.parent for path in SHIPPED.glob("*/*/run.json"))
+    return [(json.loads((folder / "run.json").read_text()), folder) for folder in folders]

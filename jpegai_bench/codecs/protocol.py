@@ -40,6 +40,23 @@ class Codec(Protocol):
         ...
 
 
+class AnchorCodec(Codec, Protocol):
+    """A codec that others are measured against: conventional, or a peer. A node of the `anchor` group."""
+
+    chroma: str
+    """`4:2:0` or `4:4:4`."""
+    qualities: tuple[float, ...]
+    """The rates that are measured where none are asked for, on the codec's own scale."""
+
+    def check(self) -> None:
+        """Raises BenchError: it cannot be used on this machine; the message says what to do. Cheap."""
+        ...
+
+    def describe(self) -> str:
+        """One line for captions: encoder, version, preset, chroma format, depth."""
+        ...
+
+
 @runtime_checkable
 class RateCodec(Codec, Protocol):
     """A codec that can also meet a rate."""

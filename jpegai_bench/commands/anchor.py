@@ -1,21 +1,61 @@
-"""Measure a conventional codec again."""
+"""Measure codecs of the `anchor` group again."""
 
 import sys
+from pathlib import Path
+
+import pandas as pd
 
 from jpegai_bench.commands.output import print_frame
 from jpegai_bench.config import Settings
+from jpegai_bench.errors import BenchError
 
 
 def command(settings: Settings) -> int:
-    """Code and measure; print the folder and the mean over images at each quality, or all points."""
-    from jpegai_bench import runner
+    """Code and measure; print each folder and the mean over images at each quality, or all points.
 
-    folder, points, failures = runner.measure_anchor(settings)
-    if settings.format == "table":
-        print(folder)
-        points = points.groupby("quality", as_index=False).mean(numeric_only=True).dropna(axis=1, how="all")
-        points = points.drop(columns=["width", "height"]).round(4)
-    print_frame(points, "markdown" if settings.format == "table" else settings.format)
-    for line in failures:
-        print(f"jpegai-bench: left out: {line}", file=sys.stderr)
+    One codec that fails or cannot be used here leaves the others running. Of `codec=all` what cannot be used
+    is left out and no failure.
+    """
+    from jpegai_bench import runner
+    from jpegai_bench.store import Store
+
+    store = Store(settings.results)
+    store.prepare()
+    codecs, dataset = runner.anchor_codecs(settings), runner.images(settings)
+    measured: list[tuple[str, Path, pd.DataFrame]] = []
+    failures: list[str] = []
+    for codec in codecs:
+        try:
+            codec.check()
+        except BenchError as error:
+            if len(codecs) == 1:
+                raise
+            print(f"jpegai-bench: cannot be used here: {error}", file=sys.stderr)
+            failures += [] if settings.codec == "all" else [str(error)]
+            continue
+        try:
+            folder, evaluation = runner.measure_anchor(settings, codec, dataset, store)
+        except BenchError as error:
+            if len(codecs) == 1:
+                raise
+            print(f"jpegai-bench: {error}", file=sys.stderr)
+            failures.append(str(error))
+            continue
+        measured.append((codec.name, folder, evaluation.points))
+        for failure in evaluation.failures:
+            print(f"jpegai-bench: left out: {failure.message}", file=sys.stderr)
+            failures.append(failure.message)
+    if measured:
+        _print(measured, settings.format)
     return 1 if failures else 0
+
+
+def _print(measured: list[tuple[str, Path, pd.DataFrame]], layout: str) -> None:
+    points = pd.concat([frame.assign(codec=name) for name, _, frame in measured], ignore_index=True)
+    points = points[["codec", *(column for column in points if column != "codec")]]
+    if layout == "table":
+        for _, folder, _ in measured:
+            print(folder)
+        points = points.groupby(["codec", "quality"], as_index=False, sort=False).mean(numeric_only=True)
+        points = points.dropna(axis=1, how="all").drop(columns=["width", "height"]).round(4)
+    print_frame(points, "markdown" if layout == "table" else layout)

@@ -79,7 +79,7 @@ def _choice(settings: Settings) -> "Choice":
     return Choice(
         dataset if on_command_line("dataset") else None,
         settings.model.name if on_command_line("model") else None,
-        settings.anchor.codec if on_command_line("anchor") else None,
+        settings.anchors[0] if settings.anchors else None,
         settings.anchor_points,
     )
 

@@ -1,7 +1,7 @@
 """What there is: variants, data sets, anchors, weights, runs; without torch."""
 
 from jpegai_bench import anchors
-from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, variant_names
+from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, anchor_nodes, variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
 from jpegai_bench.store import Run, Store
@@ -14,7 +14,7 @@ def inventory(kind: str, settings: Settings) -> list[str]:
     return {
         "variants": _variants,
         "datasets": _datasets,
-        "anchors": _anchors,
+        "anchors": lambda: _anchors(settings),
         "weights": _weights,
         "runs": lambda: _runs(settings),
     }[kind]()
@@ -35,11 +35,24 @@ def _datasets() -> list[str]:
     return lines
 
 
-def _anchors() -> list[str]:
+def _anchors(settings: Settings) -> list[str]:
+    """Each codec of the `anchor` group: what it is or why it cannot be used here, and its points."""
+    ready: dict[str, set[str]] = {}
+    for manifest, folder in anchors.shipped_runs():
+        ready.setdefault(folder.parent.name, set()).add(str(manifest["dataset"]))
+    for run in Store(settings.results).runs("anchors"):
+        if run.done:
+            ready.setdefault(run.label, set()).add(str(run.manifest.get("dataset")))
     lines = []
-    for name in anchors.CODECS:
-        ready = sorted(path.parent.name for path in (anchors.SHIPPED / name).glob("*/run.json"))
-        lines.append(f"{name:<8} points ready for: {', '.join(ready) or 'none'}")
+    for label, node in anchor_nodes(settings).items():
+        try:
+            codec = anchors.codec_of(label, node)
+            codec.check()
+            state = codec.describe()
+        except BenchError as error:
+            state = f"cannot be used here: {str(error).removeprefix(f'{label}: ')}"
+        points = ", ".join(sorted(ready.get(label, ()))) or "none"
+        lines.append(f"{label:<10} {state}; points ready for: {points}")
     return lines
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jpegai_bench.codecs.pillow import JPEG
+from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 
@@ -19,15 +19,15 @@ def psnr(a, b):
 
 
 def test_the_bytes_are_a_jpeg_file_that_any_decoder_reads(photograph):
-    data = JPEG().encode(photograph, 50).data
+    data = Pillow("jpeg").encode(photograph, 50).data
     with Image.open(io.BytesIO(data)) as picture:
         assert picture.format == "JPEG"
         assert [layer[1:3] for layer in picture.layer] == [(2, 2), (1, 1), (1, 1)]  # 4:2:0
-        np.testing.assert_array_equal(np.asarray(picture), JPEG().decode(data))
+        np.testing.assert_array_equal(np.asarray(picture), Pillow("jpeg").decode(data))
 
 
 def test_rate_and_psnr_rise_with_quality(photograph):
-    codec = JPEG()
+    codec = Pillow("jpeg")
     coded = [codec.encode(photograph, quality).data for quality in codec.qualities]
     sizes = [len(data) for data in coded]
     values = [psnr(photograph, codec.decode(data)) for data in coded]
@@ -39,7 +39,7 @@ def test_rate_and_psnr_rise_with_quality(photograph):
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 17), (33, 8), (15, 31)])
 def test_any_size_comes_back(height, width, photograph):
     crop = photograph[:height, :width]
-    decoded = JPEG().decode(JPEG().encode(crop, 95).data)
+    decoded = Pillow("jpeg").decode(Pillow("jpeg").encode(crop, 95).data)
     assert decoded.shape == crop.shape
     assert decoded.dtype == np.uint8
 
@@ -47,24 +47,24 @@ def test_any_size_comes_back(height, width, photograph):
 @pytest.mark.parametrize("quality", [0, 96, 50.5, float("nan")])
 def test_a_quality_that_libjpeg_lacks_is_refused(quality, photograph):
     with pytest.raises(BenchError, match="quality"):
-        JPEG().encode(photograph, quality)
+        Pillow("jpeg").encode(photograph, quality)
 
 
 def test_damaged_bytes_are_refused(photograph):
-    data = JPEG().encode(photograph, 50).data
+    data = Pillow("jpeg").encode(photograph, 50).data
     png = io.BytesIO()
     Image.fromarray(photograph).save(png, format="PNG")
     for damaged in (b"", b"text", data[: len(data) // 2], png.getvalue()):
         with pytest.raises(BenchError, match="jpeg"):
-            JPEG().decode(damaged)
+            Pillow("jpeg").decode(damaged)
 
 
 def test_a_picture_too_large_for_jpeg_is_refused():
     with pytest.raises(BenchError, match="70000x1"):
-        JPEG().encode(np.zeros((1, 70000, 3), dtype=np.uint8), 50)
+        Pillow("jpeg").encode(np.zeros((1, 70000, 3), dtype=np.uint8), 50)
 
 
 def test_the_fingerprint_names_the_libraries():
-    fingerprint = JPEG().fingerprint()
-    assert fingerprint["libjpeg"][0].isdigit()
+    fingerprint = Pillow("jpeg").fingerprint()
+    assert fingerprint["library"][0].isdigit()
     assert fingerprint["pillow"][0].isdigit()

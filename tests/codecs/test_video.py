@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from jpegai_bench.codecs.ffmpeg import VVC
-from jpegai_bench.codecs.pillow import JPEG
+from jpegai_bench.codecs.pillow import Pillow
+from jpegai_bench.codecs.video import Video
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 
-FAST = VVC(preset="faster")
+FAST = Video("vvc", preset="faster")
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 
@@ -34,10 +34,10 @@ def test_rate_and_psnr_fall_with_qp(photograph):
 
 def test_vvc_beats_jpeg_by_more_than_3_db(photograph, coded):
     jpeg = max(
-        (JPEG().encode(photograph, q).data for q in range(1, 96)),
+        (Pillow("jpeg").encode(photograph, q).data for q in range(1, 96)),
         key=lambda d: (len(d) <= len(coded), len(d)),
     )
-    assert psnr(photograph, FAST.decode(coded)) > psnr(photograph, JPEG().decode(jpeg)) + 3
+    assert psnr(photograph, FAST.decode(coded)) > psnr(photograph, Pillow("jpeg").decode(jpeg)) + 3
 
 
 def test_nothing_is_truncated_on_the_way(photograph):
@@ -62,7 +62,7 @@ def test_any_size_comes_back(height, width, photograph):
 
 def test_coding_is_repeatable_and_threads_do_not_change_the_bytes(photograph, coded):
     assert FAST.encode(photograph, 32).data == coded
-    assert VVC(preset="faster", threads=2).encode(photograph, 32).data == coded
+    assert Video("vvc", preset="faster", threads=2).encode(photograph, 32).data == coded
 
 
 def test_the_stream_is_one_vvc_picture_of_the_size_it_says(photograph, coded):
@@ -79,7 +79,7 @@ def test_a_quality_that_is_no_qp_is_refused(quality, photograph):
 
 def test_an_unknown_preset_is_refused():
     with pytest.raises(BenchError, match="faster, fast, medium, slow, slower"):
-        VVC(preset="placebo")
+        Video("vvc", preset="placebo")
 
 
 def test_damaged_bytes_are_refused(coded):
@@ -92,7 +92,7 @@ def test_damaged_bytes_are_refused(coded):
 
 def test_an_encoder_that_hangs_is_ended(photograph):
     with pytest.raises(BenchError, match=r"did not finish within 0\.001 s"):
-        VVC(timeout=0.001).encode(photograph, 32)
+        Video("vvc", timeout=0.001).encode(photograph, 32)
 
 
 def test_an_encoder_that_fails_is_reported_in_its_own_words():
@@ -109,9 +109,9 @@ def test_a_missing_ffmpeg_is_named(photograph, monkeypatch, tmp_path):
 
 
 def test_the_fingerprint_tells_settings_and_versions():
-    fingerprint = VVC().fingerprint()
+    fingerprint = Video("vvc").fingerprint()
     assert fingerprint["ffmpeg"].startswith("ffmpeg version")
-    assert fingerprint["vvenc"][0].isdigit()
-    assert fingerprint != VVC(preset="slow").fingerprint()
-    assert fingerprint == VVC(threads=2, timeout=9.0).fingerprint()
-    assert VVC().describe() == f"vvenc {fingerprint['vvenc']} medium, 4:2:0 10 bit, qpa off"
+    assert fingerprint["encoder"][0].isdigit()
+    assert fingerprint != Video("vvc", preset="slow").fingerprint()
+    assert fingerprint == Video("vvc", threads=2, timeout=9.0).fingerprint()
+    assert Video("vvc").describe() == f"vvenc {fingerprint['encoder']} medium, 4:2:0 10 bit, qpa off"

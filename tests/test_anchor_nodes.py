@@ -1,0 +1,58 @@
+"""Codecs of the `anchor` group: built from their nodes, chosen by name, refused in one line."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from jpegai_bench.anchors import codec_of
+from jpegai_bench.config import CONF
+from jpegai_bench.errors import BenchError
+
+VIDEO = "jpegai_bench.codecs.video.Video"
+OWN = sorted((CONF / "anchor").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
+def test_every_node_that_ships_is_a_codec_of_its_name(path):
+    config = OmegaConf.merge({"arch": "mbt2018-mean", "checkpoint": "a.pth.tar"}, OmegaConf.load(path))
+    node = OmegaConf.to_container(config, resolve=True)[path.stem]
+    codec = codec_of(path.stem, node)
+    assert codec.name == node.get("name", path.stem) or node["name"] is None
+    assert codec.chroma in ("4:2:0", "4:4:4")
+    assert len(codec.qualities) >= 1
+
+
+def test_a_label_is_the_name_and_null_leaves_a_setting_to_the_codec():
+    codec = codec_of("strong", {"_target_": VIDEO, "format": "vvc", "preset": "slow", "qualities": None})
+    assert (codec.name, codec.preset, len(codec.qualities)) == ("strong", "slow", 8)
+
+
+def test_chroma_without_quotes_is_what_it_looks_like(tmp_path):
+    """YAML 1.1 reads 4:4:4 as a number to the base of 60."""
+    (tmp_path / "a.yaml").write_text("_target_: " + VIDEO + "\nformat: hevc\nchroma: 4:4:4\n")
+    node = OmegaConf.to_container(OmegaConf.load(tmp_path / "a.yaml"))
+    assert codec_of("a", node).chroma == "4:4:4"
+
+
+@pytest.mark.parametrize(
+    ("node", "told"),
+    [
+        (None, "needs a `_target_`"),
+        ({"format": "vvc"}, "needs a `_target_`"),
+        ({"_target_": "my_codec"}, "not an import path"),
+        ({"_target_": "no_such_package.Codec"}, "cannot import no_such_package"),
+        (
+            {"_target_": VIDEO, "format": "vvc", "presett": "slow"},
+            r"no setting 'presett' \(did you mean preset",
+        ),
+        ({"_target_": VIDEO}, "format"),
+        ({"_target_": VIDEO, "format": "vcv"}, "choose one of vvc, hevc, av1"),
+        ({"_target_": VIDEO, "format": "vvc", "chroma": "4:4:4"}, "choose one of 4:2:0"),
+        ({"_target_": VIDEO, "format": "vvc", "qualities": "all"}, "give a list of numbers"),
+        ({"_target_": VIDEO, "format": "vvc", "qualities": []}, "at least one"),
+    ],
+)
+def test_a_wrong_node_is_refused_by_its_label(node, told):
+    with pytest.raises(BenchError, match=told) as error:
+        codec_of("mine", node)
+    assert "mine" in str(error.value)
+    assert "\n" not in str(error.value)
