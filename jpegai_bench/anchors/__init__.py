@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.errors import BenchError
@@ -76,25 +77,44 @@ def _qualities(given: Any, where: str) -> tuple[float, ...]:
 
 
 def shipped_points(codec: AnchorCodec, dataset: Dataset) -> ShippedPoints | None:
-    """Points that ship for every image (found by its pixels) at each of the codec's qualities, or None.
+    """Points that ship for every image of the data set at each of the codec's qualities, or None.
 
-    They are taken whatever version of the encoder is installed, since an anchor is data; the settings of the
-    encoder must be the same.
+    An image is found by its pixels; of a set whose pixels we do not have, by name and size. Points are taken
+    whatever version of the encoder is installed, since an anchor is data; the settings must be the same.
     """
-    wanted = {pixels: name for name, pixels in dataset.hashes().items()}
     own = codec.fingerprint()
     for manifest, folder in shipped_runs():
-        made_by = manifest["codec"]
-        if any(made_by.get(key) != own.get(key) for key in ("codec", "settings")):
+        if any(manifest["codec"].get(key) != own.get(key) for key in ("codec", "settings")):
             continue
-        if not wanted.keys() <= set(manifest["images"].values()):
+        names = _known_as(manifest, dataset)
+        if names is None:
             continue
         points = read_points(folder / "points.csv")
-        names = {name: wanted[pixels] for name, pixels in manifest["images"].items() if pixels in wanted}
         chosen = points[points["image"].isin(names) & points["quality"].isin(codec.qualities)]
         if len(chosen) == len(names) * len(set(codec.qualities)):
             return ShippedPoints(chosen.assign(image=chosen["image"].map(names)), manifest)
     return None
+
+
+def _known_as(manifest: dict[str, Any], dataset: Dataset) -> dict[str, str] | None:
+    """What the data set calls the images of a run; None where the run lacks one of the data set."""
+    if manifest.get("found_by") == "name and size":
+        sizes = {image.name: _size(image.path) for image in dataset.images}
+        fit = all(manifest["images"].get(name) == size for name, size in sizes.items())
+        return {name: name for name in sizes} if fit else None
+    wanted = {pixels: name for name, pixels in dataset.hashes().items()}
+    if not wanted.keys() <= set(manifest["images"].values()):
+        return None
+    return {name: wanted[pixels] for name, pixels in manifest["images"].items() if pixels in wanted}
+
+
+def _size(path: Path) -> str:
+    """Width and height as `560x888`, from the file's head; empty where it cannot be read."""
+    try:
+        with Image.open(path) as picture:
+            return f"{picture.width}x{picture.height}"
+    except OSError:
+        return ""
 
 
 def shipped_runs() -> list[tuple[dict[str, Any], Path]]:

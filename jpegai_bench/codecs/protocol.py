@@ -44,7 +44,7 @@ class AnchorCodec(Codec, Protocol):
     """A codec that others are measured against: conventional, or a peer. A node of the `anchor` group."""
 
     chroma: str
-    """`4:2:0` or `4:4:4`."""
+    """`4:2:0` or `4:4:4`; empty where it is not known."""
     qualities: tuple[float, ...]
     """The rates that are measured where none are asked for, on the codec's own scale."""
 
