@@ -186,6 +186,8 @@ class Video:
     def decode(self, data: bytes) -> Image8:
         """Decode to 8-bit RGB `[H, W, 3]`.
 
+        A truncated HEVC stream is not noticed: the decoder fills in what is missing.
+
         Raises:
             BenchError: `data` is not what `encode` wrote, or ffmpeg fails or hangs.
         """
