@@ -147,6 +147,9 @@ class Heads(nn.Module):
         super().__init__()
         raise ValueError(f"{channels} channels do not divide into {heads} heads")
 
+class Normed(nn.BatchNorm2d):
+    pass
+
 def number(channels):
     return 3
 '''
@@ -155,6 +158,10 @@ BAD_VARIANTS = {
     "nameless": ("_target_: my_modules.Gat", "attention_half._target_: my_modules has no Gat"),
     "halves": ("_target_: my_modules.Halves", "variant halves: attention_half makes (1, 4, "),
     "heads": ("_target_: my_modules.Heads", "variant heads: attention_half cannot be built for 8 channels"),
+    "normed": (
+        "_target_: my_modules.Normed",
+        "attention_half keeps num_batches_tracked beside its parameters",
+    ),
     "number": ("_target_: my_modules.number", "attention_half is a int; it must be a torch.nn.Module"),
     "argument": ("{_target_: my_modules.Gate, tap: 3}", "unexpected keyword argument 'tap'"),
     "untargeted": ("taps: 3", "attention_half needs a `_target_`"),

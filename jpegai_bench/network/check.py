@@ -37,6 +37,11 @@ def _check(place: str, factory: object, channels: tuple[int, ...], factor: int) 
         raise BenchError(f"{place} cannot be built for {counts} channels: {_told(error)}") from None
     if not isinstance(module, nn.Module):
         raise BenchError(f"{place} is a {type(module).__name__}; it must be a torch.nn.Module")
+    if kept := sorted(module.state_dict().keys() - dict(module.named_parameters()).keys()):
+        raise BenchError(
+            f"{place} keeps {kept[0]} beside its parameters, as batch normalisation does, and weights hold "
+            "parameters alone; take another normalisation, or persistent=False for a constant"
+        )
     try:
         with torch.no_grad():
             output = module.to("meta")(torch.empty(shape, device="meta"))
