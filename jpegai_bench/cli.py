@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 TRACEBACK = "JPEGAI_BENCH_TRACEBACK"
 """Set in the environment, it shows the traceback of an unforeseen error."""
 
-NOT_IN_ALL = ("compressai", "jpegai_vtm")
-"""Nodes of the `anchor` group that `codec=all` leaves out: one needs weights, one is points alone."""
+NOT_IN_ALL = ("compressai", "hm", "jpegai_vtm", "vtm")
+"""Nodes of the `anchor` group that `codec=all` leaves out: they need weights, programs, or are points."""
 
 _TAKE_A_VALUE = {
     "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c", "--package", "-p",
@@ -151,8 +151,8 @@ def _codecs_as_anchors(overrides: list[str]) -> list[str]:
         return overrides
     if chosen == "all":
         names = [name for name in _choices("anchor", overrides) if name not in NOT_IN_ALL]
-        return [*overrides, f"anchor=[{','.join(names)}]"]
-    return [*(word for word in overrides if not word.startswith("codec=")), f"anchor={chosen}"]
+        return [f"anchor=[{','.join(names)}]", *overrides]
+    return [f"anchor={chosen}", *(word for word in overrides if not word.startswith("codec="))]
 
 
 def _as_labels(word: str) -> str:
