@@ -122,6 +122,9 @@ class Settings:
     anchor_points: str | None = None
     only: list[str] | None = None
     device: str = "cpu"
+    dest: str | None = None
+    url: str | None = None
+    repeats: int = 5
     variant: dict[str, Any] = field(default_factory=dict)
     anchor: dict[str, Any] = field(default_factory=dict)
     """Codecs that BD-rates are taken against, the main one first: label and node of each."""
@@ -136,6 +139,8 @@ class Settings:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
         if self.workers is not None and self.workers < 1:
             raise BenchError(f"workers={self.workers}: must be at least 1")
+        if self.repeats < 1:
+            raise BenchError(f"repeats={self.repeats}: must be at least 1")
 
     def _check_bpp_range(self) -> None:
         if self.bpp_range is not None:

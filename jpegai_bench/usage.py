@@ -118,6 +118,24 @@ shows the codecs, and which can be used here.
             options=("codec", "arch", "checkpoint"),
         ),
         Command(
+            "latency",
+            "latency [codec=NAME|[NAME,…]|all] [+variant=NAME] [dataset=sample|kodak] [overrides]",
+            "encoding and decoding seconds on one core",
+            """Times one codec after the other, each in a process of its own on one core, in one thread: every
+image is coded and decoded once to warm up, then five times; the median counts. Let nothing else run
+meanwhile. The times are kept in results/latency/, and measured again whenever they are asked for.
+
+  jpegai-bench latency codec=jpeg
+  jpegai-bench latency codec=all dataset=kodak
+  jpegai-bench latency +variant=base dataset=kodak dataset.limit=3 format=csv
+
+  repeats=9            how often each is timed
+  quality=32           on one codec's scale; otherwise that of its grid whose mean rate is nearest 0.5 bpp
+  codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer""",
+            options=("codec", "arch", "checkpoint", "quality", "repeats"),
+            variant="",
+        ),
+        Command(
             "metrics",
             "metrics REFERENCE DISTORTED [only=[NAME,…]] [format=table|csv|json|markdown]",
             "seven quality metrics of a pair of pictures, or of two folders",
@@ -198,6 +216,23 @@ prints the spread over the seeds of A.
   method=, metrics.hvs=, bpp_range=, lower_is_better=       as for bdrate""",
             options=("anchors", "anchor_points", "bpp_range", "lower_is_better"),
             words=("A", "B"),
+        ),
+        Command(
+            "data",
+            "data get kodak|jpegai-test [dest=PATH] [url=BASE]",
+            "fetch a test set",
+            """Fetches what is missing or not as published, checks every file by its SHA-256, and prints the
+folder. Interrupted or cut off, the same command goes on from there. Where there is no network it
+says how to place the files by hand.
+
+  jpegai-bench data get kodak
+  jpegai-bench data get kodak dest=photos/kodak
+  jpegai-bench data get jpegai-test url=https://mirror.example/jpegai
+
+  dest=PATH            the folder, unless $JPEGAI_BENCH_DATA/kodak or data/kodak is meant
+  url=BASE             another mirror: files are fetched from BASE/kodim01.png and so on""",
+            options=("dest", "url"),
+            words=("get", "SET"),
         ),
         Command(
             "list",

@@ -1,4 +1,4 @@
-"""Test images by name: scikit-image's photographs, Kodak's, or any folder's."""
+"""Test images by name: scikit-image's photographs, Kodak's, JPEG AI's, or any folder's."""
 
 import hashlib
 import os
@@ -10,9 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.images.published import PUBLISHED, PublishedSet
 from jpegai_bench.images.read import Image8, read_rgb
 
-NAMES = ("sample", "kodak", "folder")
+NAMES = ("sample", "kodak", "folder", "jpegai-test")
 SUFFIXES = frozenset(
     {
         ".png",
@@ -31,7 +32,6 @@ SUFFIXES = frozenset(
 
 # Colour photographs that every scikit-image wheel from 0.22 on holds; its others are fetched when asked for.
 _SAMPLE = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
-_KODAK = tuple(f"kodim{number:02d}.png" for number in range(1, 25))
 
 
 @dataclass(frozen=True)
@@ -78,23 +78,31 @@ def load(name: str, path: str | Path | None = None) -> Dataset:
     """Find the data set `name`, one of `NAMES`; no picture is read yet.
 
     Args:
-        name: `sample`, five photographs that come with scikit-image; `kodak`, the 24 Kodak photographs in
-            `path`, `$JPEGAI_BENCH_DATA/kodak` or `./data/kodak`; `folder`, every picture below `path`.
-        path: the folder, for `kodak` and `folder`.
+        name: `sample`, five photographs that come with scikit-image; `kodak`, the 24 Kodak photographs, and
+            `jpegai-test`, the 50 test images of JPEG AI, each in its `folder_of`; `folder`, every picture
+            below `path`.
+        path: the folder, for all but `sample`.
 
     Raises:
         BenchError: there is no such data set, or its files are not there.
     """
     if name == "sample":
         return Dataset(name, _sample())
-    if name == "kodak":
-        return Dataset(name, _kodak(path))
+    if name in PUBLISHED:
+        return Dataset(name, _published(PUBLISHED[name], path))
     if name == "folder":
         if path is None:
             raise BenchError("dataset folder: which one? Give its path")
         folder = Path(path).expanduser().resolve()
         return Dataset(folder.name, _folder(folder))
     raise BenchError(f"no data set {name!r}; there are {', '.join(NAMES)}")
+
+
+def folder_of(name: str, path: str | Path | None = None) -> Path:
+    """Where a published set is looked for: in `path`, `$JPEGAI_BENCH_DATA/NAME` or `./data/NAME`."""
+    if path is not None:
+        return Path(path).expanduser()
+    return Path(os.environ.get("JPEGAI_BENCH_DATA") or "data").expanduser() / name
 
 
 def _sample() -> tuple[ImageFile, ...]:
@@ -107,21 +115,17 @@ def _sample() -> tuple[ImageFile, ...]:
     return tuple(ImageFile(Path(file).stem, folder / file) for file in _SAMPLE)
 
 
-def _kodak(path: str | Path | None) -> tuple[ImageFile, ...]:
-    if path is not None:
-        folder = Path(path).expanduser()
-    elif data := os.environ.get("JPEGAI_BENCH_DATA"):
-        folder = Path(data).expanduser() / "kodak"
-    else:
-        folder = Path("data", "kodak")
-    missing = [file for file in _KODAK if not (folder / file).is_file()]
+def _published(chosen: PublishedSet, path: str | Path | None) -> tuple[ImageFile, ...]:
+    folder = folder_of(chosen.name, path)
+    missing = [file for file in chosen.checksums if not (folder / file).is_file()]
     if missing:
         lacks = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} more"
+        fetch = f"data get {chosen.name}" + (f" dest={path}" if path is not None else "")
         raise BenchError(
-            f"dataset kodak: {folder} lacks {lacks}; put kodim01.png to kodim24.png"
-            " (r0k.us/graphics/kodak) there, or give their folder as path or its parent as JPEGAI_BENCH_DATA"
+            f"dataset {chosen.name}: {folder} lacks {lacks}; `jpegai-bench {fetch}` fetches them, or"
+            f" {chosen.by_hand} there, or give their folder as path or its parent as JPEGAI_BENCH_DATA"
         )
-    return tuple(ImageFile(Path(file).stem, folder / file) for file in _KODAK)
+    return tuple(ImageFile(Path(file).stem, folder / file) for file in chosen.checksums)
 
 
 def _folder(folder: Path) -> tuple[ImageFile, ...]:

@@ -31,7 +31,7 @@ def _datasets() -> list[str]:
             found = f"{len(datasets.load(name).images)} images"
         except BenchError as error:
             found = str(error).split(";")[0]
-        lines.append(f"{name:<8} {found}")
+        lines.append(f"{name:<11} {found}")
     return lines
 
 
