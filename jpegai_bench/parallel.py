@@ -37,7 +37,7 @@ def spread(
         for task in tasks:
             yield task, work(task)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=_forkserver(preload), initializer=_join_work)
+    pool = ProcessPoolExecutor(workers, mp_context=_forkserver(preload), initializer=join_work)
     try:
         futures: dict[Future[Result], Task] = {pool.submit(work, task): task for task in tasks}
         for future in as_completed(futures):
@@ -49,7 +49,7 @@ def spread(
         ) from None
     except BaseException:
         for process in list((pool._processes or {}).values()):
-            _kill_group(process.pid)
+            kill_group(process.pid)
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -68,7 +68,7 @@ def _forkserver(preload: Sequence[str]) -> BaseContext:
     return context
 
 
-def _join_work() -> None:
+def join_work() -> None:
     """Make this worker the head of a process group, which ends with the process that asked for the work."""
     os.setpgrp()
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -78,10 +78,10 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
-    _kill_group(os.getpid())
+    kill_group(os.getpid())
 
 
-def _kill_group(pid: int | None) -> None:
+def kill_group(pid: int | None) -> None:
     """End a worker and the encoders that it runs; one that has not yet a group of its own, alone."""
     if pid is None:
         return

@@ -31,7 +31,7 @@ from jpegai_bench.codecs.protocol import Codec
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
 from jpegai_bench.images.read import Image8
-from jpegai_bench.parallel import _join_work, _kill_group
+from jpegai_bench.parallel import join_work, kill_group
 from jpegai_bench.store import Store, content_key, now
 
 WANTED_BPP = 0.5
@@ -193,7 +193,7 @@ def _in_a_process(job: _Job, beat: Beat) -> dict[str, Any]:
             "perhaps for want of memory"
         ) from None
     finally:
-        _kill_group(process.pid)
+        kill_group(process.pid)
         process.join()
         ours.close()
 
@@ -216,7 +216,7 @@ def _surroundings() -> Iterator[None]:
 
 def _work(connection: Connection, job: _Job) -> None:
     """Do the job, and tell what came of it; runs in the process of its own."""
-    _join_work()
+    join_work()
     try:
         connection.send(("done", _measure(job, lambda image: connection.send(("at", image)))))
     except BenchError as error:
