@@ -19,12 +19,13 @@ PAIRS = (
     ("jpeg", "JPEG"),
     ("webp", "WebP"),
     ("jpeg2000", "JPEG 2000"),
+    ("av1_444", "AV1"),
     ("hevc_444", "HM"),
     ("hevc_444", "BPG 4:4:4"),
     ("vvc", "VTM"),
 )
 """Our codec, and theirs that is nearest to it."""
-ALONE = ("jpegxl", "hevc")
+ALONE = ("jpegxl", "avif", "av1", "hevc")
 COLOURS = (
     "#0072B2",
     "#D55E00",
