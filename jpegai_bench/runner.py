@@ -15,7 +15,9 @@ from jpegai_bench.evaluate import Evaluation, evaluate
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.progress import progress
 from jpegai_bench.rates import Rates, of_qualities
-from jpegai_bench.report.rebuild import Rebuilt, rebuild
+from jpegai_bench.report.codec_points import Conditions
+from jpegai_bench.report.peers import require_peers, wanted_peers
+from jpegai_bench.report.rebuild import Rebuilt, Selection, rebuild
 from jpegai_bench.store import Store, content_key
 
 LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
@@ -35,7 +37,10 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     codec = learned_codec(settings, variant)
     codec.coder  # noqa: B018  weights that do not fit are an error before any work is begun
     complexity = complexity_summary(settings, variant)
-    anchors = [run_anchor(settings, one, dataset, store) for one in anchor_codecs(settings)]
+    codecs, peers = anchor_codecs(settings), wanted_peers(settings.peers)
+    conditions = Conditions(dataset.name, dataset.hashes(), _metrics())
+    require_peers(store, peers, conditions, [one.name for one in codecs])
+    anchors = [run_anchor(settings, one, dataset, store) for one in codecs]
     anchor_folders = [str(folder.relative_to(store.root)) for folder, _ in anchors]
     about = {
         "model": settings.model.name,
@@ -48,14 +53,15 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     _, evaluation = _measure(settings, store, "runs", codec, dataset, rates, about, complexity)
     failures = {line for _, lines in anchors for line in lines}
     failures |= {failure.message for failure in evaluation.failures}
-    rebuilt = rebuild(
-        store,
+    selection = Selection(
         dataset.name,
         settings.model.name,
-        rates=rates.kind,
+        rates.kind,
+        peers=peers,
         hvs=settings.metrics.hvs,
         method=settings.method,
     )
+    rebuilt = rebuild(store, selection)
     return rebuilt, sorted(failures)
 
 
@@ -82,9 +88,11 @@ def run_anchor(
         The folder of the anchor's run, and one line for each image that failed.
     """
     if found := shipped_points(codec, dataset):
-        key = content_key([found.manifest["key"], dataset.hashes(), sorted(codec.qualities)])
+        hashes = dataset.hashes()
+        key = content_key([found.manifest["key"], hashes, sorted(codec.qualities)])
         folder = store.run_folder("anchors", codec.name, key)
-        store.write_run(folder, {**found.manifest, "label": codec.name, "status": "done"}, found.points)
+        own = {"label": codec.name, "status": "done", "dataset": dataset.name, "images": hashes}
+        store.write_run(folder, {**found.manifest, **own, "images_key": content_key(hashes)}, found.points)
         return folder, []
     folder, evaluation = measure_anchor(settings, codec, dataset, store)
     return folder, [failure.message for failure in evaluation.failures]

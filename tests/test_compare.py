@@ -17,6 +17,7 @@ from jpegai_bench.store import Store, content_key, read_points
 VVC = read_points(SHIPPED / "vvc/kodak/points.csv")
 SHIPPED_RUN = json.loads((SHIPPED / "vvc/kodak/run.json").read_text())
 IMAGES = sorted(VVC.image.unique())
+METRICS = {"vif": "1"}
 RECIPE = {"steps": 3000, "learning_rate": 0.001, "train": "synthesis", "checkpoint_seconds": 60.0}
 
 
@@ -36,7 +37,8 @@ class Lab:
 
     def anchor(self, label, points, **more):
         folder = self.store.run_folder("anchors", label, f"{label}-key")
-        manifest = {**SHIPPED_RUN, "label": label, "status": "done", **more}
+        own = {"label": label, "key": f"{label}-key", "metrics": METRICS, "status": "done"}
+        manifest = {**SHIPPED_RUN, **own, **more}
         self.store.write_run(folder, manifest, points)
 
     def run(self, label, points, seed=None, recipe=None, encoder_seed=1, **more):
@@ -55,7 +57,7 @@ class Lab:
             "model": "small",
             "images": SHIPPED_RUN["images"],
             "images_key": content_key(SHIPPED_RUN["images"]),
-            "metrics": {"vif": "1"},
+            "metrics": METRICS,
             "anchor": "anchors/vvc/vvc-key",
             "codec": {
                 "shared_weights": f"encoder-{encoder_seed}",
@@ -354,12 +356,14 @@ def test_another_anchor(lab, tmp_path):
     lab.anchor("jpeg", faster(2))
     faster(2).to_csv(tmp_path / "twice.csv", index=False)
     words = ["compare", "base", "combined", "format=csv"]
-    own, named, file, both, gone = several(
+    own, named, file, both, ships, two, gone = several(
         [*words, "anchor=vvc"],
         [*words, "anchor=jpeg"],
         [*words, "anchor_points=twice.csv"],
         ["compare", "vvc", "jpeg", "format=csv"],
-        [*words, "anchor=hevc"],
+        [*words, "anchor=webp"],
+        [*words, "anchor=[vvc,jpeg]"],
+        [*words, "anchor=nothing"],
         cwd=tmp_path,
     )
     assert read_csv(own).loc["mean_of_seven"].difference == pytest.approx(10, abs=1e-9)
@@ -368,10 +372,30 @@ def test_another_anchor(lab, tmp_path):
         assert table.loc["mean_of_seven"].difference == pytest.approx(5, abs=1e-9)
         assert table.loc["mean_of_seven"].direct_bd_rate == pytest.approx(100 * (1.2 / 1.1 - 1), abs=1e-9)
     assert read_csv(both).loc["mean_of_seven"].difference == pytest.approx(100, abs=1e-9)
-    fails(gone, "no points of 'hevc' on the images of kodak (anchors there: jpeg, vvc)")
+    assert read_csv(ships).loc["mean_of_seven"].direct_bd_rate == pytest.approx(9.0909091)
+    fails(two, "anchor=[vvc,jpeg]: compare takes one anchor")
+    fails(gone, "no points of 'nothing' on the images of kodak", "jpeg", "anchor codec=nothing dataset=kodak")
     shutil.rmtree(tmp_path / "results/anchors/vvc")
     [lost] = several(words, cwd=tmp_path)
     fails(lost, "anchors/vvc/vvc-key: the anchor's points are gone")
+
+
+def test_runs_that_were_made_with_different_anchors(lab, tmp_path):
+    """The points of a variant do not depend on the anchor; that of the newest run counts."""
+    lab.anchor("half", faster(0.5))
+    old = lab.run("base", faster(1.1))
+    half = {"anchor": "anchors/half/half-key", "anchors": ["anchors/half/half-key", "anchors/vvc/vvc-key"]}
+    new = lab.run("combined", faster(1.2), **half)
+    names, folders = several(
+        ["compare", "base", "combined", "format=json"],
+        ["compare", str(old), str(new), "format=json"],
+        cwd=tmp_path,
+    )
+    for done in (names, folders):
+        told = json.loads(done.out)
+        assert told["anchor"] == "half"
+        assert told["anchor_described"] == f"half ({SHIPPED_RUN['note']})"
+        assert told["metrics"][7]["difference"] == pytest.approx(20, abs=1e-9)
 
 
 def test_files_and_run_folders(lab, tmp_path):

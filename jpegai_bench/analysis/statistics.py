@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -113,20 +114,18 @@ def summarize(
         metrics = [name for name in NAMES if name in seven or (name in anchor_points and name in test_points)]
     anchor, test = (_by_image(points, metrics, bpp_range) for points in (anchor_points, test_points))
     images = sorted(anchor.keys() | test.keys())
-    per_image = pd.DataFrame(
-        [
-            (image, name, *_one(anchor.get(image), test.get(image), name, lower_is_better, method, quantity))
-            for image in images
-            for name in metrics
-        ],
-        columns=["image", "metric", "bd_rate", "overlap", "reason"],
-    )
+    rows = [
+        (image, name, *_one(anchor.get(image), test.get(image), name, lower_is_better, method, quantity))
+        for image in images
+        for name in metrics
+    ]
+    per_image = pd.DataFrame(rows, columns=["image", "metric", "bd_rate", "overlap", "reason"])
 
     values = per_image.bd_rate.to_numpy(float).reshape(len(images), len(metrics))
     drawn = _means(values, draws(len(images), resamples, seed))
     summaries = {}
     for column, name in enumerate(metrics):
-        summaries[name] = _summary(name, per_image.iloc[column :: len(metrics)], drawn[:, column])
+        summaries[name] = _summary(name, rows[column :: len(metrics)], drawn[:, column])
     by_metric = {name: drawn[:, column] for column, name in enumerate(metrics)}
     average, reason = average_seven(summaries, by_metric, seven)
     if quantity == "bd_metric":
@@ -168,11 +167,15 @@ def difference(
     return value, result.overlap, result.reason
 
 
+@lru_cache(maxsize=4)  # the comparisons of a table mostly have the same number of images
 def draws(images: int, resamples: int, seed: int) -> npt.NDArray[np.int64]:
-    """How often each image is in each resample, `[resamples, images]`."""
+    """How often each image is in each resample, `[resamples, images]`; not to be written to."""
     if images == 0:
         return np.zeros((resamples, 0), np.int64)
-    return np.random.default_rng(seed).multinomial(images, np.full(images, 1.0 / images), size=resamples)
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(images, np.full(images, 1.0 / images), size=resamples)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def interval(mean: float, drawn: Array, images: int) -> Interval:
@@ -243,22 +246,21 @@ def _means(values: Array, drawn: npt.NDArray[np.int64]) -> Array:
         return np.full((len(drawn), values.shape[1]), math.nan)
     valid = ~np.isnan(values)
     # Not a matrix product: its last bits depend on the number of threads, and tables are equal to the byte.
-    sums, counts = (
-        np.einsum("ri,im->rm", drawn, table) for table in (np.where(valid, values, 0.0), valid.astype(float))
-    )
+    sums = np.einsum("ri,im->rm", drawn, np.where(valid, values, 0.0))
+    if valid.all():
+        return sums / len(values)
+    counts = np.einsum("ri,im->rm", drawn, valid.astype(float))
     return np.divide(sums, counts, out=np.full(sums.shape, math.nan), where=counts > 0)
 
 
-def _summary(metric: str, rows: pd.DataFrame, drawn: Array) -> MetricSummary:
-    used = rows[rows.reason == ""]
-    left_out = {
-        str(reason): tuple(group.image)
-        for reason, group in rows[rows.reason != ""].groupby("reason", sort=True)
-    }
-    if used.empty:
-        known = rows.overlap.dropna()
-        overlap = math.fsum(known) / len(known) if len(known) else math.nan
+def _summary(metric: str, rows: Sequence[tuple[str, str, float, float, str]], drawn: Array) -> MetricSummary:
+    """Of one metric's image, metric, BD-rate, overlap and reason."""
+    used = [(value, overlap) for _, _, value, overlap, reason in rows if not reason]
+    reasons = sorted({reason for *_, reason in rows if reason})
+    left_out = {reason: tuple(row[0] for row in rows if row[-1] == reason) for reason in reasons}
+    if not used:
+        known = [overlap for *_, overlap, _ in rows if not math.isnan(overlap)]
+        overlap = math.fsum(known) / len(known) if known else math.nan
         return MetricSummary(metric, Interval(math.nan), 0, overlap, left_out)
-    mean = math.fsum(used.bd_rate) / len(used)
-    overlap = math.fsum(used.overlap) / len(used)
+    mean, overlap = (math.fsum(column) / len(used) for column in zip(*used, strict=True))
     return MetricSummary(metric, interval(mean, drawn, len(used)), len(used), overlap, left_out)

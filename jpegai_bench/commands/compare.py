@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.commands import chosen
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config import Settings, on_command_line
+from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -68,20 +69,14 @@ def command(settings: Settings, a: str, b: str) -> int:
 
 
 def _choice(settings: Settings) -> "Choice":
-    """What the command line chooses; a default of the configuration is no choice, the store decides."""
-    from pathlib import Path
-
+    """What the command line chooses."""
     from jpegai_bench.report.comparable import Choice
 
-    dataset = settings.dataset.name
-    if dataset == "folder" and settings.dataset.path:
-        dataset = Path(settings.dataset.path).expanduser().resolve().name
-    return Choice(
-        dataset if on_command_line("dataset") else None,
-        settings.model.name if on_command_line("model") else None,
-        settings.anchors[0] if settings.anchors else None,
-        settings.anchor_points,
-    )
+    anchors = settings.anchors or []
+    if len(anchors) > 1:
+        raise BenchError(f"anchor=[{','.join(anchors)}]: compare takes one anchor")
+    anchor = anchors[0] if anchors else None
+    return Choice(chosen.dataset(settings), chosen.model(settings), anchor, settings.anchor_points)
 
 
 def _about(found: "Match", hvs: str, method: str) -> dict[str, Any]:
@@ -92,6 +87,7 @@ def _about(found: "Match", hvs: str, method: str) -> dict[str, Any]:
     }
     return about | {
         "anchor": found.anchor.label,
+        "anchor_described": found.anchor_described,
         "dataset": found.dataset,
         "model": found.model,
         "hvs": hvs,

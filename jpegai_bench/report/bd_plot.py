@@ -15,9 +15,9 @@ from jpegai_bench.analysis.rdpoints import RDPoints
 from jpegai_bench.analysis.statistics import Array, MetricSummary, difference, is_higher_better
 from jpegai_bench.atomic import write_bytes
 from jpegai_bench.metrics.catalogue import METRICS
-from jpegai_bench.report.bd_sheet import label, metric_label
+from jpegai_bench.report.bd_sheet import described, label, metric_label
 from jpegai_bench.report.draw import render
-from jpegai_bench.report.style import line_style
+from jpegai_bench.report.style import codec_style, variant_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +49,7 @@ def bd_plot_data(table: BDTable) -> dict[str, Any]:
     counts = {panel["images"] for panel in panels} - {0}
     return {
         "anchor": _short(label(table.anchor)),
+        "described": described(table.anchor),
         "test": _short(label(table.test)),
         "title": _subtitle(table, counts),
         "counted": len(counts) > 1,
@@ -151,7 +152,8 @@ def _figure(data: dict[str, Any]) -> "Figure":
         _draw(grid.flat[place], panel, data, small=count > 1)
         if place + across >= count:
             grid.flat[place].set_xlabel("rate (bpp)")
-    figure.suptitle(data["title"], fontsize=8, color="#404040", x=0.01, ha="left")
+    caption = textwrap.wrap(f"Anchor {data['described']}", round(16 * size[0]))
+    figure.suptitle("\n".join([data["title"], *caption]), fontsize=8, color="#404040", x=0.01, ha="left")
     for axes in grid.flat[count:]:
         axes.set_visible(False)
     handles, labels = grid.flat[0].get_legend_handles_labels()
@@ -170,7 +172,7 @@ def _figure(data: dict[str, Any]) -> "Figure":
 def _draw(axes: "Axes", panel: dict[str, Any], data: dict[str, Any], small: bool) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    styles = (line_style("anchor", 0) | {"zorder": 3.1}, line_style("variant", 0) | {"zorder": 3.0})
+    styles = (codec_style("vvc", 0) | {"zorder": 3.1}, variant_style(0) | {"zorder": 3.0})
     if panel["area"] is not None:
         quality, (anchor, test) = panel["area"]["quality"], map(np.array, panel["area"]["rates"])
         for colour, where in ((_LESS, test <= anchor), (_MORE, test >= anchor)):

@@ -1,9 +1,10 @@
 """BD-rates of two files as a table for people, and what there is to say about it."""
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from jpegai_bench.analysis.bdtable import BDTable
 from jpegai_bench.analysis.rdpoints import RDPoints
@@ -62,6 +63,16 @@ def label(points: RDPoints) -> str:
     return "/".join(parts) or path.name
 
 
+def described(points: RDPoints) -> str:
+    """The label, and of a run what made it: codec, version, preset, chroma format."""
+    try:
+        manifest = json.loads(Path(points.path).with_name("run.json").read_text())
+        note = str(manifest.get("note", "")) if Path(points.path).name == "points.csv" else ""
+    except (OSError, ValueError, AttributeError):
+        note = ""
+    return f"{label(points)} ({note})" if note else label(points)
+
+
 def metric_label(name: str) -> str:
     """The catalogue's label, else the column's name."""
     return _KNOWN[name].label if name in _KNOWN else name
@@ -77,7 +88,7 @@ def _caption(table: BDTable) -> str:
     of = "of the mean curves" if options.curve == "mean" else "per image, mean over images"
     if table.anchor.one_curve and table.test.one_curve:
         of = "of one curve each"
-    caption = f"{how}, {of}; negative is less rate at equal quality."
+    caption = f"Anchor {described(table.anchor)}. {how}, {of}; negative is less rate at equal quality."
     if options.bd_metric:
         caption += " BD-metric: test less anchor at equal rate, in the metric's unit."
     if table.average is not None:

@@ -1,11 +1,19 @@
-"""Which runs of the store can be compared: same pictures, metrics' versions, kind of rates, one anchor."""
+"""Which runs of the store can be compared: same pictures, metrics' versions, kind of rates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.images.datasets import NAMES
+from jpegai_bench.report.codec_points import (
+    Conditions,
+    chosen_by,
+    codec_runs,
+    entry_of,
+    images_of,
+    required,
+)
+from jpegai_bench.report.study import Entry
 from jpegai_bench.store import Run, Store
 
 
@@ -16,7 +24,7 @@ class Choice:
     dataset: str | None = None
     model: str | None = None
     anchor: str | None = None
-    """An anchor codec in the store; None is the one that the runs were made with."""
+    """A codec in the store, or whose points ship; None is what the newest run was made with."""
     anchor_points: str | None = None
     """A file with the anchor's points, whatever the runs were made with."""
 
@@ -24,8 +32,8 @@ class Choice:
 def variant_runs(store: Store, labels: Sequence[str], choice: Choice) -> list[Run]:
     """Finished runs of all these variants that can be compared, the newest last.
 
-    Where several sets of pictures, metrics' versions, kind of rates and (unless one is chosen) anchor have
-    runs of all, it is the set with the newest run.
+    Where several sets of pictures, metrics' versions and kind of rates have runs of all, it is the set with
+    the newest run.
 
     Raises:
         BenchError: there is no such set, or there are several data sets or model presets to choose from.
@@ -52,15 +60,15 @@ def variant_runs(store: Store, labels: Sequence[str], choice: Choice) -> list[Ru
             f"{store.root}: {both} were run on several: {_listed(chosen)}; choose with dataset=… and model=…"
         )
     [runs] = chosen.values()
-    same = ["images_key", "metrics", *([] if choice.anchor or choice.anchor_points else ["anchor"])]
     sets: dict[str, list[Run]] = {}
     for run in runs:
-        sets.setdefault(repr([run.rates, *map(run.manifest.get, same)]), []).append(run)
+        same = [run.rates, run.manifest.get("images_key"), run.manifest.get("metrics")]
+        sets.setdefault(repr(same), []).append(run)
     fit = [runs for runs in sets.values() if _has_all(runs, labels)]
     if not fit:
         raise BenchError(
-            f"{store.root}: {both} were never measured on the same images with the same anchor, kind of "
-            "rates and versions of the metrics; run them again: "
+            f"{store.root}: {both} were never measured on the same images with the same kind of rates and "
+            "versions of the metrics; run them again: "
             f"jpegai-bench run -m +variant={','.join(dict.fromkeys(labels))}"
         )
     return max(fit, key=lambda runs: _end(runs[-1]))
@@ -76,7 +84,7 @@ def anchor_runs(store: Store, labels: Sequence[str], dataset: str | None) -> lis
     for run in _by_end(store, "anchors", labels):
         on = str(run.manifest.get("dataset"))
         if dataset in (None, on):
-            sets.setdefault((on, _pixels(run)), []).append(run)
+            sets.setdefault((on, frozenset(images_of(run).values())), []).append(run)
     fit = {key: runs for key, runs in sets.items() if _has_all(runs, labels)}
     if not fit:
         where = f" of data set {dataset}" if dataset else ""
@@ -86,42 +94,63 @@ def anchor_runs(store: Store, labels: Sequence[str], dataset: str | None) -> lis
         )
     there = sorted({on for on, _ in fit})
     if len(there) > 1:
-        told = ", ".join(map(_chosen_by, there))
+        told = ", ".join(map(chosen_by, there))
         raise BenchError(f"{store.root}: {_names(labels)} were measured on several: {told}; choose one")
     return max(fit.values(), key=lambda runs: _end(runs[-1]))
 
 
-def anchor_of(store: Store, run: Run) -> Run:
-    """The anchor that a run was made with.
+def anchors_of(store: Store, run: Run) -> list[Entry]:
+    """The anchors that a run was made with, the main one first.
 
     Raises:
-        BenchError: it is not in the store any more.
+        BenchError: one is not in the store any more.
     """
-    folder = store.root / str(run.manifest.get("anchor"))
-    found = next((anchor for anchor in store.runs("anchors") if anchor.folder == folder), None)
-    if found is None:
-        raise BenchError(
-            f"{folder}: the anchor's points are gone; run the variant again, or give anchor_points=FILE"
-        )
+    own = _own_anchors(store, run)
+    for name in anchor_names(run):
+        if name not in own:
+            raise BenchError(
+                f"{store.root / name}: the anchor's points are gone; run the variant again, or choose "
+                "another anchor with anchor=LABEL"
+            )
+    return list(own.values())
+
+
+def chosen_anchors(store: Store, run: Run, labels: Sequence[str]) -> list[Entry]:
+    """Codecs by their labels, on the pictures of a run: its own anchors, else the newest, else what ships.
+
+    Raises:
+        BenchError: there are no points of one.
+    """
+    own = {entry.label: entry for entry in _own_anchors(store, run).values()}
+    conditions = conditions_of(run)
+    others = required(codec_runs(store), [label for label in labels if label not in own], conditions)
+    found = own | {other.label: entry_of(other, conditions) for other in others}
+    return [found[label] for label in dict.fromkeys(labels)]
+
+
+def conditions_of(run: Run) -> Conditions:
+    """What a codec's points must be of to stand beside a run."""
+    return Conditions(str(run.manifest.get("dataset")), images_of(run), run.manifest.get("metrics"))
+
+
+def _own_anchors(store: Store, run: Run) -> dict[str, Entry]:
+    """By folder the anchors that a run was made with, and that are still there.
+
+    Their points are as they are: they were made for the run, and call the pictures what it calls them.
+    """
+    there = {anchor.folder: anchor for anchor in store.runs("anchors") if anchor.done}
+    found = {}
+    for name in anchor_names(run):
+        anchor = there.get(store.root / name)
+        if anchor is not None:
+            found[name] = entry_of(anchor, None)
     return found
 
 
-def anchor_on(store: Store, label: str, like: Run) -> Run:
-    """The run of a conventional codec on all pictures of `like`: its own anchor, or the newest.
-
-    Raises:
-        BenchError: there is none.
-    """
-    fit = [run for run in _by_end(store, "anchors", [label]) if _pixels(like) <= _pixels(run)]
-    if not fit:
-        there = ", ".join(sorted({run.label for run in store.runs("anchors") if run.done})) or "none"
-        raise BenchError(
-            f"{store.root}: no points of {label!r} on the images of {like.manifest.get('dataset')} "
-            f"(anchors there: {there}); measure it with jpegai-bench anchor codec={label}, "
-            "or give anchor_points=FILE"
-        )
-    own = [run for run in fit if run.folder == store.root / str(like.manifest.get("anchor"))]
-    return (own or fit)[-1]
+def anchor_names(run: Run) -> list[str]:
+    """Folders in the store of the anchors that a run was made with; runs of old have one."""
+    names = run.manifest.get("anchors") or [run.manifest.get("anchor")]
+    return [str(name) for name in names if name]
 
 
 def run_in(folder: Path) -> tuple[Store, Run] | None:
@@ -152,16 +181,6 @@ def _names(labels: Sequence[str]) -> str:
 
 def _listed(groups: dict[tuple[str, str], list[Run]]) -> str:
     return "; ".join(
-        f"{', '.join(sorted({run.label for run in runs}))} on {_chosen_by(dataset)} model={model}"
+        f"{', '.join(sorted({run.label for run in runs}))} on {chosen_by(dataset)} model={model}"
         for (dataset, model), runs in sorted(groups.items())
     )
-
-
-def _chosen_by(dataset: str) -> str:
-    """The override that chooses a data set; a folder is a data set of its own name."""
-    return f"dataset={dataset}" if dataset in NAMES else f"dataset=folder dataset.path=…/{dataset}"
-
-
-def _pixels(run: Run) -> frozenset[str]:
-    images = run.manifest.get("images")
-    return frozenset(images.values() if isinstance(images, dict) else ())

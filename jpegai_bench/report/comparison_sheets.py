@@ -91,10 +91,9 @@ def _where(found: Match) -> str:
 
 
 def _anchor(comparison: Comparison, found: Match, method: str) -> str:
-    note = f" ({found.anchor_note})" if found.anchor_note else ""
     hvs = next(_LABELS[name] for name in comparison.seven if "hvs" in name)
     hvs += ", since PSNR-HVS-M is not in the points of all" if comparison.hvs_replaced else ""
-    return f"Anchor {comparison.anchor}{note}; {method.upper()} on log rate. HVS in the mean of 7: {hvs}."
+    return f"Anchor {found.anchor_described}; {method.upper()} on log rate. HVS in the mean of 7: {hvs}."
 
 
 def _notes(found: Match) -> list[str]:

@@ -9,7 +9,16 @@ from jpegai_bench.analysis.paired import Contender
 from jpegai_bench.analysis.rdpoints import read_rd
 from jpegai_bench.errors import BenchError
 from jpegai_bench.rates import coded_once
-from jpegai_bench.report.comparable import Choice, anchor_of, anchor_on, anchor_runs, run_in, variant_runs
+from jpegai_bench.report.codec_points import MAIN_ANCHOR
+from jpegai_bench.report.comparable import (
+    Choice,
+    anchor_names,
+    anchor_runs,
+    anchors_of,
+    chosen_anchors,
+    run_in,
+    variant_runs,
+)
 from jpegai_bench.report.seeds import replicates
 from jpegai_bench.store import Run, Store
 
@@ -35,8 +44,8 @@ class Match:
     a: Side
     b: Side
     anchor: Contender
-    anchor_note: str
-    """What the anchor's name leaves open."""
+    anchor_described: str
+    """The anchor's name, and what it leaves open."""
     dataset: str
     """Empty where both sides come from files."""
     model: str
@@ -54,7 +63,8 @@ def match(store: Store, a: str, b: str, choice: Choice) -> Match:
     """Find A and B, each a variant or an anchor of the store by name, or else a file.
 
     Of a variant those runs count that `variant_runs` finds comparable, one a training seed as `replicates`
-    finds them. Two run folders bring their anchor with them; other files need `anchor_points`.
+    finds them. The anchor is that of the newest run, of two run folders too; other files need
+    `anchor_points`.
 
     Raises:
         BenchError: a name is neither in the store nor a file, several data sets or model presets fit, A and B
@@ -70,11 +80,11 @@ def match(store: Store, a: str, b: str, choice: Choice) -> Match:
     one, other = (_side(store, word, kinds[word], study) for word in (a, b))
     if one.contender.label == other.contender.label and len(variants) < 2:
         one, other = _marked(one, "A"), _marked(other, "B")
-    anchor, note = _anchor(store, (a, b), study, choice)
+    anchor, described = _anchor(store, (a, b), study, choice)
     if not study:
-        return Match(one, other, anchor, note, "", "")
+        return Match(one, other, anchor, described, "", "")
     dataset, model = (str(study[-1].manifest.get(name, "")) for name in ("dataset", "model"))
-    return Match(one, other, anchor, note, dataset, model, study[-1].rates)
+    return Match(one, other, anchor, described, dataset, model, study[-1].rates)
 
 
 def _kind(store: Store, word: str) -> Kind:
@@ -99,7 +109,8 @@ def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:
     if kind == "file":
         return _from_file(word)
     if kind == "anchor":
-        return Side(Contender(word, (anchor_on(store, word, study[-1]).points(),)), kind)
+        [entry] = chosen_anchors(store, study[-1], [word])
+        return Side(Contender(word, (entry.points,)), kind)
     found = replicates([run for run in study if run.label == word])
     points = tuple(coded_once(run.points()) for run in found.runs)
     return Side(Contender(word, points), kind, found.seeds, found.notes)
@@ -111,31 +122,30 @@ def _marked(side: Side, letter: str) -> Side:
 
 
 def _anchor(store: Store, words: tuple[str, str], study: list[Run], choice: Choice) -> tuple[Contender, str]:
-    """The anchor's points and note."""
+    """The anchor's points, and its name with what it leaves open."""
     if choice.anchor_points:
-        return _from_file(choice.anchor_points).contender, ""
-    if study and (choice.anchor or "anchor" not in study[-1].manifest):
-        run = anchor_on(store, choice.anchor or "vvc", study[-1])
-    elif study:
-        run = anchor_of(store, study[-1])
+        contender = _from_file(choice.anchor_points).contender
+        return contender, contender.label
+    newest = study[-1] if study else None
+    if newest is None:
+        store, newest = _newer_of(words)
+    if choice.anchor or not anchor_names(newest):
+        [entry] = chosen_anchors(store, newest, [choice.anchor or MAIN_ANCHOR])
     else:
-        run = _anchor_of_folders(words)
-    return Contender(run.label, (run.points(),)), str(run.manifest.get("note", ""))
+        entry = anchors_of(store, newest)[0]
+    return Contender(entry.label, (entry.points,)), entry.described
 
 
-def _anchor_of_folders(words: tuple[str, str]) -> Run:
+def _newer_of(words: tuple[str, str]) -> tuple[Store, Run]:
+    """Of two run folders the newer run, and its store."""
     found = [run_in(Path(word)) for word in words]
-    owned = [one for one in found if one is not None and "anchor" in one[1].manifest]
+    owned = [one for one in found if one is not None and anchor_names(one[1])]
     if len(owned) < 2:
         raise BenchError(
             f"{words[0]} and {words[1]} are files: give the anchor's points with anchor_points=FILE; "
             "without an anchor: jpegai-bench bdrate A B"
         )
-    if len({run.manifest["anchor"] for _, run in owned}) > 1:
-        raise BenchError(
-            f"{words[0]} and {words[1]} were made with different anchors; choose with anchor_points=FILE"
-        )
-    return anchor_of(*owned[0])
+    return max(owned, key=lambda one: str(one[1].manifest.get("end")))
 
 
 def _from_file(word: str) -> Side:

@@ -5,12 +5,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.report.labels import Spot, in_points, place_labels
-from jpegai_bench.report.style import RC, line_style
+from jpegai_bench.report.style import RC
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 _NO_DATES: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -19,8 +19,8 @@ _NO_DATES: dict[str, dict[str, Any]] = {
 }
 
 
-_APART = 8.0
-"""Least distance between points side by side, in points of the page: room for two markers."""
+_RATES = (0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2, 4, 8)
+"""Ticks of a logarithmic axis of rates, in bpp: JPEG AI's, and on in octaves."""
 
 
 def render(
@@ -42,15 +42,16 @@ def render(
 
 
 def rate_distortion(data: dict[str, Any]) -> "Figure":
-    """One metric over the rate, the legend beside it."""
-    figure = _figure(5.4, 3.3)
-    axes = figure.subplots()
+    """One metric over the rate, the legend beside it, from the upper curve to the lower."""
     panel = data["panels"][0]
-    _panel(axes, panel)
+    many = len(panel["curves"]) > 8
+    figure = empty_figure(6.3 if many else 5.4, 3.7 if many else 3.3)
+    axes = figure.subplots()
+    curves = _panel(axes, panel)
     axes.set_xlabel("rate (bpp)")
     axes.set_ylabel(panel["label"])
     axes.set_title(f"{data['title']}, mean of {_count(panel['images'])}", loc="left")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
+    figure.legend(handles=[curves[label] for label in panel["order"]], loc="outside right upper")
     return figure
 
 
@@ -58,62 +59,28 @@ def overview(data: dict[str, Any]) -> "Figure":
     """All metrics of the mean of seven and luma PSNR, one legend for all."""
     across = 4 if len(data["panels"]) > 4 else 2
     down = math.ceil(len(data["panels"]) / across)
-    figure = _figure(1.9 * across, 0.6 + 1.75 * down)
+    figure = empty_figure(1.9 * across, 0.6 + 1.75 * down)
     grid = figure.subplots(down, across, squeeze=False)
     images = {panel["images"] for panel in data["panels"]}
-    curves: dict[str, Any] = {}
+    curves: dict[str, Line2D] = {}
     for place, axes in enumerate(grid.flat):
         if place >= len(data["panels"]):
             axes.set_visible(False)
             continue
         panel = data["panels"][place]
-        _panel(axes, panel, scale=0.75)
+        curves |= _panel(axes, panel, scale=0.75)
         counted = "" if len(images) == 1 else f" [{_count(panel['images'])}]"
         axes.set_title(panel["label"] + counted, loc="left", fontsize=7.5)
-        curves |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
         if place + across >= len(data["panels"]):
             axes.set_xlabel("rate (bpp)")
     of = f", mean of {_count(images.pop())}" if len(images) == 1 else ""
     figure.suptitle(f"{data['title']}{of}", fontsize=8, color="#404040", x=0.01, ha="left")
-    figure.legend(curves.values(), curves.keys(), loc="outside lower center", ncols=min(5, len(curves)))
+    handles = [curves[label] for label in _best_first(data["panels"])]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(curves)))
     return figure
 
 
-def complexity(data: dict[str, Any]) -> "Figure":
-    """kMACs/pixel on a logarithmic axis against mean BD-rate with its interval; each point is labelled."""
-    figure = _figure(5.0, 3.4)
-    axes = figure.subplots()
-    points = data["points"]
-    axes.set_xscale("log")
-    _limits(axes, points)
-    axes.set_xlabel("luma synthesis (kMACs/pixel, published counting)")
-    axes.set_ylabel(f"mean BD-rate against {data['anchor']} (%)")
-    axes.set_title(f"{data['title']}; lower left is better", loc="left")
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # the labels' places hold for these axes only
-
-    spots, moved = _side_by_side(axes, points)
-    if moved:
-        axes.set_title(f"{axes.get_title(loc='left')}; close points set side by side", loc="left")
-    for point, spot in zip(points, spots, strict=True):
-        style = line_style("variant", point["number"])
-        x, _ = axes.transData.inverted().transform((spot.x / in_points(axes), spot.y / in_points(axes)))
-        bars = None
-        if point["low"] is not None:
-            bars = [[point["bd_rate"] - point["low"]], [point["high"] - point["bd_rate"]]]
-        style |= {
-            "linestyle": "none",
-            "markersize": 5.5,
-            "ecolor": "#606060",
-            "elinewidth": 0.8,
-            "capsize": 2,
-        }
-        axes.errorbar(x, point["bd_rate"], yerr=bars, **style)
-    place_labels(axes, spots)
-    return figure
-
-
-def _figure(width: float, height: float) -> "Figure":
+def empty_figure(width: float, height: float) -> "Figure":
     """An empty figure of so many inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -123,53 +90,39 @@ def _figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def _panel(axes: "Axes", panel: dict[str, Any], scale: float = 1.0) -> None:
+def _best_first(panels: Sequence[dict[str, Any]]) -> list[str]:
+    """The curves by their mean rank over the panels, the best first."""
+    ranks: dict[str, list[int]] = {}
+    for panel in panels:
+        order = panel["order"] if panel["higher_is_better"] else panel["order"][::-1]
+        for rank, label in enumerate(order):
+            ranks.setdefault(label, []).append(rank)
+    return sorted(ranks, key=lambda label: (sum(ranks[label]) / len(ranks[label]), label))
+
+
+def _panel(axes: "Axes", panel: dict[str, Any], scale: float = 1.0) -> "dict[str, Line2D]":
+    """Draw the curves; by label."""
+    drawn = {}
     for curve in panel["curves"]:
-        style = line_style(curve["kind"], curve["number"])
-        style |= {size: scale * style[size] for size in ("markersize", "linewidth")}
-        axes.plot(curve["bpp"], curve["quality"], label=curve["label"], **style)
+        style = curve["style"]
+        style = style | {size: scale * style[size] for size in ("markersize", "linewidth")}
+        [drawn[curve["label"]]] = axes.plot(curve["bpp"], curve["quality"], label=curve["name"], **style)
+    if panel["logarithmic"]:
+        _logarithmic(axes)
     axes.set_xlim(panel["xlim"])
     axes.set_ylim(panel["ylim"])
+    return drawn
+
+
+def _logarithmic(axes: "Axes") -> None:
+    """Many curves keep apart at low rates too, and equal distances across are equal shares of the rate."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(_RATES))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _count(images: int) -> str:
     return "1 image" if images == 1 else f"{images} images"
-
-
-def _limits(axes: "Axes", points: list[dict[str, Any]]) -> None:
-    """Room around the points for their labels, and ticks as plain numbers at any width of range."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-
-    kmacs = [point["kmacs"] for point in points]
-    room = max((max(kmacs) / min(kmacs)) ** 0.25, 1.25)
-    axes.set_xlim(min(kmacs) / room, max(kmacs) * room)
-    wide = max(kmacs) / min(kmacs) > 30
-    axes.xaxis.set_major_locator(
-        LogLocator(subs=(1, 2, 5) if wide else (1, 1.5, 2, 3, 4, 5, 6, 8), numticks=20)
-    )
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    ends = [p[end] for p in points for end in ("bd_rate", "low", "high") if p[end] is not None]
-    margin = 0.14 * (max(ends) - min(ends)) or 0.5
-    axes.set_ylim(min(ends) - margin, max(ends) + margin)
-
-
-def _side_by_side(axes: "Axes", points: list[dict[str, Any]]) -> tuple[list[Spot], bool]:
-    """Where on the page to draw each point, and whether any had to move.
-
-    Variants of nearly equal complexity are moved apart sideways, as little as will do: their intervals
-    would cover each other.
-    """
-    spots: list[Spot] = []
-    moved = False
-    for point in points:
-        ends = [point["bd_rate"] if point[end] is None else point[end] for end in ("bd_rate", "low", "high")]
-        places = axes.transData.transform([(point["kmacs"], end) for end in ends]) * in_points(axes)
-        (x, y), (_, low), (_, high) = places.tolist()
-        beside = [spot.x for spot in spots if low - 4 < spot.high and spot.low < high + 4]
-        shifts = sorted(range(-80, 81), key=abs)
-        shift = next((s for s in shifts if all(abs(x + s - other) >= _APART for other in beside)), 0)
-        moved |= shift != 0
-        spots.append(Spot(point["label"], x + shift, y, low, high))
-    return spots, moved

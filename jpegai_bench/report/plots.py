@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.metrics.catalogue import METRICS, average_of
-from jpegai_bench.report import curves, draw, labels, style
-from jpegai_bench.report.curves import Panel, quality_limits, rate_limit
+from jpegai_bench.report import complexity_plot, curves, draw, labels, style
+from jpegai_bench.report.curves import Panel, by_height, quality_limits, rate_limits
 from jpegai_bench.report.study import Study
 from jpegai_bench.report.tables import Tables, build_tables
 
@@ -24,7 +24,8 @@ MANIFEST = ".plots.json"
 
 FORMATS = ("png", "pdf")
 
-_SOURCES = (Path(__file__), *(Path(str(module.__file__)) for module in (curves, draw, labels, style)))
+_DRAWN_BY = (complexity_plot, curves, draw, labels, style)
+_SOURCES = (Path(__file__), *(Path(str(module.__file__)) for module in _DRAWN_BY))
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,9 @@ def plots(study: Study, tables: Tables | None = None) -> list[Plot]:
                 "overview", {"title": subtitle, "panels": [_plain(study, p) for p in overview]}, draw.overview
             )
         )
-    points = _complexity_points(study, tables or build_tables(study))
-    if points:
-        data = {"title": subtitle, "anchor": study.anchor, "points": points}
-        result.append(Plot("complexity", data, draw.complexity))
+    against = _complexity_panels(study, tables or build_tables(study))
+    if any(panel["points"] for panel in against):
+        result.append(Plot("complexity", {"title": subtitle, "panels": against}, complexity_plot.complexity))
     return result
 
 
@@ -101,40 +101,54 @@ def _subtitle(study: Study) -> str:
 
 
 def _plain(study: Study, panel: Panel) -> dict[str, Any]:
-    """As JSON can hold it, with the axes' limits and each curve's place in the style's cycle."""
-    drawn = [{**asdict(curve), "number": _number(study, curve.label)} for curve in panel.curves]
+    """As JSON can hold it, with the axes' limits and each curve's style."""
+    drawn = [{**asdict(curve), "style": _style(study, curve.label)} for curve in panel.curves]
+    rates = rate_limits(panel, from_zero=not study.peers)
     metric = next(metric for metric in METRICS if metric.name == panel.metric)
     unit = f" ({metric.unit})" if metric.unit else ""
     worse = "" if metric.higher_is_better else ", lower is better"
     return {
         "label": f"{metric.label}{unit}{worse}",
+        "higher_is_better": metric.higher_is_better,
         "images": panel.images,
         "curves": drawn,
-        "xlim": [0.0, rate_limit(panel)],
-        "ylim": list(quality_limits(panel)),
+        "order": by_height(panel),
+        "logarithmic": bool(study.peers),
+        "xlim": list(rates),
+        "ylim": list(quality_limits(panel, rates)),
     }
 
 
-def _number(study: Study, label: str) -> int:
-    """An entry's place among those of its kind: its colour and marker, the same in every figure."""
-    kind = next(entry.kind for entry in study.entries if entry.label == label)
-    return [entry.label for entry in study.entries if entry.kind == kind].index(label)
+def _style(study: Study, label: str) -> dict[str, Any]:
+    """How an entry looks, the same in every figure: by its place among those of its kind."""
+    entry = study.entry(label)
+    if entry.kind == "variant":
+        return style.variant_style([variant.label for variant in study.variants].index(label))
+    others = [one.label for one in study.entries if one.kind == "codec" and not style.is_known(one.label)]
+    return style.codec_style(label, others.index(label) if label in others else 0)
 
 
-def _complexity_points(study: Study, tables: Tables) -> list[dict[str, Any]]:
-    """kMACs/pixel, mean BD-rate and interval of the variants that have both."""
-    found = []
-    for row in tables.results.to_dict("records"):
-        figures = {
-            "kmacs": row["published_kmacs_px"],
-            "bd_rate": row["mean_bd_rate"],
-            "low": row["mean_ci_low"],
-            "high": row["mean_ci_high"],
-        }
-        if figures["kmacs"] > 0 and math.isfinite(figures["bd_rate"]):
-            plain = {name: float(value) if math.isfinite(value) else None for name, value in figures.items()}
-            found.append({"label": row["variant"], "number": _number(study, row["variant"]), **plain})
-    return found
+def _complexity_panels(study: Study, tables: Tables) -> list[dict[str, Any]]:
+    """For each anchor kMACs/pixel, mean BD-rate and interval of the variants, mean BD-rate of the peers."""
+    panels = []
+    for anchor in study.anchor_entries:
+        points, levels = [], []
+        rows = tables.results[tables.results.anchor == anchor.label]
+        for row in rows.to_dict("records"):
+            if not math.isfinite(row["mean_bd_rate"]):
+                continue
+            label = row["variant"]
+            figures = {"bd_rate": row["mean_bd_rate"], "low": row["mean_ci_low"], "high": row["mean_ci_high"]}
+            if row["kind"] == "codec":
+                levels.append({"name": study.entry(label).name, "bd_rate": float(row["mean_bd_rate"])})
+            elif row["published_kmacs_px"] > 0:
+                figures["kmacs"] = row["published_kmacs_px"]
+                plain = {key: float(v) if math.isfinite(v) else None for key, v in figures.items()}
+                points.append({"label": label, "style": _style(study, label), **plain})
+        panels.append(
+            {"anchor": anchor.name, "described": anchor.described, "points": points, "levels": levels}
+        )
+    return panels
 
 
 def _read_manifest(path: Path) -> dict[str, str]:

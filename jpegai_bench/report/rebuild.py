@@ -1,15 +1,35 @@
 """Tables and plots from the store alone: without torch, and without measuring anything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.report.sheets import Sheet, sheets, write_tables
+from jpegai_bench.report.comparable import anchors_of, chosen_anchors, conditions_of
+from jpegai_bench.report.peers import Wanted, codecs_alone, study_with
+from jpegai_bench.report.sheets import Sheet
 from jpegai_bench.report.study import Entry, Study
+from jpegai_bench.report.study_sheets import sheets, write_tables
 from jpegai_bench.report.tables import Tables, build_tables
-from jpegai_bench.store import Run, Store, read_points
+from jpegai_bench.store import Run, Store
 
 BASE = "base"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is rebuilt, and how it is compared; None leaves it to the store."""
+
+    dataset: str | None = None
+    model: str | None = None
+    rates: str | None = None
+    """The kind: `quality` or `target`."""
+    anchors: Sequence[str] | None = None
+    """Labels of codecs; None are those that the newest run was made with."""
+    peers: Wanted = ()
+    hvs: str = "hvs_m"
+    """As in `Study`: points hold both metrics, so a table may take either."""
+    method: str = "pchip"
 
 
 @dataclass(frozen=True)
@@ -24,25 +44,16 @@ class Rebuilt:
         return [sheet for tables in self.tables for sheet in sheets(tables)]
 
 
-def rebuild(
-    store: Store,
-    dataset: str | None = None,
-    model: str | None = None,
-    tables: bool = True,
-    plots: bool = True,
-    rates: str | None = None,
-    hvs: str = "hvs_m",
-    method: str = "pchip",
-) -> Rebuilt:
+def rebuild(store: Store, selection: Selection, tables: bool = True, plots: bool = True) -> Rebuilt:
     """Write tables and plots of every data set, model preset and kind of rates in the store, or of one.
 
-    `hvs` and `method` are as in `Study`: points hold both metrics, so a table may take either.
+    Where peers are wanted of a data set that no variant was run on, they are of codecs alone.
 
     Raises:
-        BenchError: the store holds no finished run that fits.
+        BenchError: the store holds no finished run that fits, or a codec that is chosen lacks points.
     """
     built, files = [], []
-    for study, prefix in studies(store, dataset, model, rates, hvs, method):
+    for study, prefix in studies(store, selection):
         made = build_tables(study)
         built.append(made)
         if tables:
@@ -51,56 +62,62 @@ def rebuild(
             from jpegai_bench.report.plots import write_plots
 
             files += write_plots(study, store.root / "plots", prefix, made)
-    if not built:
-        raise BenchError(
-            f"{store.root}: holds no finished run; make one with: jpegai-bench run +variant=combined"
-        )
     return Rebuilt(built, files)
 
 
-def studies(
-    store: Store, dataset: str | None, model: str | None, rates: str | None, hvs: str, method: str
-) -> list[tuple[Study, str]]:
+def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
     """Comparable runs together: a study for each data set, model preset and kind of rates, and its prefix.
 
-    For each, the newest run decides on images and anchor; of each variant the newest run on them counts. The
-    prefix begins the names of a study's files.
+    For each, the newest run decides on images and versions of the metrics; of each variant the newest run on
+    them counts. The prefix begins the names of a study's files.
     """
     groups: dict[tuple[str, str, str], list[Run]] = {}
-    wanted = (dataset, model, rates)
+    wanted = (selection.dataset, selection.model, selection.rates)
     for run in store.runs("runs"):
         key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
         if run.done and all(one in (None, own) for one, own in zip(wanted, key, strict=True)):
             groups.setdefault(key, []).append(run)
-    return [(_study(store, runs, hvs, method), _prefix(*key)) for key, runs in sorted(groups.items())]
+    if groups:
+        return [(_study(store, runs, selection), _prefix(*key)) for key, runs in sorted(groups.items())]
+    if selection.dataset and selection.model is None and selection.peers:
+        study = codecs_alone(
+            store,
+            selection.dataset,
+            selection.anchors,
+            selection.peers,
+            base=BASE,
+            hvs=selection.hvs,
+            method=selection.method,
+        )
+        return [(study, _prefix(selection.dataset, "codecs"))]
+    fits = " that fits" if any(run.done for run in store.runs("runs")) else ""
+    alone = "" if selection.dataset else ", or choose a data set with dataset=" if selection.peers else ""
+    raise BenchError(
+        f"{store.root}: holds no finished run{fits}; make one with: jpegai-bench run +variant=combined{alone}"
+    )
 
 
-def _prefix(dataset: str, model: str, rates: str) -> str:
+def _prefix(dataset: str, model: str, rates: str = "quality") -> str:
     return f"{_file_name(dataset)}-{_file_name(model)}-{'target-' if rates == 'target' else ''}"
 
 
-def _study(store: Store, runs: list[Run], hvs: str, method: str) -> Study:
+def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
     runs = sorted(runs, key=lambda run: run.manifest["end"])
-    newest = runs[-1].manifest
-    dataset, model = str(newest.get("dataset")), str(newest.get("model"))
-    same = {key: newest.get(key) for key in ("images_key", "anchor", "metrics")}
+    newest = runs[-1]
+    same = {key: newest.manifest.get(key) for key in ("images_key", "metrics")}
     latest = {run.label: run for run in runs if {k: run.manifest.get(k) for k in same} == same}
     order = sorted(latest.values(), key=lambda run: (run.label != BASE, run.label))
-    anchor_folder = store.root / newest["anchor"]
-    anchor = next((run for run in store.runs("anchors") if run.folder == anchor_folder), None)
-    if anchor is None:
-        raise BenchError(f"{anchor_folder}: the anchor's points are gone; run the variant again")
-    entries = [Entry(run.label, "variant", run.points(), run.complexity(), None, "", model) for run in order]
-    entries.append(
-        Entry(
-            anchor.label,
-            "anchor",
-            read_points(anchor.folder / "points.csv"),
-            note=str(anchor.manifest.get("note", "")),
-        )
-    )
-    title = f"{dataset} at target rates" if runs[-1].rates == "target" else ""
-    return Study(tuple(entries), anchor.label, BASE, dataset, title, hvs, method)
+    model, conditions = str(newest.manifest.get("model")), conditions_of(newest)
+    variants = [Entry(run.label, "variant", run.points(), run.complexity(), model=model) for run in order]
+    if selection.anchors:
+        anchors = chosen_anchors(store, newest, selection.anchors)
+    else:
+        anchors = anchors_of(store, newest)
+    title = f"{conditions.dataset} at target rates" if newest.rates == "target" else ""
+    return study_with(
+        store, variants, anchors, selection.peers, conditions,
+        base=BASE, title=title, hvs=selection.hvs, method=selection.method,
+    )  # fmt: skip
 
 
 def _file_name(text: str) -> str:

@@ -32,23 +32,59 @@ RC: Any = {
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (4, 1.2, 1, 1.2)))
-_ANCHORS = (
-    {"color": "#000000", "marker": "x", "linestyle": (0, (6, 2))},
-    {"color": "#666666", "marker": "+", "linestyle": (0, (1.5, 1.5))},
-    {"color": "#666666", "marker": "1", "linestyle": (0, (4, 1.5, 1, 1.5))},
-    {"color": "#a0a0a0", "marker": "2", "linestyle": "-"},
+# What ships looks the same in every figure: colour, marker, dashes. Formats of one family share a colour.
+_CODECS = {
+    "vvc": ("#000000", "x", (0, (6, 2))),
+    "hevc": ("#332288", "<", "-"),
+    "hevc_444": ("#332288", ">", (0, (1.2, 1.2))),
+    "av1": ("#117733", "d", "-"),
+    "av1_444": ("#117733", "h", (0, (1.2, 1.2))),
+    "avif": ("#117733", "+", (0, (4, 1.2, 1, 1.2))),
+    "jpegxl": ("#AA4499", "*", "-"),
+    "webp": ("#6699CC", "1", (0, (5, 1.5))),
+    "jpeg2000": ("#997700", "2", (0, (4, 1.2, 1, 1.2))),
+    "jpeg": ("#994455", "3", (0, (1.2, 1.2))),
+}
+_OTHERS = (
+    ("#666666", "4", "-"),
+    ("#004488", "|", (0, (5, 1.5))),
+    ("#44AA99", "8", (0, (4, 1.2, 1, 1.2))),
+    ("#CC6677", "_", "-"),
+    ("#666666", "+", (0, (1.5, 1.5))),
+    ("#a0a0a0", "2", (0, (6, 2))),
 )
 
 
-def line_style(kind: str, number: int) -> dict[str, Any]:
-    """Keyword arguments for the curve of the variant or anchor of that number, from 0.
+def is_known(label: str) -> bool:
+    """Whether a codec has a style of its own."""
+    return label in _CODECS
+
+
+def codec_style(label: str, number: int) -> dict[str, Any]:
+    """Keyword arguments for the curve of a codec; `number` counts those that do not ship, from 0.
+
+    Finer than any variant, and below them.
+    """
+    colour, marker, dashes = _CODECS.get(label) or _OTHERS[number % len(_OTHERS)]
+    return {
+        "color": colour,
+        "marker": marker,
+        "linestyle": dashes,
+        "markerfacecolor": "white",
+        "markersize": 5.5 if marker in "1234+x|_*" else 4.0,
+        "linewidth": 1.0,
+        "markeredgewidth": 0.8,
+        "zorder": 2.0,
+    }
+
+
+def variant_style(number: int) -> dict[str, Any]:
+    """Keyword arguments for the curve of the variant of that number, from 0.
 
     Colours, markers and dashes run in cycles of different length, so that no two of many curves are alike.
     Each curve is a little finer than the one before and lies on top of it: curves that coincide, as those
     of an ablation do, still all show.
     """
-    if kind == "anchor":
-        return {**_ANCHORS[number % len(_ANCHORS)], "markersize": 4.5, "linewidth": 1.1, "zorder": 2.0}
     return {
         "color": _COLOURS[number % len(_COLOURS)],
         "marker": _MARKERS[(number + number // len(_COLOURS)) % len(_MARKERS)],

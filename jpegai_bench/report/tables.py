@@ -1,6 +1,7 @@
-"""The tables of a study: complexity, BD-rate with its uncertainty, decode time; one row per variant."""
+"""The tables of a study: complexity, BD-rate with its uncertainty, decode time."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,23 +21,26 @@ class Tables:
 
     study: Study
     results: pd.DataFrame
-    """One row per variant. For each of the seven metrics and their `mean`: the BD-rate against the anchor in
-    percent, with `_ci_low`, `_ci_high` and `_reason`, for the metrics also `_images` and `_overlap`; the same
-    against the base as `vs_base` (mean) and `<metric>_vs_base`."""
+    """One row per anchor and variant or peer. For each of the seven metrics and their `mean`: the BD-rate
+    against the anchor in percent, with `_ci_low`, `_ci_high` and `_reason`, for the metrics also `_images`
+    and `_overlap`; the same against the base as `vs_base` (mean) and `<metric>_vs_base`."""
     per_image: pd.DataFrame
-    """BD-rate against the anchor: columns variant, image, metric, bd_rate, overlap, reason."""
+    """BD-rate against the anchor: columns anchor, variant, image, metric, bd_rate, overlap, reason."""
 
 
 def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tables:
-    """Compare every variant with the anchor and with the base."""
-    base = study.base_entry
+    """Compare every variant and peer with each anchor, and with the base."""
+    base, seven = study.base_entry, average_of(study.hvs)
+    against_base: dict[str, Summary] = {}
     rows, per_image = [], []
-    for entry in study.variants:
-        against_anchor = _compare(study, study.anchor_entry, entry, resamples, seed)
-        against_base = None if base is None else _compare(study, base, entry, resamples, seed)
-        rows.append(_row(study, entry, against_anchor, against_base))
-        per_image.append(against_anchor.per_image.assign(variant=entry.label))
-    columns = ["variant", "image", "metric", "bd_rate", "overlap", "reason"]
+    for anchor in study.anchor_entries:
+        for entry in study.rows(anchor.label):
+            if base is not None and entry.label not in against_base:
+                against_base[entry.label] = _compare(study, base, entry, resamples, seed, seven)
+            summary = _compare(study, anchor, entry, resamples, seed)
+            rows.append(_row(study, anchor, entry, summary, against_base.get(entry.label)))
+            per_image.append(summary.per_image.assign(anchor=anchor.label, variant=entry.label))
+    columns = ["anchor", "variant", "image", "metric", "bd_rate", "overlap", "reason"]
     frame = pd.concat(per_image, ignore_index=True) if per_image else pd.DataFrame(columns=columns)
     return Tables(study, pd.DataFrame(rows), frame[columns])
 
@@ -53,19 +57,32 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     return path
 
 
-def _compare(study: Study, anchor: Entry, test: Entry, resamples: int, seed: int) -> Summary:
+def _compare(
+    study: Study,
+    anchor: Entry,
+    test: Entry,
+    resamples: int,
+    seed: int,
+    metrics: Sequence[str] | None = None,
+) -> Summary:
     reference, points = coded_once(anchor.points), coded_once(test.points)
-    return summarize(reference, points, study.hvs, study.method, resamples, seed)
+    return summarize(reference, points, study.hvs, study.method, resamples, seed, metrics=metrics)
 
 
-def _row(study: Study, entry: Entry, against_anchor: Summary, against_base: Summary | None) -> dict[str, Any]:
+def _row(
+    study: Study, anchor: Entry, entry: Entry, against_anchor: Summary, against_base: Summary | None
+) -> dict[str, Any]:
     own, base = kmacs(entry), kmacs(study.base_entry) if study.base_entry else math.nan
     row: dict[str, Any] = {
         "variant": entry.label,
+        "kind": entry.kind,
+        "note": entry.note,
+        "chroma": entry.chroma,
         "model": entry.model,
         "dataset": study.dataset,
-        "anchor": study.anchor,
-        "anchor_note": study.anchor_entry.note,
+        "anchor": anchor.label,
+        "anchor_note": anchor.note,
+        "anchor_chroma": anchor.chroma,
         "hvs": study.hvs,
         "method": study.method,
         "published_kmacs_px": own,

@@ -89,13 +89,14 @@ def study(**overrides) -> Study:
     """Seven variants, VVC as the anchor, JPEG beside it."""
     vvc = Entry(
         "vvc",
-        "anchor",
+        "codec",
         points(rates=(0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 3.0)),
         note="libvvenc 1.11.1, preset medium, 4:2:0 10 bit",
+        chroma="4:2:0",
     )
     jpeg = Entry(
-        "jpeg", "anchor", points(2.6, rates=(0.08, 0.15, 0.3, 0.6, 1.2)), note="Pillow 10.4, 4:2:0 8 bit"
+        "jpeg", "codec", points(2.6, rates=(0.08, 0.15, 0.3, 0.6, 1.2)), note="Pillow 10.4, 4:2:0 8 bit"
     )
     entries = (*(variant(label, number) for number, label in enumerate(KMACS)), vvc, jpeg)
-    figures = {"entries": entries, "anchor": "vvc", "base": "base", "dataset": "kodak", "title": "Kodak"}
+    figures = {"entries": entries, "anchors": ("vvc",), "base": "base", "dataset": "kodak", "title": "Kodak"}
     return Study(**(figures | overrides))

@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 from synthetic import points, study, variant
 
+from jpegai_bench.config import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report import draw
-from jpegai_bench.report.curves import panels, quality_limits, rate_limit
+from jpegai_bench.report.curves import panels, quality_limits, rate_limits
 from jpegai_bench.report.plots import plots, write_plots
-from jpegai_bench.report.style import RC, line_style
+from jpegai_bench.report.style import RC, codec_style, is_known, variant_style
 from jpegai_bench.report.tables import build_tables
 
 
@@ -61,18 +62,21 @@ def test_points_at_target_rates_are_averaged_by_target():
 def test_an_anchor_at_high_rates_does_not_squeeze_the_variants():
     panel = panels(study())["psnr_y"]
     assert panel.curves[-2].bpp[-1] == pytest.approx(3.0)
-    assert rate_limit(panel) == pytest.approx(0.6)
-    low, high = quality_limits(panel)
+    assert rate_limits(panel) == pytest.approx((0, 0.6))
+    low, high = quality_limits(panel, rate_limits(panel))
     for curve in panel.curves:
         for bpp, quality in zip(curve.bpp, curve.quality, strict=True):
-            assert bpp > rate_limit(panel) or low < quality < high
+            assert bpp > 0.6 or low < quality < high
 
 
 def test_lines_differ_in_more_than_colour():
-    styles = [line_style("variant", number) for number in range(8)]
-    styles += [line_style("anchor", number) for number in range(4)]
-    assert len({style["marker"] for style in styles}) == len(styles)
-    assert len({style["color"] for style in styles[:8]}) == 8
+    variants = [variant_style(number) for number in range(8)]
+    assert len({style["marker"] for style in variants}) == len({style["color"] for style in variants}) == 8
+    known = {label for label in (path.stem for path in (CONF / "anchor").glob("*.yaml")) if is_known(label)}
+    assert len(known) == 10
+    codecs = [codec_style(label, 0) for label in known] + [codec_style("mine", k) for k in range(6)]
+    assert len({(style["color"], style["linestyle"]) for style in codecs}) == len(codecs)
+    assert len({(style["marker"], style["linestyle"]) for style in codecs}) == len(codecs)  # printed in gray
 
 
 def test_no_label_covers_another_or_leaves_the_axes():
@@ -94,7 +98,8 @@ def test_a_variant_without_complexity_or_bd_rate_is_not_in_the_complexity_plot()
     far["vif"] += 5
     entries = (variant("base"), variant("combined", points=far), variant("activation", complexity=None))
     plot = complexity(study(entries=(*entries, *study().entries[-2:])))
-    assert [point["label"] for point in plot.data["points"]] == ["base"]
+    [panel] = plot.data["panels"]
+    assert [point["label"] for point in panel["points"]] == ["base"]
 
 
 @pytest.mark.parametrize("images", [1, 2])
@@ -103,7 +108,7 @@ def test_few_images_are_drawn_without_intervals(images, tmp_path):
         replace(e, points=e.points[e.points.image <= f"kodim{images:02d}"]) for e in study().entries
     )
     plot = complexity(study(entries=entries))
-    assert {point["low"] for point in plot.data["points"]} == {None}
+    assert {point["low"] for point in plot.data["panels"][0]["points"]} == {None}
     assert draw.render(plot.draw, plot.data, ["png"])[0].startswith(b"\x89PNG")
 
 

@@ -13,8 +13,9 @@ from synthetic import KMACS, SAVINGS, points, study, variant
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import average_of
-from jpegai_bench.report.sheets import sheets, to_markdown, to_rich, write_tables
+from jpegai_bench.report.sheets import to_markdown, to_rich
 from jpegai_bench.report.study import Study
+from jpegai_bench.report.study_sheets import sheets, write_tables
 from jpegai_bench.report.tables import build_tables, write_csv
 
 
@@ -57,7 +58,7 @@ def test_one_row_a_variant_and_columns_a_machine_can_read(tables, tmp_path):
 
 
 def test_the_per_image_table_has_every_image_and_metric(tables):
-    assert list(tables.per_image) == ["variant", "image", "metric", "bd_rate", "overlap", "reason"]
+    assert list(tables.per_image) == ["anchor", "variant", "image", "metric", "bd_rate", "overlap", "reason"]
     assert len(tables.per_image) == 7 * 24 * 12
     assert (tables.per_image.reason == "").all()
 
@@ -118,9 +119,9 @@ def test_na_is_never_a_number_and_says_why():
 
 def test_a_study_must_have_its_anchor_once():
     with pytest.raises(BenchError, match="vvc"):
-        Study((variant("base"),), "vvc", "base", "kodak")
+        Study((variant("base"),), ("vvc",), "base", "kodak")
     with pytest.raises(BenchError, match="base"):
-        Study((variant("base"), variant("base")), "base", "base", "kodak")
+        Study((variant("base"), variant("base")), ("base",), "base", "kodak")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tables, tmp_path):
@@ -139,7 +140,7 @@ def test_tables_load_neither_torch_nor_matplotlib_nor_scipys_statistics(tmp_path
     code = (
         "import sys; from synthetic import study\n"
         "from jpegai_bench.report.tables import build_tables\n"
-        "from jpegai_bench.report.sheets import write_tables\n"
+        "from jpegai_bench.report.study_sheets import write_tables\n"
         "write_tables(build_tables(study()), sys.argv[1])\n"
         "print([m for m in ('torch', 'matplotlib', 'scipy.stats') if m in sys.modules])"
     )

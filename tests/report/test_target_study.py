@@ -12,8 +12,9 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.rates import TARGETS, coded_once, out_of_reach
 from jpegai_bench.report.comparable import Choice, variant_runs
 from jpegai_bench.report.curves import panels
-from jpegai_bench.report.rebuild import rebuild
-from jpegai_bench.report.sheets import sheets, to_markdown
+from jpegai_bench.report.rebuild import Selection, rebuild
+from jpegai_bench.report.sheets import to_markdown
+from jpegai_bench.report.study_sheets import sheets
 from jpegai_bench.report.tables import build_tables
 from jpegai_bench.store import Store, content_key
 
@@ -89,7 +90,7 @@ def store(tmp_path):
 
 
 def test_runs_at_qualities_and_at_targets_are_two_studies(store, tmp_path):
-    both = rebuild(store, plots=False)
+    both = rebuild(store, Selection(), plots=False)
     found = [(made.study.title or made.study.dataset, list(made.results.variant)) for made in both.tables]
     assert found == [
         ("kodak", ["base", "combined"]), ("kodak at target rates", ["base", "combined"]),
@@ -103,7 +104,7 @@ def test_runs_at_qualities_and_at_targets_are_two_studies(store, tmp_path):
     assert means[0] == pytest.approx([-20, -20], abs=0.5)
     assert means[1] == pytest.approx([-30, -30], abs=0.5)
     before = tree(store.root / "tables")
-    [alone] = rebuild(store, plots=False, rates="target").tables
+    [alone] = rebuild(store, Selection(rates="target"), plots=False).tables
     assert alone.study.title == "kodak at target rates"
     assert tree(store.root / "tables") == before
     [listed] = several(["list", "runs"], cwd=tmp_path)

@@ -1,0 +1,224 @@
+"""The tables of a study for people: a block for each anchor, and one against the base."""
+
+import math
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.rates import out_of_reach
+from jpegai_bench.report.sheets import Sheet, write_markdown
+from jpegai_bench.report.study import Entry, Study
+from jpegai_bench.report.tables import Tables, write_csv
+
+
+def sheets(tables: Tables) -> list[Sheet]:
+    """For each anchor the summary and the BD-rate by metric; where there is a base the same against it."""
+    study = tables.study
+    parts = []
+    for anchor in study.anchor_entries:
+        parts += [_summary(tables, anchor), _by_metric(tables, anchor)]
+    parts[0].notes += [*_described(study), *study.notes]
+    if study.base_entry is not None and tables.results.variant.nunique() > 1:
+        parts.append(_by_metric_against_base(tables))
+    return parts
+
+
+def write_tables(tables: Tables, folder: str | Path, prefix: str = "") -> list[Path]:
+    """Write results.csv, per_image.csv and results.md, `prefix` before each name; return the paths.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    return [
+        write_csv(tables.results, folder / f"{prefix}results.csv"),
+        write_csv(tables.per_image, folder / f"{prefix}per_image.csv"),
+        write_markdown(sheets(tables), folder / f"{prefix}results.md"),
+    ]
+
+
+def _summary(tables: Tables, anchor: Entry) -> Sheet:
+    study = tables.study
+    if not study.variants:
+        return _summary_of_codecs(tables, anchor)
+    sheet = Sheet(
+        _title(tables, "complexity and mean BD-rate", anchor),
+        ["variant", "kMACs/px\npublished", "input\nsize", "all\nMACs", "reduction\nvs base, %",
+         "mean of 7\nBD-rate, %",
+         f"vs {study.base}\nBD-rate, %", "images", "decode\ns"],
+        [],
+        f"{_caption(tables, anchor)} kMACs/pixel of the luma synthesis: in the published counting, with "
+        "transposed convolutions at input size, and with the attention's matrix products.",
+    )  # fmt: skip
+    for row in _rows(tables, anchor):
+        against_base = "base" if row["variant"] == study.base else _bd_rate(sheet, row, "vs_base", digits=2)
+        sheet.rows.append(
+            [
+                _name(tables, row),
+                *_complexity(sheet, study, row),
+                _bd_rate(sheet, row, "mean"),
+                against_base,
+                _images(row),
+                _figure(sheet, row["decode_s"], 2, "not timed"),
+            ]
+        )
+    sheet.notes = _out_of_reach(study)
+    return sheet
+
+
+def _summary_of_codecs(tables: Tables, anchor: Entry) -> Sheet:
+    title, columns = _title(tables, "mean BD-rate", anchor), ["codec", "mean of 7\nBD-rate, %", "images"]
+    sheet = Sheet(title, columns, [], _caption(tables, anchor))
+    for row in _rows(tables, anchor):
+        sheet.rows.append([_name(tables, row), _bd_rate(sheet, row, "mean"), _images(row)])
+    return sheet
+
+
+def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
+    seven = average_of(tables.study.hvs)
+    columns = ["variant" if tables.study.variants else "codec", *(_labels()[name] for name in seven)]
+    title = _title(tables, "BD-rate by metric, %", anchor)
+    sheet = Sheet(title, columns, [], _caption(tables, anchor))
+    for row in _rows(tables, anchor):
+        sheet.rows.append([_name(tables, row), *(_bd_rate(sheet, row, name) for name in seven)])
+    sheet.notes = _left_out(tables, anchor)
+    return sheet
+
+
+def _by_metric_against_base(tables: Tables) -> Sheet:
+    study = tables.study
+    seven = average_of(study.hvs)
+    sheet = Sheet(
+        _title(tables, f"BD-rate against {study.base} by metric, %"),
+        ["variant", *(_labels()[name] for name in seven)],
+        [],
+        f"Rates of {study.base} are the reference; an interval that holds 0 is no difference on these "
+        "images. It knows nothing of the noise of training.",
+    )
+    rows = {row["variant"]: row for anchor in study.anchor_entries for row in _rows(tables, anchor)}
+    for label, row in rows.items():
+        if label != study.base:
+            cells = (_bd_rate(sheet, row, f"{name}_vs_base", digits=2) for name in seven)
+            sheet.rows.append([_name(tables, row), *cells])
+    return sheet
+
+
+def _described(study: Study) -> list[str]:
+    """What the labels of the peers leave open."""
+    peers = [study.entry(label) for label in study.peers if label not in study.anchors]
+    return [f"Codecs: {'; '.join(peer.described for peer in peers)}."] if peers else []
+
+
+def _left_out(tables: Tables, anchor: Entry) -> list[str]:
+    """Images that are missing from means, by reason."""
+    labels, seven = _labels(), average_of(tables.study.hvs)
+    frame = tables.per_image[tables.per_image.anchor == anchor.label]
+    frame = frame[(frame.reason != "") & frame.metric.isin(seven)]
+    counts = Counter(zip(frame.reason, frame.variant, frame.metric, strict=True))
+    where: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for (reason, variant, metric), count in counts.items():
+        where[reason][variant, count].append(labels[metric])
+    lines = []
+    for reason, cases in where.items():
+        told = [
+            f"{count} of {variant} ({'all metrics' if len(metrics) == len(seven) else ', '.join(metrics)})"
+            for (variant, count), metrics in cases.items()
+        ]
+        lines.append(f"Images left out of means, {reason}: {', '.join(told)}.")
+    return lines
+
+
+def _out_of_reach(study: Study) -> list[str]:
+    """Targets that images miss, with the number of images by variant."""
+    missed: dict[float, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for entry in study.variants:
+        counts = Counter(point["target_bpp"] for point in out_of_reach(entry.points))
+        for target, count in counts.items():
+            missed[target][count].append(entry.label)
+    lines = []
+    for target, cases in sorted(missed.items()):
+        told = [
+            f"{count} image{'s' if count > 1 else ''} of {', '.join(labels)}"
+            for count, labels in sorted(cases.items(), reverse=True)
+        ]
+        lines.append(f"{target:g} bpp is out of reach for {'; '.join(told)}: the nearest rate is taken.")
+    return lines
+
+
+def _title(tables: Tables, what: str, anchor: Entry | None = None) -> str:
+    study = tables.study
+    models = _models(tables)
+    model = f", model {models[0]}" if len(models) == 1 and models[0] else ""
+    against = f", against {anchor.name}" if anchor and len(study.anchors) > 1 else ""
+    return f"{study.title or study.dataset}{model}{against}: {what}"
+
+
+def _caption(tables: Tables, anchor: Entry) -> str:
+    study = tables.study
+    hvs = next(_labels()[name] for name in average_of(study.hvs) if "hvs" in name)
+    return (
+        f"Anchor {anchor.described}; dataset {study.dataset}. {study.method.upper()} on log rate, mean over"
+        f" images, with their 95% bootstrap intervals; negative is better. HVS in the mean of 7: {hvs}."
+    )
+
+
+def _rows(tables: Tables, anchor: Entry) -> list[dict[str, Any]]:
+    rows: list[Any] = tables.results.to_dict("records")
+    return [row for row in rows if row["anchor"] == anchor.label]
+
+
+def _models(tables: Tables) -> list[str]:
+    return sorted({entry.model for entry in tables.study.variants})
+
+
+def _name(tables: Tables, row: dict[str, Any]) -> str:
+    name = tables.study.entry(row["variant"]).name
+    return f"{name} ({row['model']})" if row["model"] and len(_models(tables)) > 1 else name
+
+
+def _labels() -> dict[str, str]:
+    return {metric.name: metric.label for metric in METRICS}
+
+
+def _bd_rate(sheet: Sheet, row: dict[str, Any], name: str, digits: int = 1) -> str:
+    """The value, and under it the interval."""
+    value, low, high = (row[f"{name}_{part}"] for part in ("bd_rate", "ci_low", "ci_high"))
+    if math.isnan(value):
+        return _na(sheet, row[f"{name}_reason"])
+    if math.isnan(low):
+        return _number(value, digits)
+    return f"{_number(value, digits)}\n{_number(low, digits)}…{_number(high, digits)}"
+
+
+def _na(sheet: Sheet, reason: str) -> str:
+    if reason not in sheet.reasons:
+        sheet.reasons.append(reason)
+    return f"NA ({sheet.reasons.index(reason) + 1})"
+
+
+def _figure(sheet: Sheet, value: float, digits: int = 1, reason: str = "complexity not counted") -> str:
+    return _na(sheet, reason) if math.isnan(value) else _number(value, digits)
+
+
+def _images(row: dict[str, Any]) -> str:
+    fewest, most = row["images_fewest"], row["images_most"]
+    return f"{most}" if fewest == most else f"{fewest}-{most}"
+
+
+def _complexity(sheet: Sheet, study: Study, row: dict[str, Any]) -> list[str]:
+    """kMACs/pixel in three countings and the reduction; what is no network of ours has none."""
+    if row["kind"] != "variant":
+        return ["–"] * 4
+    counted = (_figure(sheet, row[f"{name}_kmacs_px"]) for name in ("published", "input_size", "all"))
+    return [*counted, _reduction(sheet, study, row)]
+
+
+def _reduction(sheet: Sheet, study: Study, row: dict[str, Any]) -> str:
+    absent = study.base_entry is None
+    reason = row["vs_base_reason"] if absent else "complexity not counted"
+    return _figure(sheet, row["reduction_percent"], reason=reason)
+
+
+def _number(value: float, digits: int = 1) -> str:
+    return f"{round(value, digits) + 0.0:.{digits}f}"
