@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from omegaconf import OmegaConf
 
 from jpegai_bench.anchors import SHIPPED, codec_of, shipped_points
+from jpegai_bench.config import CONF
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.metrics.measure import measure
+from jpegai_bench.store import read_points
 
 QP = 42.0
 
@@ -52,20 +55,34 @@ def test_another_preset_or_rate_is_not_served_from_what_ships(chelsea):
     assert shipped_points(vvc(qualities=[41.0]), dataset) is None
 
 
+RISING = ("jpeg", "jpeg2000", "webp", "avif")
+CODECS = ("av1", "av1_444", "avif", "hevc", "hevc_444", "jpeg", "jpeg2000", "jpegxl", "vvc", "webp")
+
+
 @pytest.mark.parametrize("dataset", ["sample", "kodak"])
-def test_every_shipped_image_has_every_rate_and_the_curve_falls_with_qp(dataset):
-    folder = SHIPPED / "vvc" / dataset
+@pytest.mark.parametrize("name", CODECS)
+def test_every_shipped_image_has_every_rate_and_its_curve_rises(name, dataset):
+    node = OmegaConf.to_container(OmegaConf.load(CONF / "anchor" / f"{name}.yaml"))[name]
+    codec = codec_of(name, node)
+    folder = SHIPPED / name / dataset
     manifest = json.loads((folder / "run.json").read_text())
-    points = shipped_rows(folder)
+    assert {key: manifest["codec"][key] for key in ("codec", "settings")} == {
+        key: codec.fingerprint()[key] for key in ("codec", "settings")
+    }
+    assert manifest["note"].split(",")[1].strip()[:5] == codec.chroma
+    assert not {"host", "pid"} & manifest.keys()
+    points = read_points(folder / "points.csv")
     assert set(points["image"]) == set(manifest["images"])
-    for _, curve in points.sort_values("quality").groupby("image"):
-        assert len(curve) == 7
-        assert curve["bpp"].is_monotonic_decreasing
-        assert curve["ms_ssim"].is_monotonic_decreasing
-        assert curve["nlpd"].is_monotonic_increasing
+    assert not points[list(NAMES)].isna().any(axis=None)
+    for _, curve in points.groupby("image"):
+        curve = curve.sort_values("quality", ascending=name in RISING)
+        assert sorted(curve["quality"]) == sorted(codec.qualities)
+        assert (curve["bpp"].diff().dropna() > 0).all()
+        assert curve["psnr_y"].is_monotonic_increasing
+        assert curve["bpp"].iloc[-1] > 1.0
 
 
-def shipped_rows(folder):
-    from jpegai_bench.store import read_points
-
-    return read_points(folder / "points.csv")
+def test_a_video_codec_covers_006_bpp_on_every_kodak_photograph():
+    for name in ("vvc", "hevc", "hevc_444", "av1", "av1_444"):
+        points = read_points(SHIPPED / name / "kodak" / "points.csv")
+        assert points.groupby("image")["bpp"].min().max() < 0.06, name

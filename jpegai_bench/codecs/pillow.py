@@ -108,7 +108,7 @@ _FORMATS = {
         lowest=0,
         highest=100,
         whole=True,
-        qualities=(0.0, 3.0, 8.0, 15.0, 24.0, 34.0, 46.0, 58.0, 70.0, 82.0),
+        qualities=(0.0, 8.0, 15.0, 24.0, 34.0, 46.0, 58.0, 70.0, 82.0),
         options={"codec": "aom", "speed": 4, "max_threads": 1},
         arguments=_sampled,
     ),

@@ -12,6 +12,7 @@ from jpegai_bench.report.study import Entry, Study
 from jpegai_bench.report.study_sheets import sheets, write_tables
 from jpegai_bench.report.tables import Tables, build_tables
 from jpegai_bench.store import Run, Store
+from jpegai_bench.timing import decode_seconds
 
 BASE = "base"
 
@@ -108,7 +109,7 @@ def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
     latest = {run.label: run for run in runs if {k: run.manifest.get(k) for k in same} == same}
     order = sorted(latest.values(), key=lambda run: (run.label != BASE, run.label))
     model, conditions = str(newest.manifest.get("model")), conditions_of(newest)
-    variants = [Entry(run.label, "variant", run.points(), run.complexity(), model=model) for run in order]
+    variants = [_variant(store, run, model) for run in order]
     if selection.anchors:
         anchors = chosen_anchors(store, newest, selection.anchors)
     else:
@@ -118,6 +119,11 @@ def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
         store, variants, anchors, selection.peers, conditions,
         base=BASE, title=title, hvs=selection.hvs, method=selection.method,
     )  # fmt: skip
+
+
+def _variant(store: Store, run: Run, model: str) -> Entry:
+    seconds = decode_seconds(store, run.manifest["codec"], run.manifest.get("images_key"))
+    return Entry(run.label, "variant", run.points(), run.complexity(), seconds, model=model)
 
 
 def _file_name(text: str) -> str:
