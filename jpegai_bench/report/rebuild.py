@@ -122,7 +122,8 @@ def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
 
 
 def _variant(store: Store, run: Run, model: str) -> Entry:
-    seconds = decode_seconds(store, run.manifest["codec"], run.manifest.get("images_key"))
+    made_by = run.manifest.get("codec")
+    seconds = decode_seconds(store, made_by, run.manifest.get("images_key")) if made_by else None
     return Entry(run.label, "variant", run.points(), run.complexity(), seconds, model=model)
 
 

@@ -112,9 +112,9 @@ def fit(
             logs = loggers(operation.loggers, folder, report.mlflow or folder, run, first)
             trainer = _trainer(recipe, operation, callbacks, logs if rank == 0 else False, folder)
             trainer.fit(module, batches)
-    if module.not_finite and state.step >= recipe.steps:
+    if module.not_finite >= recipe.steps:
         raise BenchError(
-            f"the last {module.not_finite} gradients were not finite, and their steps left out; "
+            f"none of the {recipe.steps} gradients was finite: nothing was learned; "
             "lower training.learning_rate or training.gradient_clip, or use another seed"
         )
     module.to("cpu")
