@@ -17,6 +17,8 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.usage import COMMANDS, Command, overview
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jpegai_bench.config import Settings
 
 
@@ -120,6 +122,7 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
 
     from jpegai_bench.config import CONF, validated
 
+    _refuse_names_that_ship(overrides)
     codes: list[int] = []
     if any(word in ("-m", "--multirun") for word in overrides):
         overrides, unknown = _known_variants(overrides)
@@ -190,18 +193,37 @@ def _known_variants(overrides: list[str]) -> tuple[list[str], list[str]]:
     return kept, [_no_choice("variant", name, known) for name in chosen if name not in known]
 
 
-def _choices(group: str, overrides: list[str]) -> list[str]:
-    """The configurations of a group, here and where `--config-dir` says."""
-    from pathlib import Path
-
+def _refuse_names_that_ship(overrides: list[str]) -> None:
+    """A file of the user's with the name of one that ships would be passed over without a word."""
     from jpegai_bench.config import CONF
 
-    folders = [CONF]
-    for word, following in zip(overrides, [*overrides[1:], ""], strict=True):
-        option, _, value = word.partition("=")
-        if option in ("--config-dir", "-cd"):
-            folders.append(Path(value or following))
+    for folder in _folders(overrides):
+        for path in sorted(folder.glob("*/*.yaml")):
+            if (CONF / path.parent.name / path.name).exists():
+                raise BenchError(
+                    f"{path}: one of this name ships in {path.parent.name}/; give yours another name"
+                )
+
+
+def _choices(group: str, overrides: list[str]) -> list[str]:
+    """The configurations of a group, here and where `--config-dir` says."""
+    from jpegai_bench.config import CONF
+
+    folders = [CONF, *_folders(overrides)]
     return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+
+
+def _folders(overrides: list[str]) -> list["Path"]:
+    """What `--config-dir` names."""
+    from pathlib import Path
+
+    named = zip(overrides, [*overrides, ""][1:], strict=True)
+    options = ((*word.partition("="), following) for word, following in named)
+    return [
+        Path(value or following)
+        for option, _, value, following in options
+        if option in ("--config-dir", "-cd")
+    ]
 
 
 def _unread() -> int:
@@ -229,6 +251,9 @@ def _explain(error: Exception) -> str:
         known = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
         known = known or sorted(path.stem for path in (CONF / group).glob("*.yaml"))
         return _no_choice(group, name, known)
+    if found := re.search(r"Could not load '([\w-]+)/([^']+)'", text):
+        group, name = found.groups()
+        return _no_choice(group, name, sorted(path.stem for path in (CONF / group).glob("*.yaml")))
     for pattern in (
         r"Key '[\w-]+' is not in struct\s+full_key: ([\w.-]+)",
         r"Could not (?:override|append to config|find override) '([^']+)'",

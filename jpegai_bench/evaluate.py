@@ -221,6 +221,9 @@ def _unit(codec: Codec, pixels: Image8, reference: "Reference", quality: float) 
     middle = time.perf_counter()
     decoded = codec.decode(encoded.data)
     end = time.perf_counter()
+    if decoded.shape != pixels.shape:
+        made = f"{decoded.shape[1]}x{decoded.shape[0]}"
+        raise BenchError(f"{codec.name}: decodes a picture of {width}x{height} pixels to {made}")
     scores = reference.compare(decoded)
     estimate = encoded.estimated_bits
     return {

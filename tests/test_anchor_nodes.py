@@ -1,6 +1,10 @@
 """Codecs of the `anchor` group: built from their nodes, chosen by name, refused in one line."""
 
+import io
+
+import pandas as pd
 import pytest
+from command import fails, photographs, several
 from omegaconf import OmegaConf
 
 from jpegai_bench.anchors import codec_of
@@ -56,3 +60,23 @@ def test_a_wrong_node_is_refused_by_its_label(node, told):
         codec_of("mine", node)
     assert "mine" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_command_line_measures_what_it_is_told_or_refuses(tmp_path):
+    photographs(tmp_path / "photos")
+    (tmp_path / "own/anchor").mkdir(parents=True)
+    (tmp_path / "own/anchor/jpeg.yaml").write_text("jpeg: {_target_: my_codec.Codec}\n")
+    small = ("dataset=folder", "dataset.path=photos", "workers=1")
+    chosen, each, absent, shadowed, every = several(
+        ["anchor", "codec=jpeg", "qualities=[20,30]", *small, "format=csv"],
+        ["anchor", "codec=[jpeg,webp]", "qualities=[20]", *small],
+        ["anchor", "codec=[jpeg,nope]", *small],
+        ["anchor", "--config-dir", "own", "codec=jpeg", *small],
+        ["anchor", "codec=vtm", "anchor.vtm.chroma=4:4:4", "anchor.vtm.timeout=5", *small],
+        cwd=tmp_path,
+    )
+    assert sorted(set(pd.read_csv(io.StringIO(chosen.out)).quality)) == [20, 30]
+    fails(each, "each codec has its own scale")
+    fails(absent, "no anchor 'nope'")
+    fails(shadowed, "own/anchor/jpeg.yaml: one of this name ships")
+    fails(every, "vtm: there is no EncoderApp")

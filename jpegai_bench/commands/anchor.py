@@ -19,6 +19,7 @@ def command(settings: Settings) -> int:
     from jpegai_bench import runner
     from jpegai_bench.store import Store
 
+    _take_qualities(settings)
     store = Store(settings.results)
     store.prepare()
     codecs, dataset = runner.anchor_codecs(settings), runner.images(settings)
@@ -48,6 +49,18 @@ def command(settings: Settings) -> int:
     if measured:
         _print(measured, settings.format)
     return 1 if failures else 0
+
+
+def _take_qualities(settings: Settings) -> None:
+    """`qualities=` are those of the one codec that is measured; of several each has a scale of its own."""
+    if settings.qualities is None:
+        return
+    label, *more = settings.anchor
+    if more:
+        raise BenchError(
+            f"qualities: each codec has its own scale; give anchor.{label}.qualities=[…] and so on"
+        )
+    settings.anchor[label]["qualities"] = settings.qualities
 
 
 def _print(measured: list[tuple[str, Path, pd.DataFrame]], layout: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from jpegai_bench.anchors import shipped_runs
+from jpegai_bench.config import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import NAMES
 from jpegai_bench.report.study import Entry
@@ -58,6 +59,8 @@ def required(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions)
     for label in labels:
         if label not in found:
             measure = f"jpegai-bench anchor codec={label} {chosen_by(conditions.dataset)}"
+            if not (CONF / "anchor" / f"{label}.yaml").exists():
+                measure += ", where there is such a codec: jpegai-bench list anchors"
             there = ", ".join(sorted(found)) or "none"
             raise BenchError(
                 f"{why_not(runs, label, conditions)} (there: {there}); measure it with: {measure}"
