@@ -19,6 +19,8 @@ from jpegai_bench.usage import COMMANDS, Command, overview
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from omegaconf import DictConfig
+
     from jpegai_bench.config import Settings
 
 
@@ -39,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _quiet_libraries()
     _open_streams()
-    resumes = arguments[:1] in (["run"], ["train"], ["anchor"])
+    resumes = arguments[:1] in (["run"], ["sweep"], ["train"], ["anchor"])
     try:
         code = _main(arguments)
         sys.stdout.flush()
@@ -51,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         code = _unread()
     except Exception as error:
-        code = _complain(_unforeseen(error))
+        code = _complain(explain(error))
     sys.exit(code)
 
 
@@ -106,6 +108,8 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
         overrides.insert(0, f"+variant={command.variant}")
     if command.variant is None and any(word.startswith("+variant") for word in overrides):
         return _usage(f"{command.name} takes no variant; usage: jpegai-bench {command.usage}")
+    if command.name == "sweep" and not any(word in ("-m", "--multirun") for word in overrides):
+        overrides.append("-m")
     if "codec" in command.options:
         overrides = _codecs_as_anchors(overrides)
     if "anchors" in command.options:
@@ -114,37 +118,54 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
         return _usage(f"{command.name} takes no {unused}; usage: jpegai-bench {command.usage}")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
     sys.path.insert(0, os.getcwd())
-    import hydra
-    from hydra.errors import HydraException
-    from omegaconf import DictConfig
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    from jpegai_bench.config import CONF, validated
+    from jpegai_bench.config import validated
 
     _refuse_names_that_ship(overrides)
-    codes: list[int] = []
     if any(word in ("-m", "--multirun") for word in overrides):
-        overrides, unknown = _known_variants(overrides)
-        codes += [_complain(message) for message in unknown]
+        return _sweep(command, words, overrides)
+    codes: list[int] = []
 
-    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-    def job(config: DictConfig) -> None:
+    def job(config: "DictConfig") -> None:
         try:
             codes.append(_do(command, words, validated(config)))
         except BrokenPipeError:
             codes.append(_unread())
-        except Exception as error:  # the other jobs of a multirun go on
-            codes.append(_complain(_unforeseen(error)))
+        except Exception as error:  # caught here, for Hydra would print words of its own first
+            codes.append(_complain(explain(error)))
+
+    _hydra(job, overrides)
+    return max(codes, default=0)
+
+
+def _sweep(command: Command, words: list[str], overrides: list[str]) -> int:
+    from jpegai_bench import sweep
+
+    overrides, unknown = _known_variants(overrides)
+    for message in unknown:
+        _complain(message)
+    return max(sweep.carry_out(command.module, words, overrides, _hydra), int(bool(unknown)))
+
+
+def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
+    """Let Hydra call `job` with the configuration that the overrides make, or with each of them.
+
+    Raises:
+        BenchError: what Hydra has to say, in one line.
+    """
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    from jpegai_bench.config import CONF
 
     saved, sys.argv = sys.argv, ["jpegai-bench", *overrides]
     try:
-        job()
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise BenchError(_explain(error)) from None
     finally:
         sys.argv = saved
-    return max(codes, default=0)
 
 
 def _codecs_as_anchors(overrides: list[str]) -> list[str]:
@@ -235,7 +256,7 @@ def _unread() -> int:
 def _do(command: Command, words: list[str], settings: "Settings") -> int:
     from importlib import import_module
 
-    action: Callable[..., int] = import_module(f"jpegai_bench.commands.{command.name}").command
+    action: Callable[..., int] = import_module(f"jpegai_bench.commands.{command.module}").command
     return action(settings, *words)
 
 
@@ -246,6 +267,9 @@ def _explain(error: Exception) -> str:
     from jpegai_bench.config import CONF
 
     text = str(error)
+    if found := re.search(r"hydra/launcher/([\w-]+)'", text):
+        extra = "parallel" if "joblib" in found[1] else "slurm"
+        return f"hydra/launcher={found[1]}: is not installed; pip install 'jpegai-bench[{extra}]'"
     if found := re.search(r"Could not find '([\w-]+)/([^']+)'", text):
         group, name = found.groups()
         known = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
@@ -274,7 +298,7 @@ def _no_choice(group: str, name: str, known: list[str]) -> str:
     return f"{told}; a file is given with anchor_points=FILE" if group == "anchor" and "." in name else told
 
 
-def _unforeseen(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """One line for any error: our own say what to do, others are defects and say where to look."""
     if isinstance(error, BenchError):
         return str(error)

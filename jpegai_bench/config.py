@@ -17,7 +17,7 @@ from jpegai_bench.rates import KINDS, Rates, learned_qualities, of_targets
 from jpegai_bench.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from jpegai_bench.network.codec import NetworkSize
+    from jpegai_bench.network.codec import Network, NetworkSize
     from jpegai_bench.network.transforms import SynthesisModules
 
 CONF = Path(__file__).parent / "conf"
@@ -125,6 +125,9 @@ class Settings:
     dest: str | None = None
     url: str | None = None
     repeats: int = 5
+    shards: int = 1
+    shard: int | None = None
+    fail_fast: bool = False
     variant: dict[str, Any] = field(default_factory=dict)
     anchor: dict[str, Any] = field(default_factory=dict)
     """Codecs that BD-rates are taken against, the main one first: label and node of each."""
@@ -139,6 +142,10 @@ class Settings:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
         if self.workers is not None and self.workers < 1:
             raise BenchError(f"workers={self.workers}: must be at least 1")
+        if self.shards < 1:
+            raise BenchError(f"shards={self.shards}: must be at least 1")
+        if self.shard is not None and not 0 <= self.shard < self.shards:
+            raise BenchError(f"shard={self.shard}: must be from 0 to shards - 1")
         if self.repeats < 1:
             raise BenchError(f"repeats={self.repeats}: must be at least 1")
 
@@ -150,8 +157,8 @@ class Settings:
 
     @property
     def worker_count(self) -> int:
-        """`workers`, or one a core that this process may use."""
-        return self.workers or len(os.sched_getaffinity(0))
+        """`workers`, or one a core that this process may use, shared with the jobs beside it."""
+        return self.workers or max(1, usable_cores() // jobs_at_once())
 
     @property
     def chosen_rates(self) -> Rates:
@@ -190,6 +197,13 @@ class Variant:
         except BenchError as error:
             raise BenchError(f"variant {self.name}: {error}") from None
         return modules
+
+    def network(self, model: ModelSettings) -> "Network":
+        """The network of a preset with these modules, untrained; raises as `modules`."""
+        from jpegai_bench.network.codec import Network
+
+        size = model.network_size()
+        return Network(size, self.modules(size))
 
     def _factory(self, key: str) -> Callable[..., Any]:
         arguments = dict(self.nodes[key])
@@ -253,6 +267,31 @@ def on_command_line(group: str) -> bool:
     words = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
     keys = {word.lstrip("+~").partition("=")[0] for word in words}
     return any(key == group or key.startswith(f"{group}.") for key in keys)
+
+
+def launched_by() -> str:
+    """What carries out the jobs of a sweep: `basic`, `joblib`, `slurm` …; `basic` outside of a Hydra job."""
+    from hydra.core.hydra_config import HydraConfig
+
+    target = HydraConfig.get().launcher.get("_target_", "") if HydraConfig.initialized() else ""
+    return str(target).rpartition(".")[2].removesuffix("Launcher").lower() or "basic"
+
+
+def usable_cores() -> int:
+    """Cores that this process may use; in a Slurm job those that it was given."""
+    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    cores = len(os.sched_getaffinity(0))
+    return min(cores, int(given)) if given.isdigit() and int(given) else cores
+
+
+def jobs_at_once() -> int:
+    """How many jobs of a sweep share this machine."""
+    if launched_by() != "joblib":
+        return 1
+    from hydra.core.hydra_config import HydraConfig
+
+    jobs = int(HydraConfig.get().launcher.get("n_jobs") or 1)
+    return jobs if jobs > 0 else max(1, usable_cores() + 1 + jobs)
 
 
 def variant_of(settings: Settings, node: dict[str, Any] | None = None) -> Variant:

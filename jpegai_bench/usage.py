@@ -17,6 +17,13 @@ class Command:
     """Settings that only some commands take, and this one does."""
     variant: str | None = None
     """The variant that is meant when none is given; None where the command takes none."""
+    does: str = ""
+    """The command whose work it does, where that is another."""
+
+    @property
+    def module(self) -> str:
+        """The file in `commands` that does it."""
+        return self.does or self.name
 
 
 COMMANDS = {
@@ -38,9 +45,30 @@ command goes on where a killed one stopped.
   rates=target         0.06, 0.12, 0.25, 0.5, 0.75 bpp, each met within 2% where the model reaches it
   targets=[0.1,0.3]    with rates=target: others, in bpp
   weights=FOLDER       weights of your own         weights=train           train them first
-  workers=2            processes that measure      results=PATH            where results go""",
-            options=("rates", "targets", "arch", "checkpoint", "peers"),
+  workers=2            processes that measure      results=PATH            where results go
+  -m                   for each of several variants or settings, as `sweep`""",
+            options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast"),
             variant="base",
+        ),
+        Command(
+            "sweep",
+            "sweep [+variant=NAME,NAME] [dataset=…] [hydra/launcher=joblib|slurm] [overrides]",
+            "every variant, and any other axis; finished ones are not run again",
+            """`run` for every variant, those of --config-dir too, or for those that are named, and for every
+combination with further lists. What is in the store is not measured again; why a unit is, is said. One job
+that fails leaves the others running and is told at the end with the command that does it again. Killed, the
+same command goes on from there; two at once share out the work.
+
+  jpegai-bench sweep dataset=kodak
+  jpegai-bench sweep +variant=base,combined rates=quality,target
+  jpegai-bench sweep weights=train training=ablation training.data=[photos] training.seed=0,1,2
+
+  hydra/launcher=joblib hydra.launcher.n_jobs=4     several jobs at once on this machine
+  hydra/launcher=slurm shards=8                     a cluster: each variant's images shared out to 8 jobs
+  fail_fast=true                                    stop at the first failure""",
+            options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast"),
+            variant="glob(*)",
+            does="run",
         ),
         Command(
             "train",

@@ -17,6 +17,7 @@ def command(settings: Settings) -> int:
     is left out and no failure.
     """
     from jpegai_bench import runner
+    from jpegai_bench.measurement import measure_anchor
     from jpegai_bench.store import Store
 
     _take_qualities(settings)
@@ -35,7 +36,7 @@ def command(settings: Settings) -> int:
             failures += [] if settings.codec == "all" else [str(error)]
             continue
         try:
-            folder, evaluation = runner.measure_anchor(settings, codec, dataset, store)
+            folder, evaluation = measure_anchor(settings, codec, dataset, store)
         except BenchError as error:
             if len(codecs) == 1:
                 raise

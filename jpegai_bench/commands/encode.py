@@ -29,6 +29,7 @@ def command(settings: Settings, source: str, target: str) -> int:
         write_png(settings.reconstruction, codec.decode(encoded.data))
     write_bytes(Path(target), encoded.data, "give another file in a folder that exists")
     pixels = image.shape[0] * image.shape[1]
+    assert encoded.estimated_bits is not None
     bpp = 8 * len(encoded.data) / pixels
     print(
         f"{target}: {len(encoded.data)} bytes, {bpp:.4f} bpp "

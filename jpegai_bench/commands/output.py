@@ -3,10 +3,10 @@
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from jpegai_bench.report.rebuild import Rebuilt
 
 
-def show_study(settings: Settings, rebuilt: "Rebuilt") -> None:
-    """Print a study's tables in the format asked for."""
+def show_study(form: str, rebuilt: Sequence["Rebuilt"]) -> None:
+    """Print the tables of studies in the format asked for."""
     from jpegai_bench.report.sheets import to_markdown, to_rich
 
-    if settings.format == "table":
-        print_rich(to_rich(rebuilt.sheets()))
-        folders = sorted({str(path.parent) for path in rebuilt.files})
-        print(f"Written: {len(rebuilt.files)} files in {', '.join(folders)}")
-    elif settings.format == "markdown":
-        print(to_markdown(rebuilt.sheets()))
+    sheets = [sheet for one in rebuilt for sheet in one.sheets()]
+    if form == "table":
+        print_rich(to_rich(sheets))
+        files = {path for one in rebuilt for path in one.files}
+        folders = sorted({str(path.parent) for path in files})
+        print(f"Written: {len(files)} files in {', '.join(folders)}")
+    elif form == "markdown":
+        print(to_markdown(sheets))
     else:
         import pandas as pd
 
-        print_frame(pd.concat([tables.results for tables in rebuilt.tables]), settings.format)
+        print_frame(pd.concat([tables.results for one in rebuilt for tables in one.tables]), form)
 
 
 def print_rich(renderable: Any) -> None:

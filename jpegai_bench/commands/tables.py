@@ -10,5 +10,5 @@ from jpegai_bench.store import Store
 def command(settings: Settings) -> int:
     """Write the tables and show them."""
     rebuilt = rebuild(Store(settings.results), chosen.selection(settings), plots=False)
-    show_study(settings, rebuilt)
+    show_study(settings.format, [rebuilt])
     return 0
