@@ -35,6 +35,7 @@ def job(settings: Settings, how: "How") -> Result:
         "results": settings.results,
         "format": settings.format,
         "selection": vars(measured.selection),
+        "computed": measured.computed,
     }
     failures = tuple(f"left out: {line}" for line in measured.failures)
     return Result(value, cached=measured.computed == 0, failures=failures)
@@ -45,10 +46,8 @@ def finish(values: Sequence[Any]) -> None:
     from jpegai_bench.report.rebuild import Selection, rebuild
     from jpegai_bench.store import Store
 
-    studies = {repr(value): value for value in values}
-    rebuilt = [
-        rebuild(Store(value["results"]), Selection(**value["selection"])) for value in studies.values()
-    ]
+    studies = {(value["results"], repr(value["selection"])): value["selection"] for value in values}
+    rebuilt = [rebuild(Store(results), Selection(**chosen)) for (results, _), chosen in studies.items()]
     if rebuilt:
         show_study(values[0]["format"], rebuilt)
 
