@@ -13,6 +13,7 @@ from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import Evaluation, evaluate
 from jpegai_bench.images.datasets import Dataset, load
+from jpegai_bench.paper_size import paper_size_summary
 from jpegai_bench.progress import progress
 from jpegai_bench.rates import Rates, of_qualities
 from jpegai_bench.report.codec_points import Conditions
@@ -37,6 +38,7 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     codec = learned_codec(settings, variant)
     codec.coder  # noqa: B018  weights that do not fit are an error before any work is begun
     complexity = complexity_summary(settings, variant)
+    complexity["paper_size"] = paper_size_summary(settings, store, complexity_summary)
     codecs, peers = anchor_codecs(settings), wanted_peers(settings.peers)
     conditions = Conditions(dataset.name, dataset.hashes(), _metrics())
     require_peers(store, peers, conditions, [one.name for one in codecs])
@@ -48,7 +50,7 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
         "trained": _trained(codec.folder, variant),
         "anchor": anchor_folders[0],
         "anchors": anchor_folders,
-        "config": vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS},
+        "config": _plain(settings),
     }
     _, evaluation = _measure(settings, store, "runs", codec, dataset, rates, about, complexity)
     failures = {line for _, lines in anchors for line in lines}
@@ -66,6 +68,13 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
 
 
 _GROUPS = ("model", "dataset", "metrics", "training")
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    """Every setting as the manifest keeps it; of an experiment the name."""
+    plain = vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS}
+    del plain["variant_written"]
+    return plain | {"experiment": settings.experiment.name if settings.experiment else None}
 
 
 def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
