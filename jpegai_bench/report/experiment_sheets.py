@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.atomic import write_bytes
 from jpegai_bench.experiment import Ablation
 from jpegai_bench.metrics.catalogue import average_of
+from jpegai_bench.report import verdict
 from jpegai_bench.report.cells import NONE, bd_rate, figure, image_count, na
 from jpegai_bench.report.experiment_tables import Experimental
 from jpegai_bench.report.latex import to_latex
@@ -60,7 +62,7 @@ def _summary(made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequen
     )  # fmt: skip
     for row in rows:
         sheet.rows.append([row["variant"], *_complexity(sheet, row, base), *_differences(sheet, row, base)])
-    sheet.notes = missed_targets(made.tables.study)
+    sheet.notes = [*_over_seeds(made, rows), *missed_targets(made.tables.study)]
     return sheet
 
 
@@ -100,12 +102,12 @@ def _by_metric(
     seven = average_of(made.tables.study.hvs)
     sheet = Sheet(
         _title(made, ablation, "BD-rate by metric, %", anchor),
-        ["variant", *(labels()[name] for name in seven), "mean"],
+        ["variant", *(labels()[name] for name in seven)],
         [],
         _caption(made, anchor, rows),
     )
     for row in rows:
-        sheet.rows.append([row["variant"], *(bd_rate(sheet, row, name) for name in (*seven, "mean"))])
+        sheet.rows.append([row["variant"], *(bd_rate(sheet, row, name) for name in seven)])
     named = {row["variant"] for row in rows}
     sheet.notes = left_out(made.tables, anchor, named)
     return sheet
@@ -224,6 +226,25 @@ def _noise_told(made: Experimental, rows: Sequence[dict[str, Any]]) -> str:
             f"({experiment.training_noise_source}); open where the mean is beyond it and the interval is not"
         )
     return f"{'; '.join(told)}." if told else "The noise of training is not known."
+
+
+def _over_seeds(made: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The differences to the reference over training seeds; the columns are of the newest run of each."""
+    told = []
+    for row in rows:
+        noise = made.noises.get(row["variant"])
+        if noise is not None and not noise.reason:
+            told.append(
+                f"{row['variant']} {verdict.figure(noise.difference)} points "
+                f"({verdict.range_text(Interval(noise.difference, noise.low, noise.high))}, "
+                f"p = {noise.p_value:.2g})"
+            )
+    if not told:
+        return []
+    return [
+        f"* Difference to {made.experiment.reference} of the means over seeds, against "
+        f"{made.tables.study.anchors[0]}: {'; '.join(told)}. The columns are of the newest run of each."
+    ]
 
 
 def _missing(made: Experimental, ablation: Ablation) -> list[str]:

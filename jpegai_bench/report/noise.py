@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from jpegai_bench.analysis.bdtable import MEAN
-from jpegai_bench.analysis.paired import Contender, compare
-from jpegai_bench.analysis.significance import LEVEL, welch
-from jpegai_bench.analysis.statistics import Interval
-from jpegai_bench.errors import BenchError
+from jpegai_bench.analysis.significance import LEVEL, Spread, welch
+from jpegai_bench.analysis.statistics import Interval, summarize
+from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.rates import coded_once
-from jpegai_bench.report.seeds import Replicates, replicates
+from jpegai_bench.report.seeds import replicates
 from jpegai_bench.report.study import Study
 from jpegai_bench.store import Run
+
+_Means = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,27 @@ class Noise:
 def by_seeds(study: Study, runs: Sequence[Run]) -> dict[str, Noise]:
     """Welch's test over training seeds, for each variant that has several where the reference has too.
 
+    BD-rates are means of seven against the study's main anchor, over the images that are valid in every run
+    of both, as in `analysis.paired`.
+
     Args:
-        study: whose main anchor the BD-rates are taken against.
+        study: what is compared.
         runs: all that are alike, the newest last.
     """
-    found = {run.label: replicates([one for one in runs if one.label == run.label]) for run in runs}
-    reference = found.get(study.base)
-    if reference is None or len(reference.runs) < 2:
+    found = {label: replicates([run for run in runs if run.label == label]) for label in _labels(runs)}
+    several = {label: own for label, own in found.items() if len(own.runs) > 1}
+    if study.base not in several or len(several) < 2:
         return {}
-    anchor = Contender(study.anchors[0], (study.anchor_entries[0].points,))
-    base = Contender(study.base, _points(reference))
-    tested = {}
-    for label, own in found.items():
-        if label != study.base and len(own.runs) > 1:
-            tested[label] = _tested(study, base, Contender(label, _points(own)), anchor, own.seeds)
-    return tested
+    anchor = coded_once(study.anchor_entries[0].points)
+    means = {
+        label: [_means(study, anchor, coded_once(run.points())) for run in own.runs]
+        for label, own in several.items()
+    }
+    return {
+        label: _tested(means[study.base], means[label], own.seeds)
+        for label, own in several.items()
+        if label != study.base
+    }
 
 
 def stated(difference: Interval, reason: str, noise: float | None) -> Noise:
@@ -72,17 +78,31 @@ def seed_names(noises: Mapping[str, Noise]) -> str:
     return "; ".join(f"{label} ({', '.join(noise.seeds)})" for label, noise in noises.items())
 
 
-def _tested(study: Study, base: Contender, own: Contender, anchor: Contender, seeds: Sequence[str]) -> Noise:
-    try:
-        row = compare(base, own, anchor, study.hvs, study.method).row(MEAN)
-    except BenchError as error:
-        return Noise("NA", "seeds", tuple(seeds), reason=str(error))
-    test = welch(*row.seeds)
+def _tested(base: Sequence[_Means], own: Sequence[_Means], seeds: Sequence[str]) -> Noise:
+    used = sorted(set.intersection(*(set(means) for means in (*base, *own))))
+    if not used:
+        return Noise("NA", "seeds", tuple(seeds), reason="no image has all seven BD-rates in every run")
+    spreads = [
+        Spread(tuple(math.fsum(means[image] for image in used) / len(used) for means in runs))
+        for runs in (base, own)
+    ]
+    test = welch(*spreads)
     if math.isnan(test.p_value):
-        return Noise("NA", "seeds", tuple(seeds), test.difference, reason=row.reason or test.reason)
+        return Noise("NA", "seeds", tuple(seeds), test.difference, reason=test.reason)
     beyond = "yes" if test.p_value < LEVEL else "no"
     return Noise(beyond, "seeds", tuple(seeds), test.difference, test.low, test.high, test.p_value)
 
 
-def _points(replicates: Replicates) -> tuple[pd.DataFrame, ...]:
-    return tuple(coded_once(run.points()) for run in replicates.runs)
+def _means(study: Study, anchor: pd.DataFrame, points: pd.DataFrame) -> _Means:
+    """The mean of the seven BD-rates of each image that has them all."""
+    seven = average_of(study.hvs)
+    per_image = summarize(anchor, points, study.hvs, study.method, resamples=0, metrics=seven).per_image
+    values: dict[str, list[float]] = {}
+    for image, value in zip(per_image.image, per_image.bd_rate, strict=True):
+        values.setdefault(str(image), []).append(float(value))
+    means = {image: math.fsum(own) / len(seven) for image, own in values.items()}
+    return {image: mean for image, mean in means.items() if math.isfinite(mean)}
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(run.label for run in runs))

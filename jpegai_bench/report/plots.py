@@ -94,7 +94,7 @@ def plots(study: Study, tables: Tables | None = None, parts: bool = False) -> li
     if any(panel["points"] for panel in against):
         result.append(Plot("complexity", {"title": subtitle, "panels": against}, complexity_plot.complexity))
     if parts and (by_part := _parts_panels(study)):
-        result.append(Plot("parts", {"title": _subtitle(study), "panels": by_part}, parts_plot.parts))
+        result.append(Plot("parts", {"panels": by_part}, parts_plot.parts))
     return result
 
 
