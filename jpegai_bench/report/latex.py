@@ -50,20 +50,21 @@ def to_latex(parts: Sequence[Sheet], label: str = "") -> str:
         body = [" & ".join(map(_cell, row)) + r" \\" for row in sheet.rows]
         below = [f"({i}) {reason}" for i, reason in enumerate(sheet.reasons, 1)]
         lines = [
-            r"\begin{table}[htbp]",
-            r"\centering\footnotesize",
+            r"\begin{table*}[tbp]",
+            r"\centering\scriptsize",
             rf"\caption{{{escape(sheet.title)}. {escape(sheet.caption)}}}",
             *([rf"\label{{tab:{label}-{number}}}"] if label else []),
-            r"\setlength{\tabcolsep}{3pt}",
+            r"\setlength{\tabcolsep}{2.5pt}",
+            r"\makebox[\linewidth]{%",  # in a narrow column it stands out on both sides alike
             rf"\begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}",
             r"\toprule",
             rf"{head} \\",
             r"\midrule",
             *body,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             *_notes([*below, *sheet.notes]),
-            r"\end{table}",
+            r"\end{table*}",
         ]
         tables.append("\n".join(lines))
     return "\n\n".join(tables) + "\n"
@@ -87,7 +88,7 @@ def _cell(text: str) -> str:
     first, *more = text.split("\n")
     if not more:
         return _minus(escape(first))
-    small = rf"\scriptsize {_minus(escape(' '.join(more)))}"
+    small = rf"\tiny {_minus(escape(' '.join(more)))}"
     return rf"\shortstack[r]{{{_minus(escape(first))}\\{small}}}"
 
 
