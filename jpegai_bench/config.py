@@ -222,6 +222,8 @@ def validated(config: DictConfig) -> Settings:
         if isinstance(error, ConfigKeyError):
             raise BenchError(f"no setting {where!r}; --cfg job shows those there are") from None
         told = str(error.msg or error).splitlines()[0]
+        if "missing mandatory value" in told:
+            told = "is missing"
         if "not a ListConfig" in told:
             told = f"needs a list, as {where}=[…]"
         raise BenchError(f"{where}: {told}") from None

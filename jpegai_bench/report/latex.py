@@ -21,6 +21,8 @@ _SPECIAL = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "[": "{[}",  # at the start of a row it would belong to the one before, as a star would
+    "*": "{*}",
     "|": r"\textbar{}",
     '"': "''",
     "…": r"\ldots{}",
@@ -43,24 +45,26 @@ def escape(text: str) -> str:
 
 
 def to_latex(parts: Sequence[Sheet], label: str = "") -> str:
-    """A `table` for each sheet, reasons and notes below it; `label` begins the labels, before a number."""
+    """A `table*` for each sheet, reasons and notes below it; `label` begins the labels, before a number.
+
+    Over both columns of a page with two; in one narrow column it stands out on both sides alike.
+    """
     tables = []
     for number, sheet in enumerate(parts, 1):
-        head = " & ".join(_stacked(name) for name in sheet.columns)
-        body = [" & ".join(map(_cell, row)) + r" \\" for row in sheet.rows]
         below = [f"({i}) {reason}" for i, reason in enumerate(sheet.reasons, 1)]
         lines = [
             r"\begin{table*}[tbp]",
             r"\centering\scriptsize",
             rf"\caption{{{escape(sheet.title)}. {escape(sheet.caption)}}}",
             *([rf"\label{{tab:{label}-{number}}}"] if label else []),
+            r"\par\smallskip",
             r"\setlength{\tabcolsep}{2.5pt}",
-            r"\makebox[\linewidth]{%",  # in a narrow column it stands out on both sides alike
+            r"\makebox[\linewidth]{%",
             rf"\begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}",
             r"\toprule",
-            rf"{head} \\",
+            *_head(sheet.columns),
             r"\midrule",
-            *body,
+            *(line for row in sheet.rows for line in _row(row)),
             r"\bottomrule",
             r"\end{tabular}}",
             *_notes([*below, *sheet.notes]),
@@ -77,24 +81,32 @@ def frame_to_latex(frame: "pd.DataFrame") -> str:
         [str(name) for name in frame.columns],
         *([str(v) for v in row] for row in cells.to_numpy().tolist()),
     ]
-    head, *body = (" & ".join(map(_cell, row)) + r" \\" for row in rows)
+    head, *body = (" & ".join(map(_figure, row)) + r" \\" for row in rows)
     columns = f"l{'r' * (len(frame.columns) - 1)}"
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def _cell(text: str) -> str:
-    """A figure, and under it in small print its interval."""
-    first, *more = text.split("\n")
-    if not more:
-        return _minus(escape(first))
-    small = rf"\tiny {_minus(escape(' '.join(more)))}"
-    return rf"\shortstack[r]{{{_minus(escape(first))}\\{small}}}"
+def _head(columns: Sequence[str]) -> list[str]:
+    """Names of several lines end on the same one."""
+    names = [name.split("\n") for name in columns]
+    height = max(map(len, names))
+    lines = zip(*([""] * (height - len(name)) + name for name in names), strict=True)
+    return [" & ".join(map(escape, line)) + r" \\" for line in lines]
 
 
-def _stacked(name: str) -> str:
-    lines = [escape(line) for line in name.split("\n")]
-    return lines[0] if len(lines) == 1 else "".join([r"\shortstack[r]{", r"\\".join(lines), "}"])
+def _row(cells: Sequence[str]) -> list[str]:
+    """The figures, and where there are intervals a line of them in small print."""
+    firsts, seconds = zip(*(cell.partition("\n")[::2] for cell in cells), strict=True)
+    first = " & ".join(map(_figure, firsts)) + r" \\"
+    if not any(seconds):
+        return [first]
+    small = " & ".join(rf"\tiny {_figure(cell)}" if cell else "" for cell in seconds)
+    return [rf"{first}[-2pt]", rf"{small} \\[2pt]"]
+
+
+def _figure(text: str) -> str:
+    return _minus(escape(text.replace("\n", " ")))
 
 
 def _minus(text: str) -> str:
