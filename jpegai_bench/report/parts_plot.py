@@ -42,12 +42,13 @@ def _panel(axes: "Axes", panel: dict[str, Any]) -> None:
         left = [start + width for start, width in zip(left, widths, strict=True)]
     alls = [float(bar["all"]) for bar in bars]
     axes.plot(alls, places, linestyle="none", label=_ALL, **_MARK)
+    widest = max(*left, *alls)
     for place, total, whole in zip(places, left, alls, strict=True):
-        axes.text(max(total, whole) + 0.04 * max(left), place, f"{total:.1f}", va="center", fontsize=7)
+        axes.text(max(total, whole) + 0.04 * widest, place, f"{total:.1f}", va="center", fontsize=7)
     axes.set_yticks(places, [bar["label"] for bar in bars])
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    axes.set_xlim(0, 1.22 * max(left))
+    axes.set_xlim(0, 1.22 * widest)
     axes.set_xlabel("kMACs/pixel, published counting")
     axes.set_title(f"model={panel['model']}", loc="left")

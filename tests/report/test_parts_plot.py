@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import matplotlib
 import pytest
 from synthetic import KMACS, study, variant
@@ -20,7 +22,8 @@ def both():
     """Two variants counted at the paper's size and a tenth of it, one that was not counted."""
     entries = []
     for label in ("base", "combined"):
-        small = {**counted(label), "parts": {part: value / 10 for part, value in PARTS.items()}}
+        parts = {part: value / 10 for part, value in PARTS.items()}
+        small = {**counted(label), "all_kmacs_px": KMACS[label][2] / 10, "parts": parts}
         entries.append(variant(label, complexity={**small, "paper_size": counted(label)}, model="small"))
     entries.append(variant("activation", complexity=None, model="small"))
     return study(entries=(*entries, *study().entries[-2:]))
@@ -46,7 +49,7 @@ def test_bars_are_as_long_as_the_parts_and_the_whole_is_written_beside(both):
         assert ends == pytest.approx([sum(PARTS.values()) / scale] * 2)
         assert [text.get_text() for text in axes.texts] == [f"{sum(PARTS.values()) / scale:.1f}"] * 2
         [marks] = axes.lines
-        assert list(marks.get_xdata()) == [KMACS["base"][2], KMACS["combined"][2]]
+        assert list(marks.get_xdata()) == [KMACS[label][2] / scale for label in ("base", "combined")]
         for text in axes.texts:
             box = text.get_window_extent()
             assert axes.bbox.x0 < box.x0
@@ -70,7 +73,7 @@ def test_parts_differ_in_lightness_and_hatching():
 
     styles = [part_style(number) for number in range(4)]
     levels = sorted(lightness(style["facecolor"]) for style in styles)
-    assert min(b - a for a, b in zip(levels, levels[1:], strict=False)) > 0.03
+    assert min(b - a for a, b in pairwise(levels)) > 0.03
     assert len({style["hatch"] for style in styles}) == 4
 
 
