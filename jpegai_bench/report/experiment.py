@@ -98,7 +98,8 @@ def _made(
     anchors, notes = _anchors(store, experiment, selection, fit[-1])
     study = study_of(store, chosen, anchors, selection, experiment.reference, notes)
     absent = missing.missing(store, experiment.variants, fit)
-    remedy = missing.command(absent, fit[-1], store, experiment.config_folders) if absent else ""
+    like = latest.get(experiment.reference, fit[-1])
+    remedy = missing.command(absent, like, store, experiment.config_folders) if absent else ""
     return Experimental(
         experiment,
         build_tables(study),
