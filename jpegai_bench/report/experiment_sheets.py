@@ -70,7 +70,7 @@ def _complexity(sheet: Sheet, row: dict[str, Any], base: str) -> list[str]:
     if row["kind"] != "variant":
         return [NONE] * 6
     told = row["mean_reason"] if row["status"] != "done" else "complexity not counted"
-    lacking = told if math.isnan(row["published_kmacs_px"]) else f"{base} has no complexity"
+    lacking = told if math.isnan(row["published_kmacs_px"]) else f"complexity of {base} is not known"
     return [
         figure(sheet, row["published_kmacs_px"], reason=told),
         figure(sheet, row["all_kmacs_px"], reason=told),
@@ -182,7 +182,7 @@ def _quoted(row: dict[str, Any], name: str) -> str:
 def _at_paper_size(sheet: Sheet, row: dict[str, Any], name: str) -> str:
     if row["kind"] != "variant":
         return NONE
-    reason = row["paper_size_reason"] or "the reference is not counted at model=paper"
+    reason = row["paper_size_reason"] or "the reference is not known at model=paper"
     return figure(sheet, row[name], 1, reason)
 
 

@@ -42,7 +42,9 @@ def command(missing: Sequence[Missing], like: Run, store: Store, config_folders:
     words = [*several, f"+variant={','.join(one.variant for one in missing)}", *_settings(like)]
     if str(store.root) != "results":
         words.append(f"results={store.root}")
-    words += [f"--config-dir={folder}" for folder in config_folders]
+    here = Path.cwd()
+    folders = (Path(f).relative_to(here) if Path(f).is_relative_to(here) else f for f in config_folders)
+    words += [f"--config-dir={folder}" for folder in folders]
     return " ".join(["jpegai-bench run", *(word if "…" in word else shlex.quote(word) for word in words)])
 
 
