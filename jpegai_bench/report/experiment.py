@@ -9,6 +9,7 @@ from jpegai_bench.atomic import make_folder
 from jpegai_bench.errors import BenchError
 from jpegai_bench.experiment import Experiment
 from jpegai_bench.report import missing
+from jpegai_bench.report.codec_points import chosen_by
 from jpegai_bench.report.comparable import anchors_of, chosen_anchors
 from jpegai_bench.report.experiment_sheets import study_sheets, write_study
 from jpegai_bench.report.experiment_tables import Experimental, Timing
@@ -81,12 +82,22 @@ def experimental(
     found = [(_made(store, experiment, figures, selection, runs), prefix_of(*key))
              for key, runs in groups.items() if runs]  # fmt: skip
     if not found:
-        fits = " that fits" if any(run.label in experiment.variants for run in store.runs()) else ""
-        raise BenchError(
-            f"{store.root}: holds no finished run of {experiment.name}{fits}; make them with: "
-            f"jpegai-bench sweep experiment={experiment.name}"
-        )
+        raise _none(store, experiment, selection)
     return found
+
+
+def _none(store: Store, experiment: Experiment, selection: Selection) -> BenchError:
+    """The store has nothing to make a table from."""
+    own = [run for run in store.runs() if run.label in experiment.variants]
+    unfinished = ", ".join(sorted({f"{run.label} {run.state}" for run in own if not run.done}))
+    fits = " that fits" if any(run.done for run in own) else f" ({unfinished})" if unfinished else ""
+    words = [f"experiment={experiment.name}"]
+    words += [chosen_by(selection.dataset)] if selection.dataset else []
+    words += [f"model={selection.model}"] if selection.model else []
+    return BenchError(
+        f"{store.root}: holds no finished run of {experiment.name}{fits}; make them with: "
+        f"jpegai-bench sweep {' '.join(words)}"
+    )
 
 
 def _made(

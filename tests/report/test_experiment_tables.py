@@ -1,5 +1,6 @@
 import json
 import math
+import os
 
 import pandas as pd
 import pytest
@@ -274,16 +275,36 @@ def test_the_commands_read_the_store_without_torch_and_change_no_byte(store, tmp
     assert max(len(line.rstrip()) for line in plain.out.splitlines()) <= 100
 
 
+def test_plots_of_all_variants_come_without_torch_and_again_only_when_they_change(tmp_path):
+    store = fill_store(tmp_path / "results", ("base", "combined"), images=2)
+    for run in (*store.runs(), *store.runs("anchors")):
+        kept = run.points()[["image", "quality", "target_bpp", "bpp", "vif"]]
+        store.write_run(run.folder, run.manifest, kept)
+    folder, command = store.root / "plots/vcip2023", ["plots", "experiment=vcip2023"]
+    assert "torch" not in modules_loaded(command, cwd=tmp_path)
+    first = tree(folder)
+    assert set(first) == {".plots.json"} | {
+        f"kodak-small-{name}.{suffix}" for name in ("rd_vif", "parts") for suffix in ("png", "pdf")
+    }
+    os.utime(folder / "kodak-small-parts.png", (1, 1))
+    (folder / "kodak-small-rd_vif.pdf").unlink()
+    [done] = several(command, cwd=tmp_path)
+    assert tree(folder) == first  # the one that was gone is drawn again, to the same bytes
+    assert (folder / "kodak-small-parts.png").stat().st_mtime == 1
+    assert set(done.out.split()) == {f"results/plots/vcip2023/{name}" for name in first if name[0] != "."}
+
+
 def test_a_store_without_a_run_of_the_experiment_says_what_makes_them(tmp_path, store):
     (tmp_path / "results").symlink_to(store.root)
-    empty, other = several(
+    failed = fill_store(tmp_path / "failed", ("base",), images=1, status="failed")
+    empty, other, none = several(
         ["tables", "experiment=vcip2023", "results=nothing"],
-        ["tables", "experiment=vcip2023", "dataset=sample"],
+        ["tables", "experiment=vcip2023", "dataset=sample", "model=small"],
+        ["tables", "experiment=vcip2023", f"results={failed.root}"],
         cwd=tmp_path,
     )
-    fails(
-        empty,
-        "nothing: holds no finished run of vcip2023; make them with: jpegai-bench sweep experiment=vcip2023",
-    )
-    fails(other, "holds no finished run of vcip2023 that fits")
+    sweep = "make them with: jpegai-bench sweep experiment=vcip2023"
+    fails(empty, f"nothing: holds no finished run of vcip2023; {sweep}")
+    fails(other, f"holds no finished run of vcip2023 that fits; {sweep} dataset=sample model=small")
+    fails(none, f"holds no finished run of vcip2023 (base failed); {sweep}")
     assert set(KMACS) == {run.label for run in store.runs()}
