@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -312,25 +312,6 @@ def variant_of(settings: Settings, node: dict[str, Any] | None = None) -> Varian
             raise BenchError(f"variant {name}: {key} needs a `_target_`, the module's import path")
         nodes[key] = chosen
     return Variant(name, nodes, node.get("paper_kmacs_px"))
-
-
-def at_preset(settings: Settings, name: str) -> Settings:
-    """The same settings and variant under a model preset of the package.
-
-    Raises:
-        BenchError: the variant refers to more than the preset.
-    """
-    preset = OmegaConf.to_container(OmegaConf.load(CONF / "model" / f"{name}.yaml"))
-    joined = OmegaConf.create({"model": preset, "variant": settings.variant_written})
-    try:
-        variant = OmegaConf.to_container(joined.variant, resolve=True)
-    except OmegaConfBaseException as error:
-        told = str(error.msg or error).splitlines()[0]
-        raise BenchError(f"the variant cannot be had at model={name}: {told}") from None
-    assert isinstance(preset, dict)
-    assert isinstance(variant, dict)
-    model = ModelSettings(**{str(key): value for key, value in preset.items()})
-    return replace(settings, model=model, variant={str(key): value for key, value in variant.items()})
 
 
 def packaged_variant(settings: Settings, name: str) -> Variant:

@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from jpegai_bench.config import Settings, Variant, at_preset, structure_of, variant_of
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from jpegai_bench.config import CONF, ModelSettings, Settings, Variant, structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.sources import code_hash
 from jpegai_bench.store import Store, content_key
@@ -24,7 +28,7 @@ def paper_size_summary(
     from jpegai_bench.codecs.learned import source_hash
 
     try:
-        scaled = at_preset(settings, PRESET)
+        scaled = _at_preset(settings, PRESET)
         variant = variant_of(scaled)
         sources = [
             source_hash(variant.modules(scaled.model.network_size())),
@@ -41,3 +45,22 @@ def paper_size_summary(
         return {**count(scaled, variant), "key": key}
     except BenchError as error:
         return {"reason": f"cannot be built at model={PRESET}: {error}"}
+
+
+def _at_preset(settings: Settings, name: str) -> Settings:
+    """The same settings and variant under a model preset of the package.
+
+    Raises:
+        BenchError: the variant refers to more than the preset.
+    """
+    preset = OmegaConf.to_container(OmegaConf.load(CONF / "model" / f"{name}.yaml"))
+    joined = OmegaConf.create({"model": preset, "variant": settings.variant_written})
+    try:
+        variant = OmegaConf.to_container(joined.variant, resolve=True)
+    except OmegaConfBaseException as error:
+        told = str(error.msg or error).splitlines()[0]
+        raise BenchError(f"variant: {told}") from None
+    assert isinstance(preset, dict)
+    assert isinstance(variant, dict)
+    model = ModelSettings(**{str(key): value for key, value in preset.items()})
+    return replace(settings, model=model, variant={str(key): value for key, value in variant.items()})

@@ -55,6 +55,9 @@ def test_a_variant_that_cannot_be_so_large_says_why(tmp_path):
 
     told = paper_size_summary(settings("+variant=base"), Store(tmp_path), refuse)
     assert told == {"reason": "cannot be built at model=paper: variant mine: it is too wide"}
+    elsewhere = settings("+variant=base", "variant.name=${dataset.name}")
+    told = paper_size_summary(elsewhere, Store(tmp_path), complexity_summary)
+    assert "variant: Interpolation key 'dataset.name' not found" in told["reason"]
     fixed = settings("+variant=combined", "variant.attention_half.heads=7")  # 128 is no multiple of 7
     told = paper_size_summary(fixed, Store(tmp_path), complexity_summary)
     assert "attention_half" in told["reason"]

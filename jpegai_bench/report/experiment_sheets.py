@@ -118,7 +118,7 @@ def _beside_the_paper(
 ) -> Sheet:
     """Our counts at the paper's size and our BD-rates, each with the paper's next to it where it gave any."""
     base, quotes = made.experiment.reference, bool(made.figures.figures)
-    quoted = made.figures.anchors[0] if made.figures.anchors else "anchor"
+    quoted = "/".join(made.figures.anchors) or "anchor"
     columns = [
         "variant",
         "kMACs/px\npublished",

@@ -26,14 +26,10 @@ class Missing:
 
 def missing(store: Store, variants: Sequence[str], there: Sequence[Run]) -> list[Missing]:
     """What keeps each of the variants from standing beside `there`, the runs that can be compared."""
-    found = []
-    newest = there[-1]
     labels = {run.label for run in there}
-    for variant in variants:
-        if variant not in labels:
-            runs = [run for run in store.runs("runs") if run.label == variant and _alike(run, newest)]
-            found.append(_missing(variant, runs))
-    return found
+    runs = [run for run in store.runs() if _alike(run, there[-1])] if set(variants) - labels else []
+    absent = [variant for variant in variants if variant not in labels]
+    return [_missing(variant, [run for run in runs if run.label == variant]) for variant in absent]
 
 
 def command(missing: Sequence[Missing], like: Run, store: Store, config_folders: Sequence[str]) -> str:

@@ -4,7 +4,8 @@ import subprocess
 
 import pandas as pd
 import pytest
-from synthetic import study
+from command import several
+from synthetic import fill_store, study
 
 from jpegai_bench.report.latex import escape, frame_to_latex, to_latex
 from jpegai_bench.report.sheets import Sheet
@@ -64,6 +65,17 @@ def test_a_frame_is_a_tabular_at_full_precision():
     assert columns == "lr"
     assert rows[0] == ["variant", r"mean\_bd\_rate"]
     assert rows[1:] == [["base", "$-$0.123456789012345"], [r"my\_own", "NA"]]
+
+
+def test_every_command_that_prints_tables_has_it(tmp_path):
+    store = fill_store(tmp_path / "results", ("base", "combined"), images=2)
+    a, b = (str(next(store.root.glob(f"runs/{label}/*"))) for label in ("base", "combined"))
+    commands = (["tables"], ["compare", "base", "combined"], ["bdrate", a, b])
+    for done in several(*([*command, "format=latex"] for command in commands), cwd=tmp_path):
+        assert done.code == 0, done.err
+        [table, *_] = rows_of(done.out)
+        columns, rows = table
+        assert {len(row) for row in rows} == {len(columns)}
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here")
