@@ -44,23 +44,29 @@ def paper_size_summary(
                 return dict(found)
         return {**count(scaled, variant), "key": key}
     except BenchError as error:
-        return {"reason": f"cannot be built at model={PRESET}: {error}"}
+        return {"reason": f"not counted at model={PRESET}: {error}"}
 
 
 def _at_preset(settings: Settings, name: str) -> Settings:
     """The same settings and variant under a model preset of the package.
 
     Raises:
-        BenchError: the variant refers to more than the preset.
+        BenchError: the variant refers to more than the preset, or is not the one that was written.
     """
     preset = OmegaConf.to_container(OmegaConf.load(CONF / "model" / f"{name}.yaml"))
-    joined = OmegaConf.create({"model": preset, "variant": settings.variant_written})
+    assert isinstance(preset, dict)
+    if _resolved(settings, vars(settings.model)) != settings.variant:
+        raise BenchError("how the variant depends on the size is not known")
+    model = ModelSettings(**{str(key): value for key, value in preset.items()})
+    return replace(settings, model=model, variant=_resolved(settings, vars(model)))
+
+
+def _resolved(settings: Settings, model: dict[str, Any]) -> dict[str, Any]:
+    """The variant as it was written, at the structural numbers of a model."""
     try:
+        joined = OmegaConf.create({"model": model, "variant": settings.variant_written})
         variant = OmegaConf.to_container(joined.variant, resolve=True)
     except OmegaConfBaseException as error:
-        told = str(error.msg or error).splitlines()[0]
-        raise BenchError(f"variant: {told}") from None
-    assert isinstance(preset, dict)
+        raise BenchError(f"variant: {str(error.msg or error).splitlines()[0]}") from None
     assert isinstance(variant, dict)
-    model = ModelSettings(**{str(key): value for key, value in preset.items()})
-    return replace(settings, model=model, variant={str(key): value for key, value in variant.items()})
+    return {str(key): value for key, value in variant.items()}

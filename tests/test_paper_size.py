@@ -1,6 +1,7 @@
 """What a run keeps of its variant at the size of the paper."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from command import TINY, settings
@@ -54,10 +55,17 @@ def test_a_variant_that_cannot_be_so_large_says_why(tmp_path):
         raise BenchError("variant mine: it is too wide")
 
     told = paper_size_summary(settings("+variant=base"), Store(tmp_path), refuse)
-    assert told == {"reason": "cannot be built at model=paper: variant mine: it is too wide"}
+    assert told == {"reason": "not counted at model=paper: variant mine: it is too wide"}
     elsewhere = settings("+variant=base", "variant.name=${dataset.name}")
     told = paper_size_summary(elsewhere, Store(tmp_path), complexity_summary)
     assert "variant: Interpolation key 'dataset.name' not found" in told["reason"]
     fixed = settings("+variant=combined", "variant.attention_half.heads=7")  # 128 is no multiple of 7
     told = paper_size_summary(fixed, Store(tmp_path), complexity_summary)
     assert "attention_half" in told["reason"]
+
+
+def test_counts_are_never_those_of_another_variant(tmp_path):
+    base, combined = settings("+variant=base"), settings("+variant=combined")
+    mixed = replace(base, variant=combined.variant)
+    told = paper_size_summary(mixed, Store(tmp_path), complexity_summary)
+    assert told == {"reason": "not counted at model=paper: how the variant depends on the size is not known"}
