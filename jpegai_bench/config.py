@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.experiment import Experiment, ExperimentSettings, checked
 from jpegai_bench.locate import locate
 from jpegai_bench.rates import KINDS, Rates, learned_qualities, of_targets
 from jpegai_bench.training.settings import TrainingSettings
@@ -26,7 +27,7 @@ MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 """The modules under study: the keys of a variant that name a `_target_`."""
 MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
-FORMATS = ("table", "csv", "json", "markdown")
+FORMATS = ("table", "csv", "json", "markdown", "latex")
 METHODS = ("pchip", "cubic", "akima")
 CURVES = ("image", "mean")
 PLOT_FORMATS = ("png", "pdf", "svg")
@@ -98,6 +99,7 @@ class Settings:
     dataset: DatasetSettings
     metrics: MetricSettings
     training: TrainingSettings
+    experiment: ExperimentSettings | None = None
     results: str = "results"
     weights: str = "shipped"
     rates: str = "quality"
@@ -129,6 +131,8 @@ class Settings:
     shard: int | None = None
     fail_fast: bool = False
     variant: dict[str, Any] = field(default_factory=dict)
+    variant_written: dict[str, Any] = field(default_factory=dict)
+    """The variant with its references to the model preset, so that it can be had at another preset."""
     anchor: dict[str, Any] = field(default_factory=dict)
     """Codecs that BD-rates are taken against, the main one first: label and node of each."""
 
@@ -232,22 +236,56 @@ def validated(config: DictConfig) -> Settings:
         if isinstance(error, ConfigKeyError):
             raise BenchError(f"no setting {where!r}; --cfg job shows those there are") from None
         told = str(error.msg or error).splitlines()[0]
+        if "missing mandatory value" in told:
+            told = "is missing"
         if "not a ListConfig" in told:
             told = f"needs a list, as {where}=[…]"
         raise BenchError(f"{where}: {told}") from None
     assert isinstance(settings, Settings)
     settings.variant, settings.anchor = variant, anchor
+    if variant:
+        written = OmegaConf.to_container(config.variant, resolve=False)
+        assert isinstance(written, dict)
+        settings.variant_written = {str(key): value for key, value in written.items()}
     return settings
+
+
+def experiment_of(settings: Settings) -> Experiment:
+    """The experiment of a configuration; its `variants` are what it runs, in order.
+
+    Raises:
+        BenchError: none is chosen, or a variant or a file that it names is not there.
+    """
+    folders = config_folders()
+    if settings.experiment is None:
+        known = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
+        raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(known)}")
+    variants = {
+        path.stem: str(OmegaConf.select(OmegaConf.load(path), "name"))
+        for folder in folders
+        for path in sorted((folder / "variant").glob("*.yaml"))
+    }
+    anchors = [
+        str(node.get("name", label)) if isinstance(node, dict) else label
+        for label, node in settings.anchor.items()
+    ]
+    return checked(settings.experiment, variants, anchors, folders)
+
+
+def config_folders() -> list[Path]:
+    """Where configurations are: the package's own, then what `--config-dir` names."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return [CONF]
+    sources = [Path(source.path) for source in HydraConfig.get().runtime.config_sources
+               if source.schema == "file"]  # fmt: skip
+    return list(dict.fromkeys([CONF, *sources]))
 
 
 def anchor_nodes(settings: Settings) -> dict[str, Any]:
     """Every node of the `anchor` group by its label, the package's and those of `--config-dir`."""
-    from hydra.core.hydra_config import HydraConfig
-
-    folders = [CONF]
-    if HydraConfig.initialized():
-        sources = HydraConfig.get().runtime.config_sources
-        folders += [Path(source.path) for source in sources if source.schema == "file"]
+    folders = config_folders()
     nodes: dict[str, Any] = {}
     outside = {"arch": settings.arch, "checkpoint": settings.checkpoint}
     for path in sorted({path for folder in folders for path in (folder / "anchor").glob("*.yaml")}):

@@ -3,27 +3,25 @@
 import json
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from jpegai_bench.anchors import codec_of, shipped_points
-from jpegai_bench.codecs.identity import source_hash
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of, variant_of
+from jpegai_bench.counts import counts
 from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import Plan, plan
-from jpegai_bench.images.datasets import Dataset, load
+from jpegai_bench.images.datasets import Dataset
 from jpegai_bench.measurement import carried_out, measure_codec, run_anchor
 from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
 from jpegai_bench.network.weight_files import SHARED_FILE, read, synthesis_file
 from jpegai_bench.rates import of_qualities
-from jpegai_bench.reach import reached
 from jpegai_bench.report.codec_points import Conditions
 from jpegai_bench.report.peers import require_peers, wanted_peers
 from jpegai_bench.report.rebuild import Rebuilt, Selection, rebuild
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.store import Store
 
 
 @dataclass(frozen=True)
@@ -96,9 +94,9 @@ def measure(settings: Settings, how: Literal["all", "shard", "gather"] = "all") 
         "sources": codec.sources(),
         "anchor": anchor_folders[0],
         "anchors": anchor_folders,
-        "config": vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS},
+        "config": _plain(settings),
     }
-    complexity = kept_complexity(settings, variant, store)
+    complexity = counts(settings, variant, store)
     _, evaluation = measure_codec(settings, store, "runs", whole, dataset, about, complexity, how == "gather")
     failures = {line for _, lines in anchors for line in lines}
     failures |= {failure.message for failure in evaluation.failures}
@@ -129,6 +127,13 @@ def _measure_shard(
         computed += evaluation.computed
         failures |= {failure.message for failure in evaluation.failures}
     return computed, tuple(sorted(failures))
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    """Every setting as the manifest keeps it; of an experiment the name."""
+    plain = vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS}
+    del plain["variant_written"]
+    return plain | {"experiment": settings.experiment.name if settings.experiment else None}
 
 
 def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
@@ -185,43 +190,6 @@ def _trained(folder: Path, variant: Variant) -> dict[str, Any]:
     """
     files = {"shared": SHARED_FILE, "synthesis": synthesis_file(variant.name)}
     return {kind: json.loads(read(folder / file, kind)[1].get("note", "{}")) for kind, file in files.items()}
-
-
-def kept_complexity(settings: Settings, variant: Variant, store: Store) -> dict[str, Any]:
-    """The variant's `complexity_summary`; counted again only where what decides it has changed."""
-    structure = structure_of(settings, variant)
-    counted_by = reached(["jpegai_bench.analysis.complexity.measure"])
-    libraries = [version(name) for name in ("torch", "ptflops")]
-    key = content_key([settings.model.name, structure, source_hash(structure), counted_by, libraries])
-    for run in reversed(store.runs("runs")):
-        if run.label == variant.name and (kept := run.complexity()) and kept.get("key") == key:
-            return kept | {"paper_kmacs_px": _paper_kmacs(settings, variant)}
-    return complexity_summary(settings, variant) | {"key": key}
-
-
-def _paper_kmacs(settings: Settings, variant: Variant) -> float | None:
-    return variant.paper_kmacs_px if settings.model.name == "paper" else None
-
-
-def complexity_summary(settings: Settings, variant: Variant) -> dict[str, Any]:
-    """The figures of the luma synthesis, and all parts, as plain data."""
-    from jpegai_bench.analysis.complexity import measure
-
-    size = settings.model.network_size()
-    measured = measure(size, variant.modules(size))
-    luma = measured.luma_synthesis
-    return {
-        "variant": variant.name,
-        "model": settings.model.name,
-        "published_kmacs_px": luma.published,
-        "input_size_kmacs_px": luma.input_size,
-        "all_kmacs_px": luma.all,
-        "elementwise_kops_px": luma.elementwise,
-        "params_m": luma.params / 1e6,
-        "paper_kmacs_px": _paper_kmacs(settings, variant),
-        "parts": {name: counts.published for name, counts in measured.luma.items()},
-        "detail": measured.as_dict(),
-    }
 
 
 def images(settings: Settings) -> Dataset:

@@ -91,7 +91,7 @@ goes on from the last checkpoint. Prints the folder of the weights.
         ),
         Command(
             "complexity",
-            "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown]",
+            "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown|latex]",
             "kMACs/pixel by part, counted three ways, and parameters",
             """Counts every variant, or the one that is named, beside the paper's figures.
 
@@ -165,7 +165,7 @@ meanwhile. The times are kept in results/latency/, and measured again whenever t
         ),
         Command(
             "metrics",
-            "metrics REFERENCE DISTORTED [only=[NAME,…]] [format=table|csv|json|markdown]",
+            "metrics REFERENCE DISTORTED [only=[NAME,…]] [format=table|csv|json|markdown|latex]",
             "seven quality metrics of a pair of pictures, or of two folders",
             """Two files, or two folders whose pictures are paired by name without the suffix. The original
 comes first. What has no partner or cannot be read is named; the rest goes on.
@@ -181,32 +181,36 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
         ),
         Command(
             "tables",
-            "tables [results=PATH] [format=table|csv|json|markdown]",
+            "tables [experiment=NAME] [results=PATH] [format=table|csv|json|markdown|latex]",
             "rebuild the tables from the store",
             """Reads results/runs and results/anchors, writes results/tables; measures nothing.
 
   jpegai-bench tables
   jpegai-bench tables format=markdown
   jpegai-bench tables dataset=kodak anchor=[vvc,hevc] peers=all
+  jpegai-bench tables experiment=vcip2023
 
+  experiment=NAME      each study of an experiment, the paper's own figures in columns beside ours: as CSV,
+                       Markdown and LaTeX into results/tables/NAME
   anchor=, peers=      codecs of the store, or whose points ship: what BD-rates are taken against (a block
                        each), and further rows""",
-            options=("anchors", "peers"),
+            options=("anchors", "experiment", "peers"),
         ),
         Command(
             "plots",
-            "plots [results=PATH]",
+            "plots [experiment=NAME] [results=PATH]",
             "rebuild the plots from the store",
             """Reads results/runs and results/anchors, writes results/plots; unchanged plots are left alone.
 
   jpegai-bench plots
   jpegai-bench plots results=PATH
-  jpegai-bench plots dataset=kodak peers=[hevc,av1,jpeg]""",
-            options=("anchors", "peers"),
+  jpegai-bench plots dataset=kodak peers=[hevc,av1,jpeg]
+  jpegai-bench plots experiment=vcip2023""",
+            options=("anchors", "experiment", "peers"),
         ),
         Command(
             "bdrate",
-            "bdrate ANCHOR TEST [curve=image|mean] [format=table|csv|json|markdown] [plot=FILE]",
+            "bdrate ANCHOR TEST [curve=image|mean] [format=table|csv|json|markdown|latex] [plot=FILE]",
             "BD-rate of TEST against ANCHOR, from two files",
             """Each is a CSV with the columns image, bpp and metrics of any name (without image: one curve), a
 result JSON of CompressAI, or a run's folder. Images are paired by name. What has no BD-rate is NA
@@ -227,7 +231,7 @@ with its reason.
         ),
         Command(
             "compare",
-            "compare A B [anchor=LABEL | anchor_points=FILE] [format=table|csv|json|markdown]",
+            "compare A B [anchor=LABEL | anchor_points=FILE] [format=table|csv|json|markdown|latex]",
             "whether B differs from A by more than luck",
             """A and B are variants or anchors in the store, or files as `bdrate` reads them. Prints the
 paired difference of their BD-rates against the anchor with interval and p-value, metric by metric,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands import chosen
-from jpegai_bench.commands.output import print_frame, print_rich
+from jpegai_bench.commands.output import print_frame, print_latex, print_rich
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 
@@ -57,6 +57,9 @@ def command(settings: Settings, a: str, b: str) -> int:
         print(as_json(about, frame, result))
     elif settings.format == "markdown":
         print(to_markdown(sheets) + "\n" + "\n\n".join(lines))
+    elif settings.format == "latex":
+        print_latex(sheets)
+        print("\n".join(f"% {line}" for line in lines))
     else:
         from rich.text import Text
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 
 from jpegai_bench import __version__
-from jpegai_bench.commands.output import print_rich
+from jpegai_bench.commands.output import print_latex, print_rich
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import chosen
@@ -125,6 +125,8 @@ def _print_sheet(settings: Settings, good: Sequence[Measured], alone: bool, titl
     sheet = as_list(good[0], title) if alone else as_table(good, shown, title)
     if settings.format == "markdown":
         print(to_markdown([sheet]), end="")
+    elif settings.format == "latex":
+        print_latex([sheet])
     else:
         print_rich(to_rich([sheet]))
 

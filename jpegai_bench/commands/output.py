@@ -1,4 +1,4 @@
-"""How commands print: tables for people, CSV, JSON and Markdown for programs."""
+"""How commands print: tables for people, CSV and JSON for programs, Markdown and LaTeX for documents."""
 
 import json
 import shutil
@@ -12,10 +12,12 @@ from jpegai_bench.errors import BenchError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from jpegai_bench.report.experiment import RebuiltExperiment
     from jpegai_bench.report.rebuild import Rebuilt
+    from jpegai_bench.report.sheets import Sheet
 
 
-def show_study(form: str, rebuilt: Sequence["Rebuilt"]) -> None:
+def show_study(form: str, rebuilt: "Sequence[Rebuilt | RebuiltExperiment]") -> None:
     """Print the tables of studies in the format asked for."""
     from jpegai_bench.report.sheets import to_markdown, to_rich
 
@@ -27,10 +29,19 @@ def show_study(form: str, rebuilt: Sequence["Rebuilt"]) -> None:
         print(f"Written: {len(files)} files in {', '.join(folders)}")
     elif form == "markdown":
         print(to_markdown(sheets))
+    elif form == "latex":
+        print_latex(sheets)
     else:
         import pandas as pd
 
-        print_frame(pd.concat([tables.results for one in rebuilt for tables in one.tables]), form)
+        print_frame(pd.concat([one.frame() for one in rebuilt]), form)
+
+
+def print_latex(sheets: "list[Sheet]") -> None:
+    """Print tables for a document that has `booktabs`."""
+    from jpegai_bench.report.latex import to_latex
+
+    print(to_latex(sheets), end="")
 
 
 def print_rich(renderable: Any) -> None:
@@ -42,9 +53,14 @@ def print_rich(renderable: Any) -> None:
 
 
 def print_frame(frame: "pd.DataFrame", form: str) -> None:
-    """Print `frame` as csv, json or markdown, at full precision; NA is `NA`, in JSON null."""
+    """Print `frame` as csv, json, markdown or latex, at full precision; NA is `NA`, in JSON null."""
     if form == "csv":
         print(frame.to_csv(index=False, na_rep="NA", lineterminator="\n"), end="")
+        return
+    if form == "latex":
+        from jpegai_bench.report.latex import frame_to_latex
+
+        print(frame_to_latex(frame), end="")
         return
     cells = frame.astype(object).where(frame.notna(), None)
     if form == "json":
