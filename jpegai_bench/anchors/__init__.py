@@ -17,6 +17,8 @@ from jpegai_bench.locate import locate
 from jpegai_bench.store import read_points
 
 SHIPPED = Path(__file__).parent
+AS_PUBLISHED = ("jpeg2000_53", "jpeg_ijg")
+"""Nodes that follow a published set-up, each beside a better codec of its format: no peers unless named."""
 # What YAML 1.1 makes of chroma: 4:2:0 without quotes, numbers to the base of 60.
 _SEXAGESIMAL = {4 * 3600 + 2 * 60: "4:2:0", 4 * 3600 + 4 * 60 + 4: "4:4:4"}
 

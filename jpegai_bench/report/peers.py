@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from jpegai_bench.anchors import AS_PUBLISHED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.codec_points import (
     MAIN_ANCHOR,
@@ -19,7 +20,7 @@ from jpegai_bench.report.study import Entry, Study
 from jpegai_bench.store import Run, Store
 
 Wanted = Sequence[str] | Literal["all"]
-"""Labels of the peers, or whatever there is."""
+"""Labels of the peers, or whatever there is but what follows a published set-up."""
 
 
 def wanted_peers(given: Any) -> Wanted:
@@ -114,8 +115,9 @@ def _peers(
     if wanted != "all":
         wanted = [label for label in wanted if label not in taken]
         return [entry_of(run, conditions) for run in required(runs, wanted, conditions)], []
-    found = {label: run for label, run in fitting(runs, conditions).items() if label not in taken}
-    notes = [f"Not shown: {why}." for why in left_out(runs, [*taken, *found], conditions)]
+    passed = [*taken, *AS_PUBLISHED]
+    found = {label: run for label, run in fitting(runs, conditions).items() if label not in passed}
+    notes = [f"Not shown: {why}." for why in left_out(runs, [*passed, *found], conditions)]
     if not found:
         measure = f"jpegai-bench anchor codec=all {chosen_by(conditions.dataset)}"
         notes.append(f"No further codec was measured on these images; {measure} does it.")

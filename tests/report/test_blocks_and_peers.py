@@ -9,7 +9,7 @@ import pytest
 from command import fails, modules_loaded, settings, several, tree
 from synthetic import KMACS
 
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.anchors import AS_PUBLISHED, SHIPPED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.metrics.catalogue import average_of
@@ -182,11 +182,13 @@ def test_all_are_those_of_every_image_but_the_anchors(bench):
     bench.codec("elsewhere", VVC, images={"a": "other pixels"})
     tables = bench.tables(peers="all")
     ships = {path.parents[1].name for path in SHIPPED.glob("*/kodak/run.json")}
-    assert set(tables.study.peers) == ships - {"vvc"} | {"failed"}
+    assert ships > set(AS_PUBLISHED)
+    assert set(tables.study.peers) == ships - {"vvc", *AS_PUBLISHED} | {"failed"}
+    assert bench.study(peers=["jpeg_ijg"]).peers == ("jpeg_ijg",)
     told = sheets(tables)[0].notes
     assert "Not shown: few lacks kodim03 and 21 more of kodak." in told
     assert "Not shown: old on kodak was measured by other versions of the metrics." in told
-    assert not any("elsewhere" in line for line in told)
+    assert not any("elsewhere" in line or "jpeg_ijg" in line for line in told)
     assert tables.results.set_index("variant").vmaf_images["failed"] == 23
     with pytest.raises(
         BenchError, match=r"few lacks kodim03 and 21 more of kodak \(there: .*codec=few datas"
