@@ -1,7 +1,8 @@
-"""A hash of what source files do, for the keys of cached results."""
+"""Hashes of what source files do, and which files are behind a class: for the keys of cached results."""
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,14 @@ def code_hash(files: Iterable[str | Path]) -> str:
                 node.body = [part for part in node.body if not _is_text(part)] or [ast.Pass()]
         digest.update(f"{path.parent.name}/{path.name}\0{ast.dump(tree)}\0".encode())
     return digest.hexdigest()
+
+
+def loaded_files(name: str) -> set[Path]:
+    """The Python files of the top-level package that `name`, a dotted path, begins with, as far as loaded."""
+    top = name.partition(".")[0]
+    loaded = [module for key, module in list(sys.modules.items()) if key.partition(".")[0] == top]
+    files = {getattr(module, "__file__", None) for module in loaded}
+    return {Path(file) for file in files if file and file.endswith(".py")}
 
 
 def _is_text(node: ast.stmt) -> bool:

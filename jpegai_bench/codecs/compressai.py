@@ -2,7 +2,6 @@
 
 import hashlib
 import struct
-import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import MAX_PIXELS, Image8
 from jpegai_bench.locate import locate
-from jpegai_bench.sources import code_hash
+from jpegai_bench.sources import code_hash, loaded_files
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.checkpoints import Peer
@@ -145,10 +144,7 @@ class CompressAI:
         files = {Path(__file__), Path(__file__).with_name("checkpoints.py")}
         if "." in self.arch:
             self._class()
-            top = self.arch.partition(".")[0]
-            loaded = [module for key, module in sys.modules.items() if key.partition(".")[0] == top]
-            names = {getattr(module, "__file__", None) for module in loaded}
-            files |= {Path(name) for name in names if name and name.endswith(".py")}
+            files |= loaded_files(self.arch)
         return {
             "codec": "compressai",
             "settings": f"{self.arch} {self._seed:08x}",

@@ -1,7 +1,6 @@
 """A variant of the JPEG AI transform network as a codec."""
 
 import inspect
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from jpegai_bench.network.bitstream import Bitstream
 from jpegai_bench.network.codec import Network, NetworkSize
 from jpegai_bench.network.coding import Analyzed, Coder
 from jpegai_bench.network.transforms import SynthesisModules
-from jpegai_bench.sources import code_hash
+from jpegai_bench.sources import code_hash, loaded_files
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -103,7 +102,4 @@ def _files_behind(target: Any) -> set[Path]:
     file = Path(inspect.getfile(target))
     if "site-packages" in file.parts or file.is_relative_to(_PACKAGE):
         return {file}
-    top = target.__module__.partition(".")[0]
-    loaded = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == top]
-    files = {getattr(module, "__file__", None) for module in loaded}
-    return {file, *(Path(path) for path in files if path and path.endswith(".py"))}
+    return {file, *loaded_files(target.__module__)}
