@@ -10,7 +10,7 @@ from jpegai_bench import __version__
 from jpegai_bench.anchors import codec_of, shipped_points
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of, variant_of
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.evaluate import Evaluation, evaluate
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.progress import progress
@@ -72,10 +72,10 @@ def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
     """The codecs of the `anchor` group, the main one first."""
     codecs = [codec_of(label, node) for label, node in settings.anchor.items()]
     if not codecs:
-        raise BenchError("anchor: choose at least one, as anchor=vvc or anchor=[vvc,hevc]")
+        raise UsageError("anchor: choose at least one, as anchor=vvc or anchor=[vvc,hevc]")
     labels = [codec.name for codec in codecs]
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
-        raise BenchError(f"anchor: two are named {twice[0]}; give one of them another `name`")
+        raise UsageError(f"anchor: two are named {twice[0]}; give one of them another `name`")
     return codecs
 
 

@@ -76,7 +76,7 @@ def test_the_command_line_measures_what_it_is_told_or_refuses(tmp_path):
         cwd=tmp_path,
     )
     assert sorted(set(pd.read_csv(io.StringIO(chosen.out)).quality)) == [20, 30]
-    fails(each, "each codec has its own scale")
-    fails(absent, "no anchor 'nope'")
-    fails(shadowed, "own/anchor/jpeg.yaml: one of this name ships")
+    fails(each, "each codec has its own scale", code=2)
+    fails(absent, "no anchor 'nope'", code=2)
+    fails(shadowed, "own/anchor/jpeg.yaml: one of this name ships", code=2)
     fails(every, "vtm: there is no EncoderApp")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import pixel_hash
 from jpegai_bench.images.published import PublishedSet
 from jpegai_bench.images.read import read_rgb
@@ -44,7 +44,7 @@ def fetch(
     """
     base = (url or chosen.url).rstrip("/")
     if not base.startswith(("http://", "https://")):
-        raise BenchError(f"url={base}: give an address that begins with https:// or http://")
+        raise UsageError(f"url={base}: give an address that begins with https:// or http://")
     try:
         files = _wanted(chosen, folder, say)
         if not files:

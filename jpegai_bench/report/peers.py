@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from jpegai_bench.anchors import AS_PUBLISHED
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.report.codec_points import (
     MAIN_ANCHOR,
     Conditions,
@@ -27,11 +27,11 @@ def wanted_peers(given: Any) -> Wanted:
     """What `peers=` says: a label, a list of labels, `all`, or nothing.
 
     Raises:
-        BenchError: what is given is no label.
+        UsageError: what is given is no label.
     """
     words = [] if given is None else given if isinstance(given, list) else [given]
     if any(not isinstance(word, str | int) or isinstance(word, bool) for word in words):
-        raise BenchError(f"peers={given}: give labels of codecs, as [hevc,jpeg], or all")
+        raise UsageError(f"peers={given}: give labels of codecs, as [hevc,jpeg], or all")
     labels = list(dict.fromkeys(map(str, words)))
     return "all" if "all" in labels else labels
 
@@ -52,7 +52,7 @@ def study_with(
     peers, notes = _peers(store, wanted, conditions, [*variants, *anchors])
     labels = wanted if wanted != "all" else [peer.label for peer in peers]
     if len(anchors) == 1 and anchors[0].label in labels:
-        raise BenchError(f"peers={anchors[0].label}: that is the anchor already; leave it out")
+        raise UsageError(f"peers={anchors[0].label}: that is the anchor already; leave it out")
     entries = (*variants, *anchors, *peers)
     notes += _by_other_versions(entries, conditions)
     return Study(

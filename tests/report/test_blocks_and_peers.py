@@ -266,7 +266,7 @@ def test_codecs_alone_need_neither_runs_nor_pictures(tmp_path):
     fails(nothing, "no points of 'vp9' on the images of kodak (there: ", "anchor codec=vp9 dataset=kodak")
     fails(alone, "no points of 'vvc' on photos", "codec=vvc dataset=folder dataset.path=…/photos")
     fails(unchosen, "holds no finished run; make one with", "choose a data set with dataset=")
-    fails(odd, "peers={'a': 1}: give labels of codecs")
+    fails(odd, "peers={'a': 1}: give labels of codecs", code=2)
 
 
 def test_labels_of_peers():
