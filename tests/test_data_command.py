@@ -221,6 +221,18 @@ def test_without_a_network_one_line_says_how_to_place_the_files():
         assert "cannot be reached" in done.stderr
         assert f"put {'the ' if name != 'kodak' else ''}{by_hand}" in done.stderr
         assert f" into data/{name} by hand" in done.stderr
+        assert not Path("data").exists()
+
+
+def test_a_folder_that_was_made_in_vain_is_taken_away_and_no_other():
+    with serving({}) as mirror:
+        Path("mine/below").mkdir(parents=True)
+        for dest, left in (("new/deep/set", set()), ("mine/below", {"below"}), ("mine/set", {"below"})):
+            code, _, err = finish(start(f"url={mirror.url}", f"dest={dest}"))
+            assert code == 1
+            assert "404" in err
+            assert {path.name for path in Path(dest.partition("/")[0]).glob("*")} == left
+        assert not Path("new").exists()
 
 
 def test_a_picture_that_is_not_kodaks_is_refused_with_both_sums():
