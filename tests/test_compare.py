@@ -166,6 +166,10 @@ def test_no_verdict_is_stronger_than_the_data(lab, tmp_path):
         "Not tested: 5 images: fewer than 6 cannot show p < 0.05. On 5 of 24 images five needs"
     )
     assert said["six"][0] == "No verdict on the mean of seven: six against vvc: no BD-rate for VIF."
+    lab.run("four", faster(1.1)[VVC.image.isin(IMAGES[:4])])
+    few, enough = several(*(["compare", "base", name] for name in ("four", "five")), cwd=tmp_path)
+    assert "too few for 95% intervals, which take 5" in " ".join(few.out.split())
+    assert "with 95% bootstrap intervals" in " ".join(enough.out.split())
 
 
 def test_several_seeds_of_both(lab, tmp_path):

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from jpegai_bench.metrics.catalogue import METRICS, average_of
 from jpegai_bench.rates import out_of_reach
 from jpegai_bench.report.sheets import Sheet, write_markdown
@@ -93,8 +94,7 @@ def _by_metric_against_base(tables: Tables) -> Sheet:
         _title(tables, f"BD-rate against {study.base} by metric, %"),
         ["variant", *(_labels()[name] for name in seven)],
         [],
-        f"Rates of {study.base} are the reference; an interval that holds 0 is no difference on these "
-        "images. It knows nothing of the noise of training.",
+        f"Rates of {study.base} are the reference; {_reading(tables)}",
     )
     rows = {row["variant"]: row for anchor in study.anchor_entries for row in _rows(tables, anchor)}
     for label, row in rows.items():
@@ -159,8 +159,27 @@ def _caption(tables: Tables, anchor: Entry) -> str:
     hvs = next(_labels()[name] for name in average_of(study.hvs) if "hvs" in name)
     return (
         f"Anchor {anchor.described}; dataset {study.dataset}. {study.method.upper()} on log rate, mean over"
-        f" images, with their 95% bootstrap intervals; negative is better. HVS in the mean of 7: {hvs}."
+        f" images, {_intervals(tables)}; negative is better. HVS in the mean of 7: {hvs}."
     )
+
+
+def _intervals(tables: Tables) -> str:
+    """What a caption says of them: fewer than five images have none."""
+    if _most_images(tables) < FEWEST_FOR_INTERVAL:
+        return f"too few for 95% intervals, which take {FEWEST_FOR_INTERVAL}"
+    return "with their 95% bootstrap intervals"
+
+
+def _reading(tables: Tables) -> str:
+    """How an interval against the base is read, where there are intervals."""
+    noise = "knows nothing of the noise of training."
+    if _most_images(tables) < FEWEST_FOR_INTERVAL:
+        return f"the images are {_intervals(tables)}, and a mean {noise}"
+    return f"an interval that holds 0 is no difference on these images. It {noise}"
+
+
+def _most_images(tables: Tables) -> int:
+    return int(tables.results["images_most"].max()) if len(tables.results) else 0
 
 
 def _rows(tables: Tables, anchor: Entry) -> list[dict[str, Any]]:
