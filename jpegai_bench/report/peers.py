@@ -96,7 +96,7 @@ def codecs_alone(
     images = {name: pixels for name, pixels in images_of(main).items() if name in measured}
     newest = main if main.folder.is_relative_to(store.root) else runs[0]  # what ships is of any version
     conditions = Conditions(dataset, images, newest.manifest.get("metrics"))
-    chosen = [entry_of(run, conditions) for run in (main, *required(runs, labels[1:], conditions))]
+    chosen = [entry_of(store, run, conditions) for run in (main, *required(runs, labels[1:], conditions))]
     study = study_with(store, (), chosen, wanted, conditions, **about)
     if not study.rows(labels[0]):
         raise BenchError(
@@ -114,14 +114,14 @@ def _peers(
     taken = [entry.label for entry in others]
     if wanted != "all":
         wanted = [label for label in wanted if label not in taken]
-        return [entry_of(run, conditions) for run in required(runs, wanted, conditions)], []
+        return [entry_of(store, run, conditions) for run in required(runs, wanted, conditions)], []
     passed = [*taken, *AS_PUBLISHED]
     found = {label: run for label, run in fitting(runs, conditions).items() if label not in passed}
     notes = [f"Not shown: {why}." for why in left_out(runs, [*passed, *found], conditions)]
     if not found:
         measure = f"jpegai-bench anchor codec=all {chosen_by(conditions.dataset)}"
         notes.append(f"No further codec was measured on these images; {measure} does it.")
-    return [entry_of(found[label], conditions) for label in sorted(found)], notes
+    return [entry_of(store, found[label], conditions) for label in sorted(found)], notes
 
 
 def _by_other_versions(entries: Sequence[Entry], conditions: Conditions) -> list[str]:

@@ -50,7 +50,8 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
          f"vs {study.base}\nBD-rate, %", "images", "decode\ns"],
         [],
         f"{_caption(tables, anchor)} kMACs/pixel of the luma synthesis: in the published counting, with "
-        "transposed convolutions at input size, and with the attention's matrix products.",
+        "transposed convolutions at input size, and with the attention's matrix products."
+        f"{_start_up(tables, anchor)}",
     )  # fmt: skip
     for row in _rows(tables, anchor):
         against_base = "base" if row["variant"] == study.base else _bd_rate(sheet, row, "vs_base", digits=2)
@@ -61,7 +62,7 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
                 _bd_rate(sheet, row, "mean"),
                 against_base,
                 _images(row),
-                _figure(sheet, row["decode_s"], 2, "not timed"),
+                _seconds(sheet, row),
             ]
         )
     sheet.notes = _out_of_reach(study)
@@ -69,11 +70,30 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
 
 
 def _summary_of_codecs(tables: Tables, anchor: Entry) -> Sheet:
-    title, columns = _title(tables, "mean BD-rate", anchor), ["codec", "mean of 7\nBD-rate, %", "images"]
-    sheet = Sheet(title, columns, [], _caption(tables, anchor))
+    timed = any(math.isfinite(row["decode_s"]) for row in _rows(tables, anchor))
+    title = _title(tables, "mean BD-rate", anchor)
+    columns = ["codec", "mean of 7\nBD-rate, %", "images", *(["decode\ns"] if timed else [])]
+    sheet = Sheet(title, columns, [], _caption(tables, anchor) + _start_up(tables, anchor))
     for row in _rows(tables, anchor):
-        sheet.rows.append([_name(tables, row), _bd_rate(sheet, row, "mean"), _images(row)])
+        seconds = [_seconds(sheet, row)] if timed else []
+        sheet.rows.append([_name(tables, row), _bd_rate(sheet, row, "mean"), _images(row), *seconds])
     return sheet
+
+
+def _start_up(tables: Tables, anchor: Entry) -> str:
+    """What a caption says of times of codecs, where there are some."""
+    rows = _rows(tables, anchor)
+    if not any(row["kind"] == "codec" and math.isfinite(row["decode_s"]) for row in rows):
+        return ""
+    return " Decoding on one core; a codec that runs a program for each picture has its start in it."
+
+
+def _seconds(sheet: Sheet, row: dict[str, Any]) -> str:
+    """Seconds to decode a picture, as `latency` measures them: below one, two digits that count."""
+    value = row["decode_s"]
+    if math.isnan(value):
+        return _na(sheet, "not timed")
+    return f"{value:.2f}" if value >= 1 else f"{value:#.2g}"
 
 
 def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
@@ -216,8 +236,8 @@ def _na(sheet: Sheet, reason: str) -> str:
     return f"NA ({sheet.reasons.index(reason) + 1})"
 
 
-def _figure(sheet: Sheet, value: float, digits: int = 1, reason: str = "complexity not counted") -> str:
-    return _na(sheet, reason) if math.isnan(value) else _number(value, digits)
+def _figure(sheet: Sheet, value: float, reason: str = "complexity not counted") -> str:
+    return _na(sheet, reason) if math.isnan(value) else _number(value)
 
 
 def _images(row: dict[str, Any]) -> str:
