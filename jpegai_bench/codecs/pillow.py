@@ -156,6 +156,8 @@ class Pillow:
             raise BenchError(f"{self.name}: upsampling={self.upsampling} is for sequential JPEG of 4:2:0")
         if self.conversion and (self.format != "jpeg2000" or self.options["mct"]):
             raise BenchError(f"{self.name}: conversion={self.conversion} is for JPEG 2000 with options.mct=0")
+        for quality in self.qualities:
+            self._check_quality(quality)
 
     def check(self) -> None:
         """Raises BenchError: this Pillow was built without the format."""
@@ -172,12 +174,7 @@ class Pillow:
             BenchError: `quality` is out of range, or the picture or an option is none for this format.
         """
         own, (height, width) = self._own, image.shape[:2]
-        fits = own.lowest <= quality <= own.highest
-        if not fits or (own.whole and quality != int(quality)):
-            kind = "a whole number" if own.whole else "a rate in bpp"
-            raise BenchError(
-                f"{self.name}: quality {quality:g} is not {kind} from {own.lowest:g} to {own.highest:g}"
-            )
+        self._check_quality(quality)
         assert self.chroma is not None
         file = io.BytesIO()
         if self.conversion:
@@ -232,6 +229,15 @@ class Pillow:
             "library": self._version,
             "source": code_hash(files),
         }
+
+    def _check_quality(self, quality: float) -> None:
+        own = self._own
+        fits = own.lowest <= quality <= own.highest
+        if not fits or (own.whole and quality != int(quality)):
+            kind = "a whole number" if own.whole else "a rate in bpp"
+            raise BenchError(
+                f"{self.name}: quality {quality:g} is not {kind} from {own.lowest:g} to {own.highest:g}"
+            )
 
     def _differs(self) -> list[str]:
         """What is not as the format has it by default."""

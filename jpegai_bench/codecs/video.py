@@ -158,6 +158,8 @@ class Video:
         object.__setattr__(self, "qualities", tuple(self.qualities) or own.qualities)
         one_of(f"{self.name}: preset", self.preset, own.presets)
         one_of(f"{self.name}: chroma", self.chroma, own.chromas)
+        for quality in self.qualities:
+            self._check_quality(quality)
 
     def check(self) -> None:
         """Raises BenchError: ffmpeg is missing or lacks the encoder."""
@@ -170,11 +172,7 @@ class Video:
             BenchError: `quality` is out of range, the picture is too large, or ffmpeg fails or hangs.
         """
         own = self._own
-        if quality not in range(own.highest + 1):
-            raise BenchError(
-                f"{self.name}: quality {quality:g} is no {own.parameter}; "
-                f"give a whole number from 0 to {own.highest}"
-            )
+        self._check_quality(quality)
         height, width = image.shape[:2]
         if max(height, width) > 0xFFFF:
             raise BenchError(f"{self.name}: {width}x{height} pixels; a side may have at most 65535")
@@ -238,6 +236,14 @@ class Video:
         own = self._own
         preset = f"cpu-used {self.preset}" if self.format == "av1" else self.preset
         return f"{own.title} {self._version} {preset}, {self.chroma} {_BITS} bit, {own.told}"
+
+    def _check_quality(self, quality: float) -> None:
+        own = self._own
+        if quality not in range(own.highest + 1):
+            raise BenchError(
+                f"{self.name}: quality {quality:g} is no {own.parameter}; "
+                f"give a whole number from 0 to {own.highest}"
+            )
 
     @property
     def _own(self) -> _Format:
