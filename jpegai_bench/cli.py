@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench import __version__
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.usage import COMMANDS, Command, overview
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _TAKE_A_VALUE = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run a command line and exit: 0 done, 1 something failed, 2 usage."""
+    """Run a command line and exit: 0 done, 1 something failed, 2 the command line is wrong."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     _quiet_libraries()
     _open_streams()
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
         code = _main(arguments)
         sys.stdout.flush()
     except BenchError as error:
-        code = _complain(str(error))
+        code = _complain(str(error), error.status)
     except KeyboardInterrupt:
         kept = "; finished work is kept, the same command goes on from there" if resumes else ""
         code = _complain(f"interrupted{kept}")
@@ -131,7 +131,7 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
         except BrokenPipeError:
             codes.append(_unread())
         except Exception as error:  # caught here, for Hydra would print words of its own first
-            codes.append(_complain(explain(error)))
+            codes.append(_complain(explain(error), getattr(error, "status", 1)))
 
     _hydra(job, overrides)
     return max(codes, default=0)
@@ -141,9 +141,8 @@ def _sweep(command: Command, words: list[str], overrides: list[str]) -> int:
     from jpegai_bench import sweep
 
     overrides, unknown = _known_variants(overrides)
-    for message in unknown:
-        _complain(message)
-    return max(sweep.carry_out(command.module, words, overrides, _hydra), int(bool(unknown)))
+    codes = [_complain(message, UsageError.status) for message in unknown]
+    return max([*codes, sweep.carry_out(command.module, words, overrides, _hydra)])
 
 
 def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
@@ -163,7 +162,7 @@ def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise BenchError(_explain(error)) from None
+        raise UsageError(_explain(error)) from None
     finally:
         sys.argv = saved
 
@@ -221,7 +220,7 @@ def _refuse_names_that_ship(overrides: list[str]) -> None:
     for folder in _folders(overrides):
         for path in sorted(folder.glob("*/*.yaml")):
             if (CONF / path.parent.name / path.name).exists():
-                raise BenchError(
+                raise UsageError(
                     f"{path}: one of this name ships in {path.parent.name}/; give yours another name"
                 )
 
@@ -339,14 +338,13 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning:torch.jit._script")
 
 
-def _complain(message: str) -> int:
+def _complain(message: str, code: int = 1) -> int:
     print(f"jpegai-bench: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    return 1
+    return code
 
 
 def _usage(message: str) -> int:
-    _complain(f"{message} (jpegai-bench --help lists the commands)")
-    return 2
+    return _complain(f"{message} (jpegai-bench --help lists the commands)", UsageError.status)
 
 
 if __name__ == "__main__":

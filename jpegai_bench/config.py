@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.errors import BenchError, UsageError, one_of
 from jpegai_bench.experiment import Experiment, ExperimentSettings, checked
 from jpegai_bench.locate import locate
 from jpegai_bench.rates import KINDS, Rates, learned_qualities, of_targets
@@ -147,9 +147,9 @@ class Settings:
         if self.workers is not None and self.workers < 1:
             raise BenchError(f"workers={self.workers}: must be at least 1")
         if self.shards < 1:
-            raise BenchError(f"shards={self.shards}: must be at least 1")
+            raise UsageError(f"shards={self.shards}: must be at least 1")
         if self.shard is not None and not 0 <= self.shard < self.shards:
-            raise BenchError(f"shard={self.shard}: must be from 0 to shards - 1")
+            raise UsageError(f"shard={self.shard}: must be from 0 to shards - 1")
         if self.repeats < 1:
             raise BenchError(f"repeats={self.repeats}: must be at least 1")
 
@@ -166,13 +166,13 @@ class Settings:
 
     @property
     def chosen_rates(self) -> Rates:
-        """The rates of a run; a `BenchError` where they are out of range or of two kinds."""
+        """The rates of a run; a `UsageError` where they are out of range or of two kinds."""
         if self.rates == "target":
             if self.qualities is not None:
-                raise BenchError("rates=target finds the qualities itself; leave qualities=… out")
+                raise UsageError("rates=target finds the qualities itself; leave qualities=… out")
             return of_targets(self.targets)
         if self.targets is not None:
-            raise BenchError("targets=… are for rates=target; add it, or leave targets out")
+            raise UsageError("targets=… are for rates=target; add it, or leave targets out")
         return learned_qualities(self.qualities, self.model.qualities - 1, self.model.name)
 
 
@@ -219,7 +219,7 @@ def validated(config: DictConfig) -> Settings:
     """Check a composed configuration against the schema.
 
     Raises:
-        BenchError: an unknown key or a value of the wrong kind, in one line.
+        UsageError: an unknown key or a value of the wrong kind, in one line.
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True)
@@ -229,18 +229,20 @@ def validated(config: DictConfig) -> Settings:
         schema = OmegaConf.structured(Settings)
         for name in ("model", "dataset", "training"):
             if name not in plain:
-                raise BenchError(f"no {name} is chosen")
+                raise UsageError(f"no {name} is chosen")
         settings = OmegaConf.to_object(OmegaConf.merge(schema, plain))
     except OmegaConfBaseException as error:
         where = error.full_key or "configuration"
         if isinstance(error, ConfigKeyError):
-            raise BenchError(f"no setting {where!r}; --cfg job shows those there are") from None
+            raise UsageError(f"no setting {where!r}; --cfg job shows those there are") from None
         told = str(error.msg or error).splitlines()[0]
         if "missing mandatory value" in told:
             told = "is missing"
         if "not a ListConfig" in told:
             told = f"needs a list, as {where}=[…]"
-        raise BenchError(f"{where}: {told}") from None
+        raise UsageError(f"{where}: {told}") from None
+    except BenchError as error:  # from the schema: it looks at values alone
+        raise UsageError(str(error)) from None
     assert isinstance(settings, Settings)
     settings.variant, settings.anchor = variant, anchor
     if variant:
@@ -336,19 +338,19 @@ def variant_of(settings: Settings, node: dict[str, Any] | None = None) -> Varian
     """The variant of a configuration; what its YAML leaves out is as in base."""
     node = settings.variant if node is None else node
     if not isinstance(node, dict) or not node:
-        raise BenchError(f"no variant is chosen; add +variant=NAME, one of {', '.join(variant_names())}")
+        raise UsageError(f"no variant is chosen; add +variant=NAME, one of {', '.join(variant_names())}")
     base = _base_nodes(settings)
     name = node.get("name")
     if not isinstance(name, str) or not name or not name.replace("_", "").replace("-", "").isalnum():
-        raise BenchError(f"variant: needs a `name` of letters, digits, - and _ (it is {name!r})")
+        raise UsageError(f"variant: needs a `name` of letters, digits, - and _ (it is {name!r})")
     unknown = sorted(node.keys() - {*MODULES, "name", "paper_kmacs_px"})
     if unknown:
-        raise BenchError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
+        raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
     nodes = {}
     for key in MODULES:
         chosen = node.get(key, base[key])
         if not isinstance(chosen, dict) or "_target_" not in chosen:
-            raise BenchError(f"variant {name}: {key} needs a `_target_`, the module's import path")
+            raise UsageError(f"variant {name}: {key} needs a `_target_`, the module's import path")
         nodes[key] = chosen
     return Variant(name, nodes, node.get("paper_kmacs_px"))
 

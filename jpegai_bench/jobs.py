@@ -39,6 +39,8 @@ class Outcome:
     value: Any = None
     failures: tuple[str, ...] = ()
     """One line for each thing that went wrong; of a job that failed altogether, the first is why."""
+    code: int = 0
+    """The exit status that it would have alone."""
     details: str = ""
     """A traceback, where a job failed by a defect."""
     seconds: float = 0.0
@@ -71,7 +73,7 @@ class Jobs:
         """
         begun = Outcome(number, tuple(overrides), "running", holder=vars(Holder.this_process()))
         if fail_fast and any(other.status == "failed" for other in self.outcomes()):
-            return self._note(begun, status="skipped")
+            return self._note(begun, status="skipped", code=1)
         self._note(begun)
         start = monotonic()
         try:
@@ -80,7 +82,12 @@ class Jobs:
             details = "" if isinstance(error, BenchError) else traceback.format_exc()
             told = (explain(error),)
             return self._note(
-                begun, status="failed", failures=told, details=details, seconds=monotonic() - start
+                begun,
+                status="failed",
+                failures=told,
+                code=getattr(error, "status", 1),
+                details=details,
+                seconds=monotonic() - start,
             )
         status: Status = "failed" if result.failures else "cached" if result.cached else "done"
         return self._note(
@@ -88,6 +95,7 @@ class Jobs:
             status=status,
             value=result.value,
             failures=tuple(result.failures),
+            code=int(bool(result.failures)),
             seconds=monotonic() - start,
         )
 

@@ -11,9 +11,9 @@ from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of, variant_of
 from jpegai_bench.counts import counts
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.evaluate import Plan, plan
-from jpegai_bench.images.datasets import Dataset
+from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.measurement import carried_out, measure_codec, run_anchor
 from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
 from jpegai_bench.network.weight_files import SHARED_FILE, read, synthesis_file
@@ -140,10 +140,10 @@ def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
     """The codecs of the `anchor` group, the main one first."""
     codecs = [codec_of(label, node) for label, node in settings.anchor.items()]
     if not codecs:
-        raise BenchError("anchor: choose at least one, as anchor=vvc or anchor=[vvc,hevc]")
+        raise UsageError("anchor: choose at least one, as anchor=vvc or anchor=[vvc,hevc]")
     labels = [codec.name for codec in codecs]
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
-        raise BenchError(f"anchor: two are named {twice[0]}; give one of them another `name`")
+        raise UsageError(f"anchor: two are named {twice[0]}; give one of them another `name`")
     return codecs
 
 

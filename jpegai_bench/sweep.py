@@ -19,7 +19,7 @@ from hydra.experimental.callback import Callback
 
 from jpegai_bench import gpus
 from jpegai_bench.config import launched_by, validated
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.jobs import Jobs, Outcome, Result
 from jpegai_bench.progress import report, say
 
@@ -99,19 +99,20 @@ def carry_out(command: str, words: Sequence[str], overrides: Sequence[str], laun
     if shards in (None, "1") or command != "run":
         outcomes, trouble = _pass(Job(command, tuple(words)), list(overrides), launch)
     else:
-        outcomes, trouble = _sharded(command, words, list(overrides), launch, int(shards))
+        outcomes, trouble = _sharded(command, words, list(overrides), launch, _number(shards))
     module = import_module(f"jpegai_bench.commands.{command}")
     if hasattr(module, "finish"):
         module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
     _tell(command, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes)
     if trouble:
-        say(trouble)
-    return 1 if trouble or any(outcome.status in ("failed", "skipped") for outcome in outcomes) else 0
+        say(str(trouble))
+    lost = [1 for outcome in outcomes if outcome.status == "running"]
+    return max([0, *lost, *(outcome.code for outcome in outcomes), trouble.status if trouble else 0])
 
 
 def _sharded(
     command: str, words: Sequence[str], overrides: list[str], launch: Launch, shards: int
-) -> tuple[list[Outcome], str]:
+) -> tuple[list[Outcome], BenchError | None]:
     """Train where that is asked for, measure shards of all variants, and record the runs from the units."""
     if _value(overrides, "weights") == "train":
         trained, trouble = _pass(
@@ -130,19 +131,19 @@ def _sharded(
     return [*failed, *recorded], trouble
 
 
-def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome], str]:
+def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome], BenchError | None]:
     """Launch the jobs; what became of them, and what kept some from being begun."""
     before = len(_FOLDERS)
-    trouble = ""
+    trouble = None
     if not any(_key(word) == "hydra.sweep.dir" for word in overrides):
         named = f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}-{before}"
         overrides = [f"hydra.sweep.dir=${{results}}/sweeps/{named}", *overrides]
     try:
         launch(job, overrides)
     except BenchError as error:
-        trouble = str(error)
+        trouble = error
     if len(_FOLDERS) == before:
-        raise BenchError(trouble or "no job was begun")
+        raise trouble or BenchError("no job was begun")
     outcomes = Jobs(_FOLDERS[-1]).outcomes()
     return outcomes, trouble
 
@@ -173,6 +174,12 @@ def _flags(overrides: Sequence[str]) -> Sequence[str]:
     """Hydra's own flags with their values; they stand behind the overrides."""
     first = next((n for n, word in enumerate(overrides) if word.startswith("-")), len(overrides))
     return overrides[first:]
+
+
+def _number(shards: str) -> int:
+    if not shards.isdigit() or int(shards) < 1:
+        raise UsageError(f"shards={shards}: give a number of jobs, as shards=4")
+    return int(shards)
 
 
 def _key(word: str) -> str:

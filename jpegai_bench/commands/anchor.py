@@ -7,7 +7,7 @@ import pandas as pd
 
 from jpegai_bench.commands.output import print_frame
 from jpegai_bench.config import Settings
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 
 def command(settings: Settings) -> int:
@@ -58,7 +58,7 @@ def _take_qualities(settings: Settings) -> None:
         return
     label, *more = settings.anchor
     if more:
-        raise BenchError(
+        raise UsageError(
             f"qualities: each codec has its own scale; give anchor.{label}.qualities=[…] and so on"
         )
     settings.anchor[label]["qualities"] = settings.qualities

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from jpegai_bench.commands import chosen
 from jpegai_bench.commands.output import print_frame, print_latex, print_rich
 from jpegai_bench.config import Settings
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from jpegai_bench.report.comparable import Choice
@@ -77,7 +77,7 @@ def _choice(settings: Settings) -> "Choice":
 
     anchors = settings.anchors or []
     if len(anchors) > 1:
-        raise BenchError(f"anchor=[{','.join(anchors)}]: compare takes one anchor")
+        raise UsageError(f"anchor=[{','.join(anchors)}]: compare takes one anchor")
     anchor = anchors[0] if anchors else None
     return Choice(chosen.dataset(settings), chosen.model(settings), anchor, settings.anchor_points)
 

@@ -1,7 +1,7 @@
 """Fetch a published test set."""
 
 from jpegai_bench.config import Settings
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import folder_of
 from jpegai_bench.images.download import fetch
 from jpegai_bench.images.published import PUBLISHED
@@ -11,9 +11,9 @@ from jpegai_bench.progress import say
 def command(settings: Settings, action: str, name: str) -> int:
     """Bring the set `name` into its folder and print the folder."""
     if action != "get":
-        raise BenchError(f"data: no {action!r}; there is data get {'|'.join(PUBLISHED)}")
+        raise UsageError(f"data: no {action!r}; there is data get {'|'.join(PUBLISHED)}")
     if name not in PUBLISHED:
-        raise BenchError(f"data get: no {name!r}; there are {', '.join(PUBLISHED)}")
+        raise UsageError(f"data get: no {name!r}; there are {', '.join(PUBLISHED)}")
     folder = folder_of(name, settings.dest)
     try:
         fetch(PUBLISHED[name], folder, settings.url, say=say)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from jpegai_bench.commands.output import print_frame, print_rich
 from jpegai_bench.config import Settings, on_command_line, variant_of
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.protocol import AnchorCodec
@@ -31,7 +31,7 @@ def command(settings: Settings) -> int:
 
     codecs = _codecs(settings)
     if on_command_line("quality") and len(codecs) > 1:
-        raise BenchError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
+        raise UsageError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
     store = Store(settings.results)
     store.prepare()
     dataset, images, failures = _images(settings)

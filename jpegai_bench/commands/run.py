@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import show_study
 from jpegai_bench.config import Settings, on_command_line
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import UsageError
 from jpegai_bench.jobs import Result
 from jpegai_bench.progress import say
 
@@ -54,6 +54,6 @@ def finish(values: Sequence[Any]) -> None:
 
 def _check(settings: Settings, how: "How" = "all") -> None:
     if settings.weights != "train" and on_command_line("training"):
-        raise BenchError("training settings need weights=train; without it weights that are there are run")
+        raise UsageError("training settings need weights=train; without it weights that are there are run")
     if settings.shards > 1 and how == "all":
-        raise BenchError("shards=… shares out the images of a sweep: jpegai-bench sweep, or run -m")
+        raise UsageError("shards=… shares out the images of a sweep: jpegai-bench sweep, or run -m")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.config import Settings, on_command_line, variant_of
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import UsageError
 from jpegai_bench.jobs import Result
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def command(settings: Settings) -> int:
     """Train the variant."""
     if on_command_line("weights"):
-        raise BenchError("weights= is of run; a training starts from those of training.init_from=FOLDER")
+        raise UsageError("weights= is of run; a training starts from those of training.init_from=FOLDER")
     print(_train(settings))
     return 0
 
@@ -32,7 +32,7 @@ def finish(values: Sequence[Any]) -> None:
 
 def _train(settings: Settings) -> Path:
     if not settings.training.data:
-        raise BenchError("no training photographs: give their folders with training.data=[PATH,PATH]")
+        raise UsageError("no training photographs: give their folders with training.data=[PATH,PATH]")
     from jpegai_bench.training.run import train_variant
 
     return train_variant(settings, variant_of(settings))

@@ -1,13 +1,15 @@
 """The tables of a study for people: a block for each anchor, and one against the base."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from jpegai_bench.metrics.catalogue import METRICS, average_of
 from jpegai_bench.rates import out_of_reach
-from jpegai_bench.report.cells import bd_rate, figure, image_count
+from jpegai_bench.report.cells import bd_rate, figure, image_count, na
 from jpegai_bench.report.sheets import Sheet, write_markdown
 from jpegai_bench.report.study import Entry, Study
 from jpegai_bench.report.tables import Tables, write_csv
@@ -50,7 +52,8 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
          f"vs {study.base}\nBD-rate, %", "images", "decode\ns"],
         [],
         f"{caption(tables, anchor)} kMACs/pixel of the luma synthesis: in the published counting, with "
-        "transposed convolutions at input size, and with the attention's matrix products.",
+        "transposed convolutions at input size, and with the attention's matrix products."
+        f"{_start_up(tables, anchor)}",
     )  # fmt: skip
     for row in _rows(tables, anchor):
         against_base = "base" if row["variant"] == study.base else bd_rate(sheet, row, "vs_base", digits=2)
@@ -61,7 +64,7 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
                 bd_rate(sheet, row, "mean"),
                 against_base,
                 image_count(row),
-                figure(sheet, row["decode_s"], 2, "not timed"),
+                _seconds(sheet, row),
             ]
         )
     sheet.notes = missed_targets(study)
@@ -69,11 +72,30 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
 
 
 def _summary_of_codecs(tables: Tables, anchor: Entry) -> Sheet:
-    title, columns = _title(tables, "mean BD-rate", anchor), ["codec", "mean of 7\nBD-rate, %", "images"]
-    sheet = Sheet(title, columns, [], caption(tables, anchor))
+    timed = any(math.isfinite(row["decode_s"]) for row in _rows(tables, anchor))
+    title = _title(tables, "mean BD-rate", anchor)
+    columns = ["codec", "mean of 7\nBD-rate, %", "images", *(["decode\ns"] if timed else [])]
+    sheet = Sheet(title, columns, [], caption(tables, anchor) + _start_up(tables, anchor))
     for row in _rows(tables, anchor):
-        sheet.rows.append([_name(tables, row), bd_rate(sheet, row, "mean"), image_count(row)])
+        seconds = [_seconds(sheet, row)] if timed else []
+        sheet.rows.append([_name(tables, row), bd_rate(sheet, row, "mean"), image_count(row), *seconds])
     return sheet
+
+
+def _start_up(tables: Tables, anchor: Entry) -> str:
+    """What a caption says of times of codecs, where there are some."""
+    rows = _rows(tables, anchor)
+    if not any(row["kind"] == "codec" and math.isfinite(row["decode_s"]) for row in rows):
+        return ""
+    return " Decoding on one core; a codec that runs a program for each picture has its start in it."
+
+
+def _seconds(sheet: Sheet, row: dict[str, Any]) -> str:
+    """Seconds to decode a picture, as `latency` measures them: below one, two digits that count."""
+    value = row["decode_s"]
+    if math.isnan(value):
+        return na(sheet, "not timed")
+    return f"{value:.2f}" if value >= 1 else f"{value:#.2g}"
 
 
 def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
@@ -94,8 +116,7 @@ def _by_metric_against_base(tables: Tables) -> Sheet:
         _title(tables, f"BD-rate against {study.base} by metric, %"),
         ["variant", *(labels()[name] for name in seven)],
         [],
-        f"Rates of {study.base} are the reference; an interval that holds 0 is no difference on these "
-        "images. It knows nothing of the noise of training.",
+        f"Rates of {study.base} are the reference; {_reading(tables)}",
     )
     rows = {row["variant"]: row for anchor in study.anchor_entries for row in _rows(tables, anchor)}
     for label, row in rows.items():
@@ -163,8 +184,27 @@ def caption(tables: Tables, anchor: Entry) -> str:
     hvs = next(labels()[name] for name in average_of(study.hvs) if "hvs" in name)
     return (
         f"Anchor {anchor.described}; dataset {study.dataset}. {study.method.upper()} on log rate, mean over"
-        f" images, with their 95% bootstrap intervals; negative is better. HVS in the mean of 7: {hvs}."
+        f" images, {_intervals(tables)}; negative is better. HVS in the mean of 7: {hvs}."
     )
+
+
+def _intervals(tables: Tables) -> str:
+    """What a caption says of them: fewer than five images have none."""
+    if _most_images(tables) < FEWEST_FOR_INTERVAL:
+        return f"too few for 95% intervals, which take {FEWEST_FOR_INTERVAL}"
+    return "with their 95% bootstrap intervals"
+
+
+def _reading(tables: Tables) -> str:
+    """How an interval against the base is read, where there are intervals."""
+    noise = "knows nothing of the noise of training."
+    if _most_images(tables) < FEWEST_FOR_INTERVAL:
+        return f"the images are {_intervals(tables)}, and a mean {noise}"
+    return f"an interval that holds 0 is no difference on these images. It {noise}"
+
+
+def _most_images(tables: Tables) -> int:
+    return int(tables.results["images_most"].max()) if len(tables.results) else 0
 
 
 def _rows(tables: Tables, anchor: Entry) -> list[dict[str, Any]]:
