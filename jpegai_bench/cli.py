@@ -105,7 +105,8 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
     """Let Hydra compose the configuration, once or for each job of a multirun, and do the command with it."""
     if command.variant and not any(word.startswith("+variant=") for word in overrides):
-        overrides.insert(0, f"+variant={command.variant}")
+        named = "experiment" in command.options and _of_experiment(overrides)
+        overrides.insert(0, f"+variant={','.join(named) if named else command.variant}")
     if command.variant is None and any(word.startswith("+variant") for word in overrides):
         return _usage(f"{command.name} takes no variant; usage: jpegai-bench {command.usage}")
     if command.name == "sweep" and not any(word in ("-m", "--multirun") for word in overrides):
@@ -142,7 +143,34 @@ def _sweep(command: Command, words: list[str], overrides: list[str]) -> int:
 
     overrides, unknown = _known_variants(overrides)
     codes = [_complain(message, UsageError.status) for message in unknown]
-    return max([*codes, sweep.carry_out(command.module, words, overrides, _hydra)])
+    return max([*codes, sweep.carry_out(command.name, command.module, words, overrides, _hydra)])
+
+
+def _of_experiment(overrides: list[str]) -> list[str]:
+    """The variants of the experiment that is chosen, in order; none where none is.
+
+    Raises:
+        BenchError: there is no such experiment, or something of it is not there.
+    """
+    from jpegai_bench.config import experiment_of, validated
+
+    chosen = [word for word in overrides if word.startswith("experiment=") and word != "experiment=null"]
+    if not chosen:
+        return []
+    found: list[str] = []
+    trouble: list[BenchError] = []
+
+    def job(config: "DictConfig") -> None:
+        try:
+            found.extend(experiment_of(validated(config)).variants)
+        except BenchError as error:
+            trouble.append(error)
+
+    folders = [word for folder in _folders(overrides) for word in ("--config-dir", str(folder))]
+    _hydra(job, [*chosen, *folders])
+    if trouble:
+        raise trouble[0]
+    return found
 
 
 def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:

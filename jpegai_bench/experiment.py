@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from jpegai_bench.errors import BenchError
 
@@ -75,6 +76,14 @@ class Experiment:
     """CSV with the figures of the paper: `report/published_figures.py`."""
     config_folders: tuple[str, ...] = field(default=(), compare=False)
     """What `--config-dir` names: commands that make missing runs need it."""
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Experiment":
+        """From what `dataclasses.asdict` and JSON make of one."""
+        studies = tuple(Ablation(s["name"], s["title"], tuple(s["variants"])) for s in plain["studies"])
+        published = Path(plain["published"]) if plain["published"] else None
+        rows = {name: tuple(plain[name]) for name in ("anchors", "config_folders")}
+        return cls(**{**plain, **rows, "studies": studies, "published": published})
 
     @property
     def variants(self) -> tuple[str, ...]:

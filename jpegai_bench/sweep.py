@@ -83,11 +83,12 @@ class Job:
         return Result()
 
 
-def carry_out(command: str, words: Sequence[str], overrides: Sequence[str], launch: Launch) -> int:
+def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence[str], launch: Launch) -> int:
     """Do a command for each combination of overrides, put together what the jobs left, tell how it went.
 
     Args:
-        command: its name.
+        name: as the command line has it.
+        command: whose work it does.
         words: its positional words.
         overrides: as on the command line, sweeps and `-m` among them.
         launch: carries a job out for them.
@@ -103,7 +104,7 @@ def carry_out(command: str, words: Sequence[str], overrides: Sequence[str], laun
     module = import_module(f"jpegai_bench.commands.{command}")
     if hasattr(module, "finish"):
         module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
-    _tell(command, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes)
+    _tell(name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes)
     if trouble:
         say(str(trouble))
     lost = [1 for outcome in outcomes if outcome.status == "running"]

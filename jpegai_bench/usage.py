@@ -60,13 +60,24 @@ that fails leaves the others running and is told at the end with the command tha
 same command goes on from there; two at once share out the work.
 
   jpegai-bench sweep dataset=kodak
+  jpegai-bench sweep dataset=kodak experiment=vcip2023
   jpegai-bench sweep +variant=base,combined rates=quality,target
   jpegai-bench sweep weights=train training=ablation training.data=[photos] training.seed=0,1,2
 
   hydra/launcher=joblib hydra.launcher.n_jobs=4     several jobs at once on this machine
   hydra/launcher=slurm shards=8                     a cluster: each variant's images shared out to 8 jobs
-  fail_fast=true                                    stop at the first failure""",
-            options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast"),
+  fail_fast=true                                    stop at the first failure
+  experiment=vcip2023                               the variants of a paper, and its tables at the end""",
+            options=(
+                "rates",
+                "targets",
+                "arch",
+                "checkpoint",
+                "peers",
+                "shards",
+                "fail_fast",
+                "experiment",
+            ),
             variant="glob(*)",
             does="run",
         ),

@@ -1,11 +1,13 @@
 """Code, measure, store, print."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import show_study
-from jpegai_bench.config import Settings, on_command_line
+from jpegai_bench.config import Settings, experiment_of, on_command_line
 from jpegai_bench.errors import UsageError
+from jpegai_bench.experiment import Experiment
 from jpegai_bench.jobs import Result
 from jpegai_bench.progress import say
 
@@ -36,6 +38,7 @@ def job(settings: Settings, how: "How") -> Result:
         "format": settings.format,
         "selection": vars(measured.selection),
         "computed": measured.computed,
+        "experiment": asdict(experiment_of(settings)) if settings.experiment else None,
     }
     failures = tuple(f"left out: {line}" for line in measured.failures)
     return Result(value, cached=measured.computed == 0, failures=failures)
@@ -43,13 +46,21 @@ def job(settings: Settings, how: "How") -> Result:
 
 def finish(values: Sequence[Any]) -> None:
     """Rebuild the tables and plots of everything that the jobs measured, and print them."""
-    from jpegai_bench.report.rebuild import Selection, rebuild
+    from jpegai_bench.report.experiment import RebuiltExperiment, rebuild_experiment
+    from jpegai_bench.report.rebuild import Rebuilt, Selection, rebuild
     from jpegai_bench.store import Store
 
-    studies = {(value["results"], repr(value["selection"])): value["selection"] for value in values}
-    rebuilt = [rebuild(Store(results), Selection(**chosen)) for (results, _), chosen in studies.items()]
+    rebuilt: dict[str, Rebuilt | RebuiltExperiment] = {}
+    for value in values:
+        what = repr((value["results"], value["selection"], value["experiment"]))
+        if what in rebuilt:
+            continue
+        store, selection = Store(value["results"]), Selection(**value["selection"])
+        rebuilt[what] = rebuild(store, selection)
+        if value["experiment"]:
+            rebuilt[what] = rebuild_experiment(store, Experiment.of_plain(value["experiment"]), selection)
     if rebuilt:
-        show_study(values[0]["format"], rebuilt)
+        show_study(values[0]["format"], list(rebuilt.values()))
 
 
 def _check(settings: Settings, how: "How" = "all") -> None:
