@@ -3,18 +3,21 @@
 import inspect
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from jpegai_bench.analysis.peak import Work
+from jpegai_bench.analysis.stopwatch import Stopwatch
 from jpegai_bench.codecs.protocol import Encoded
+from jpegai_bench.errors import BenchError
 from jpegai_bench.images import color
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import weights
 from jpegai_bench.network.bitstream import Bitstream
-from jpegai_bench.network.codec import Network, NetworkSize
+from jpegai_bench.network.codec import ALIGNMENT, Network, NetworkSize
 from jpegai_bench.network.coding import Analyzed, Coder
 from jpegai_bench.network.transforms import SynthesisModules
 from jpegai_bench.sources import code_hash
@@ -33,12 +36,20 @@ class LearnedCodec:
     """Structural numbers and modules as plain data; weights of another structure are refused."""
     folder: Path
     """Holds `shared.safetensors` and `<name>.safetensors`."""
+    device: str = "cpu"
+    """Where the network computes, as torch names it; symbols are range-coded on the CPU."""
 
     @cached_property
     def coder(self) -> Coder:
-        """The loaded network; a `BenchError` where the weights are missing or do not fit."""
+        """The loaded network; a `BenchError` where weights or device are missing or do not fit."""
         network = Network(self.size, self.modules)
-        return weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
+        coder = weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
+        try:
+            network.to(self.device)
+        except (RuntimeError, AssertionError) as error:  # the latter of a torch without CUDA
+            reason = str(error).partition("\n")[0]
+            raise BenchError(f"device={self.device}: cannot be used ({reason})") from None
+        return coder
 
     @cached_property
     def weight_ids(self) -> weights.WeightIds:
@@ -60,17 +71,36 @@ class LearnedCodec:
         return self.coder.decode(Bitstream.from_bytes(data))
 
     def fingerprint(self) -> dict[str, str]:
-        """Weights, structure, and the source of everything between image and bytes."""
+        """Weights, structure, source of everything between image and bytes, a device other than the CPU."""
         return {
             "shared_weights": self.weight_ids.shared,
             "synthesis_weights": self.weight_ids.synthesis,
             "structure": repr(sorted(self.structure.items())),
             "source": source_hash(self.modules),
+            **({"device": self.device} if self.device != "cpu" else {}),
         }
+
+    @property
+    def alignment(self) -> int:
+        """The network works on sides that are multiples of it."""
+        return ALIGNMENT
+
+    def watched(self, watch: Stopwatch) -> AbstractContextManager[None]:
+        """While the context lasts, the parts of encoding and decoding are timed by `watch`."""
+        from jpegai_bench.codecs.parts import watched
+
+        return watched(self.coder, watch)
+
+    def work(self) -> dict[str, Work]:
+        """The multiplications of each part that has some; a `BenchError` where they cannot be counted."""
+        from jpegai_bench.codecs.parts import work
+
+        return work(self.size, self.modules)
 
     def describe(self) -> str:
         """What the name leaves open."""
-        return f"weights {self.folder.name}, encoder {self.weight_ids.shared}"
+        place = f", on {self.device}" if self.device != "cpu" else ""
+        return f"weights {self.folder.name}, encoder {self.weight_ids.shared}{place}"
 
     def _analyze(self, image: Image8) -> Analyzed:
         last: tuple[Image8, Analyzed] | None = self.__dict__.get("_last")
