@@ -110,16 +110,47 @@ def latest_times(
         fingerprint: the codec's, as it is or as `codec` in the manifest of a run.
         images_key: that of the images, as in the manifest of a run; None: of whatever images.
     """
-    found = []
+    found = [
+        manifest
+        for manifest in _idle(store)
+        if manifest.get("codec") == dict(fingerprint) and images_key in (None, manifest.get("images_key"))
+    ]
+    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
+
+
+def latest_of(store: Store, label: str, like: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was measured last on an idle machine of a variant that another can be set against, or None.
+
+    Args:
+        store: where to look.
+        label: the name of the variant, whose weights may lie elsewhere than those of `like`.
+        like: `latency.json` of another variant.
+    """
+    found = [
+        one
+        for one in _idle(store)
+        if one.get("label") == label and one.get("decode_parts") and comparable(one, like)
+    ]
+    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
+
+
+def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two variants were timed on the same bytes of the same pictures, by like machines."""
+    alike = all(one.get(key) == other.get(key) for key in ("images_key", "quality", "device", "versions"))
+    encoders = (manifest["codec"].get("shared_weights") for manifest in (one, other))
+    machines = ([manifest["machine"].get(key) for key in ("cpu", "gpus")] for manifest in (one, other))
+    return alike and len(set(encoders)) == 1 and next(machines) == next(machines)
+
+
+def _idle(store: Store) -> Iterator[dict[str, Any]]:
+    """All that was measured while the machine did nothing else."""
     for path in store.root.glob("latency/*/*/latency.json"):
         try:
             manifest = json.loads(path.read_text())
         except (OSError, ValueError):
             continue
-        same = manifest.get("codec") == dict(fingerprint) and not manifest.get("busy", True)
-        if same and images_key in (None, manifest.get("images_key")):
-            found.append(manifest)
-    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
+        if not manifest.get("busy", True):
+            yield manifest
 
 
 def decode_seconds(

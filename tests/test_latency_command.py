@@ -24,7 +24,7 @@ from jpegai_bench.images.datasets import load
 from jpegai_bench.rates import nearest_quality
 from jpegai_bench.report.latency import as_frame
 from jpegai_bench.store import Store
-from jpegai_bench.timing import decode_seconds, latest_times, time_codec
+from jpegai_bench.timing import decode_seconds, latest_of, latest_times, time_codec
 
 PHOTOS = ("dataset=folder", "dataset.path=photos", "repeats=2")
 
@@ -217,6 +217,25 @@ def test_times_are_found_by_content_the_newest_and_none_of_a_busy_machine(store,
     assert latest_times(store, codec.fingerprint())["images_key"] != newer["images_key"]
     (other / "latency.json").write_text("{")
     assert decode_seconds(store, codec.fingerprint()) == newer["summary"]["decode_s"]
+
+
+def test_base_is_found_among_what_was_timed_likewise_wherever_its_weights_lie(store, images):
+    _, like = time_it(store, Pillow("jpeg"), images, (50.0,))
+    assert latest_of(store, "base", like) is None
+
+    def keep(key, **changes):
+        folder = store.run_folder("latency", "base", key)
+        folder.mkdir(parents=True)
+        told = {**like, "label": "base", "busy": False, "decode_parts": [{}], "end": key, **changes}
+        (folder / "latency.json").write_text(json.dumps(told))
+
+    keep("1")
+    keep("2")
+    keep("3", quality=51.0)
+    keep("4", busy=True)
+    keep("5", decode_parts=[])
+    keep("6", label="combined")
+    assert latest_of(store, "base", like)["end"] == "2"
 
 
 def test_tables_can_ask_for_times_without_torch(tmp_path):

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,7 +168,7 @@ def _print(settings: Settings, store: "Store", measured: list[Timed]) -> None:
     from jpegai_bench.report.latency import as_frame, as_rich
 
     manifests = [manifest for _, manifest in measured]
-    base = _base(settings, store, manifests)
+    base = _base(store, manifests)
     if settings.format != "table":
         print_frame(as_frame(manifests, base), settings.format)
         return
@@ -178,22 +177,14 @@ def _print(settings: Settings, store: "Store", measured: list[Timed]) -> None:
     print_rich(as_rich(manifests, base))
 
 
-def _base(settings: Settings, store: "Store", manifests: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _base(store: "Store", manifests: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What variants are set against: base as it was timed just now, or else last on an idle machine."""
-    from jpegai_bench import runner
     from jpegai_bench.report.latency import BASE
-    from jpegai_bench.timing import latest_times
+    from jpegai_bench.timing import latest_of
 
     variants = [one for one in manifests if one.get("decode_parts")]
-    for one in variants:
-        if one["label"] == BASE:
-            return one
-    with suppress(BenchError):  # there are no weights of base where those of the variant are
-        if variants:
-            codec = runner.learned_codec(settings, packaged_variant(settings, BASE))
-            fingerprint = replace(codec, device=settings.device).fingerprint()
-            return latest_times(store, fingerprint, variants[0]["images_key"])
-    return None
+    now = next((one for one in variants if one["label"] == BASE), None)
+    return now or (latest_of(store, BASE, variants[0]) if variants else None)
 
 
 def _say(message: str) -> None:

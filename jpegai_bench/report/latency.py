@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from jpegai_bench.timing import comparable
+
 if TYPE_CHECKING:
     from rich.console import Group
 
@@ -14,13 +16,6 @@ Manifest = dict[str, Any]
 BASE = "base"
 _STEPS = ("encode", "decode")
 _OF_A_PART = ("s", "lowest_s", "highest_s", "mp_s", "share", "kmacs_px", "gflop_s", "peak_share")
-_CONDITIONS = ("images_key", "quality", "device")
-
-
-def comparable(one: Manifest, other: Manifest) -> bool:
-    """Whether two were timed on the same pictures at the same quality on machines of one kind."""
-    same = all(one.get(key) == other.get(key) for key in _CONDITIONS)
-    return same and all(one["machine"][key] == other["machine"][key] for key in ("cpu", "gpus"))
 
 
 def as_frame(manifests: Sequence[Manifest], base: Manifest | None = None) -> pd.DataFrame:
@@ -69,7 +64,7 @@ def as_rich(manifests: Sequence[Manifest], base: Manifest | None = None) -> "Gro
         shown += ["", _side_by_side(parted, seconds, lambda part: _figure(1000 * part["s"]))]
         peak = "Decoding by part, percent of the machine's peak that the multiplications come to"
         shown += ["", _side_by_side(parted, peak, lambda part: _percent(part["peak_share"]))]
-    return Group(*shown, "", _caption(manifests, parted))
+    return Group(*shown, "", _caption(manifests, parted, base))
 
 
 def _against(one: Manifest, base: Manifest | None) -> dict[str, float | None]:
@@ -175,7 +170,7 @@ def _side_by_side(parted: Sequence[Manifest], title: str, cell: Any) -> Any:
     return table
 
 
-def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest]) -> str:
+def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Manifest | None) -> str:
     first = manifests[0]
     images = f"{count_images(first['images'])} of {first['dataset']}"
     pinned = "pinned to one core" if first["core"] is not None else "not pinned, as the system cannot"
@@ -194,7 +189,12 @@ def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest]) -> str:
             "hold it, and the files that the program reads and writes."
         )
     if parted:
-        lines.append("kMACs/px: all MACs. to base: NA where base was not timed likewise on an idle machine.")
+        against = "kMACs/px: all MACs. to base: NA where base was not timed likewise on an idle machine."
+        if base and base not in manifests and any(comparable(one, base) for one in parted):
+            against = (
+                f"kMACs/px: all MACs. to base: as it was timed {base['start'][:16].replace('T', ' ')} UTC."
+            )
+        lines.append(against)
         peaks = [
             f"{name} {peak['gflop_s']:.1f} GFLOP/s ({peak['by']})" for name, peak in parted[0]["peak"].items()
         ]
