@@ -9,18 +9,24 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command import TINY, bench, fails, is_alive, modules_loaded, photographs, picture, several
+import torch
+from command import TINY, bench, fails, is_alive, modules_loaded, photographs, picture, settings, several
+from torch import nn
 
 from jpegai_bench import timing
+from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.protocol import Encoded
+from jpegai_bench.config import structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
+from jpegai_bench.network import weights
+from jpegai_bench.network.codec import Network
 from jpegai_bench.rates import nearest_quality
 from jpegai_bench.report.latency import as_frame
 from jpegai_bench.store import Store
@@ -86,6 +92,24 @@ class Broken(Sleeping):
         program.wait()
 
 
+class Uncounted(nn.Module):
+    """A convolution that belongs to no layer."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(channels)[:, :, None, None])
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.weight)
+
+
+def tiny_codec(folder, variant="base", **changes):
+    chosen = settings(f"+variant={variant}", *TINY)
+    named, size = variant_of(chosen), chosen.model.network_size()
+    made = LearnedCodec(variant, size, named.modules(size), structure_of(chosen, named), folder)
+    return replace(made, **changes)
+
+
 @pytest.fixture
 def images(tmp_path):
     photographs(tmp_path / "photos")
@@ -117,6 +141,30 @@ def test_every_picture_takes_what_the_codec_takes_though_it_keeps_what_it_saw(st
     assert summary["encode_start_up_s"] is None  # it runs no program
     assert told["busy"] is True  # its core had nothing to do for it
     assert told["cpu_share"] < 0.5
+
+
+def test_a_module_that_cannot_be_counted_is_timed_all_the_same(store, images, tiny_weights, tmp_path):
+    base = tiny_codec(tiny_weights)
+    modules, structure = replace(base.modules, activation=Uncounted), {**base.structure, "modules": {}}
+    weights.save(Network(base.size, modules), tmp_path, "mine", structure, {}, shared_from=tiny_weights)
+    mine = replace(base, name="mine", modules=modules, structure=structure, folder=tmp_path)
+    _, told = time_it(store, mine, images[:1])
+    assert "call convolutions through torch.nn modules" in told["work_not_counted"]
+    parts = {part["part"]: part for part in told["decode_parts"]}
+    assert parts["luma act1"]["s"] > 0
+    assert {part["kmacs_px"] for part in parts.values()} == {None}
+    assert told["peak"] == {}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_parts_and_whole_are_timed_apart_and_its_memory_is_measured(store, images, tiny_weights):
+    _, told = time_it(store, tiny_codec(tiny_weights, device="cuda"), images[:1])
+    assert told["device"] == told["codec"]["device"] == "cuda"
+    (one,) = told["pictures"]
+    assert one["decode_parts_repeats_s"]["whole"] != one["decode_repeats_s"]
+    assert 0 < one["decode_peak_bytes"] < 100e6
+    assert told["peak"]["float32"]["gflop_s"] > 100
+    assert all(part["s"] > 0 for part in told["decode_parts"] if part["part"] != "rest")
 
 
 def test_it_runs_on_one_core_and_in_one_thread_whatever_the_environment(store, images, tmp_path, monkeypatch):
