@@ -13,11 +13,13 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench import __version__
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.usage import COMMANDS, Command, overview
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from omegaconf import DictConfig
 
     from jpegai_bench.config import Settings
 
@@ -35,23 +37,23 @@ _TAKE_A_VALUE = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run a command line and exit: 0 done, 1 something failed, 2 usage."""
+    """Run a command line and exit: 0 done, 1 something failed, 2 the command line is wrong."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     _quiet_libraries()
     _open_streams()
-    resumes = arguments[:1] in (["run"], ["train"], ["anchor"])
+    resumes = arguments[:1] in (["run"], ["sweep"], ["train"], ["anchor"])
     try:
         code = _main(arguments)
         sys.stdout.flush()
     except BenchError as error:
-        code = _complain(str(error))
+        code = _complain(str(error), error.status)
     except KeyboardInterrupt:
         kept = "; finished work is kept, the same command goes on from there" if resumes else ""
         code = _complain(f"interrupted{kept}")
     except BrokenPipeError:
         code = _unread()
     except Exception as error:
-        code = _complain(_unforeseen(error))
+        code = _complain(explain(error))
     sys.exit(code)
 
 
@@ -106,6 +108,8 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
         overrides.insert(0, f"+variant={command.variant}")
     if command.variant is None and any(word.startswith("+variant") for word in overrides):
         return _usage(f"{command.name} takes no variant; usage: jpegai-bench {command.usage}")
+    if command.name == "sweep" and not any(word in ("-m", "--multirun") for word in overrides):
+        overrides.append("-m")
     if "codec" in command.options:
         overrides = _codecs_as_anchors(overrides)
     if "anchors" in command.options:
@@ -114,37 +118,53 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
         return _usage(f"{command.name} takes no {unused}; usage: jpegai-bench {command.usage}")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
     sys.path.insert(0, os.getcwd())
-    import hydra
-    from hydra.errors import HydraException
-    from omegaconf import DictConfig
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    from jpegai_bench.config import CONF, validated
+    from jpegai_bench.config import validated
 
     _refuse_names_that_ship(overrides)
-    codes: list[int] = []
     if any(word in ("-m", "--multirun") for word in overrides):
-        overrides, unknown = _known_variants(overrides)
-        codes += [_complain(message) for message in unknown]
+        return _sweep(command, words, overrides)
+    codes: list[int] = []
 
-    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-    def job(config: DictConfig) -> None:
+    def job(config: "DictConfig") -> None:
         try:
             codes.append(_do(command, words, validated(config)))
         except BrokenPipeError:
             codes.append(_unread())
-        except Exception as error:  # the other jobs of a multirun go on
-            codes.append(_complain(_unforeseen(error)))
+        except Exception as error:  # caught here, for Hydra would print words of its own first
+            codes.append(_complain(explain(error), getattr(error, "status", 1)))
+
+    _hydra(job, overrides)
+    return max(codes, default=0)
+
+
+def _sweep(command: Command, words: list[str], overrides: list[str]) -> int:
+    from jpegai_bench import sweep
+
+    overrides, unknown = _known_variants(overrides)
+    codes = [_complain(message, UsageError.status) for message in unknown]
+    return max([*codes, sweep.carry_out(command.module, words, overrides, _hydra)])
+
+
+def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
+    """Let Hydra call `job` with the configuration that the overrides make, or with each of them.
+
+    Raises:
+        BenchError: what Hydra has to say, in one line.
+    """
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    from jpegai_bench.config import CONF
 
     saved, sys.argv = sys.argv, ["jpegai-bench", *overrides]
     try:
-        job()
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise BenchError(_explain(error)) from None
+        raise UsageError(_explain(error)) from None
     finally:
         sys.argv = saved
-    return max(codes, default=0)
 
 
 def _codecs_as_anchors(overrides: list[str]) -> list[str]:
@@ -200,7 +220,7 @@ def _refuse_names_that_ship(overrides: list[str]) -> None:
     for folder in _folders(overrides):
         for path in sorted(folder.glob("*/*.yaml")):
             if (CONF / path.parent.name / path.name).exists():
-                raise BenchError(
+                raise UsageError(
                     f"{path}: one of this name ships in {path.parent.name}/; give yours another name"
                 )
 
@@ -235,7 +255,7 @@ def _unread() -> int:
 def _do(command: Command, words: list[str], settings: "Settings") -> int:
     from importlib import import_module
 
-    action: Callable[..., int] = import_module(f"jpegai_bench.commands.{command.name}").command
+    action: Callable[..., int] = import_module(f"jpegai_bench.commands.{command.module}").command
     return action(settings, *words)
 
 
@@ -246,6 +266,9 @@ def _explain(error: Exception) -> str:
     from jpegai_bench.config import CONF
 
     text = str(error)
+    if found := re.search(r"hydra/launcher/([\w-]+)'", text):
+        extra = "parallel" if "joblib" in found[1] else "slurm"
+        return f"hydra/launcher={found[1]}: is not installed; pip install 'jpegai-bench[{extra}]'"
     if found := re.search(r"Could not find '([\w-]+)/([^']+)'", text):
         group, name = found.groups()
         known = re.findall(r"^\t([\w-]+)$", text, re.MULTILINE)
@@ -274,7 +297,7 @@ def _no_choice(group: str, name: str, known: list[str]) -> str:
     return f"{told}; a file is given with anchor_points=FILE" if group == "anchor" and "." in name else told
 
 
-def _unforeseen(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """One line for any error: our own say what to do, others are defects and say where to look."""
     if isinstance(error, BenchError):
         return str(error)
@@ -315,14 +338,13 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning:torch.jit._script")
 
 
-def _complain(message: str) -> int:
+def _complain(message: str, code: int = 1) -> int:
     print(f"jpegai-bench: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    return 1
+    return code
 
 
 def _usage(message: str) -> int:
-    _complain(f"{message} (jpegai-bench --help lists the commands)")
-    return 2
+    return _complain(f"{message} (jpegai-bench --help lists the commands)", UsageError.status)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.errors import BenchError, UsageError, one_of
+from jpegai_bench.experiment import Experiment, ExperimentSettings, checked
 from jpegai_bench.locate import locate
 from jpegai_bench.rates import KINDS, Rates, learned_qualities, of_targets
 from jpegai_bench.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from jpegai_bench.network.codec import NetworkSize
+    from jpegai_bench.network.codec import Network, NetworkSize
     from jpegai_bench.network.transforms import SynthesisModules
 
 CONF = Path(__file__).parent / "conf"
@@ -26,7 +27,7 @@ MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 """The modules under study: the keys of a variant that name a `_target_`."""
 MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
-FORMATS = ("table", "csv", "json", "markdown")
+FORMATS = ("table", "csv", "json", "markdown", "latex")
 METHODS = ("pchip", "cubic", "akima")
 CURVES = ("image", "mean")
 PLOT_FORMATS = ("png", "pdf", "svg")
@@ -98,6 +99,7 @@ class Settings:
     dataset: DatasetSettings
     metrics: MetricSettings
     training: TrainingSettings
+    experiment: ExperimentSettings | None = None
     results: str = "results"
     weights: str = "shipped"
     rates: str = "quality"
@@ -125,7 +127,12 @@ class Settings:
     dest: str | None = None
     url: str | None = None
     repeats: int = 5
+    shards: int = 1
+    shard: int | None = None
+    fail_fast: bool = False
     variant: dict[str, Any] = field(default_factory=dict)
+    variant_written: dict[str, Any] = field(default_factory=dict)
+    """The variant with its references to the model preset, so that it can be had at another preset."""
     anchor: dict[str, Any] = field(default_factory=dict)
     """Codecs that BD-rates are taken against, the main one first: label and node of each."""
 
@@ -139,6 +146,10 @@ class Settings:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
         if self.workers is not None and self.workers < 1:
             raise BenchError(f"workers={self.workers}: must be at least 1")
+        if self.shards < 1:
+            raise UsageError(f"shards={self.shards}: must be at least 1")
+        if self.shard is not None and not 0 <= self.shard < self.shards:
+            raise UsageError(f"shard={self.shard}: must be from 0 to shards - 1")
         if self.repeats < 1:
             raise BenchError(f"repeats={self.repeats}: must be at least 1")
 
@@ -150,18 +161,18 @@ class Settings:
 
     @property
     def worker_count(self) -> int:
-        """`workers`, or one a core that this process may use."""
-        return self.workers or len(os.sched_getaffinity(0))
+        """`workers`, or one a core that this process may use, shared with the jobs beside it."""
+        return self.workers or max(1, usable_cores() // jobs_at_once())
 
     @property
     def chosen_rates(self) -> Rates:
-        """The rates of a run; a `BenchError` where they are out of range or of two kinds."""
+        """The rates of a run; a `UsageError` where they are out of range or of two kinds."""
         if self.rates == "target":
             if self.qualities is not None:
-                raise BenchError("rates=target finds the qualities itself; leave qualities=… out")
+                raise UsageError("rates=target finds the qualities itself; leave qualities=… out")
             return of_targets(self.targets)
         if self.targets is not None:
-            raise BenchError("targets=… are for rates=target; add it, or leave targets out")
+            raise UsageError("targets=… are for rates=target; add it, or leave targets out")
         return learned_qualities(self.qualities, self.model.qualities - 1, self.model.name)
 
 
@@ -191,6 +202,13 @@ class Variant:
             raise BenchError(f"variant {self.name}: {error}") from None
         return modules
 
+    def network(self, model: ModelSettings) -> "Network":
+        """The network of a preset with these modules, untrained; raises as `modules`."""
+        from jpegai_bench.network.codec import Network
+
+        size = model.network_size()
+        return Network(size, self.modules(size))
+
     def _factory(self, key: str) -> Callable[..., Any]:
         arguments = dict(self.nodes[key])
         target = arguments.pop("_target_")
@@ -201,7 +219,7 @@ def validated(config: DictConfig) -> Settings:
     """Check a composed configuration against the schema.
 
     Raises:
-        BenchError: an unknown key or a value of the wrong kind, in one line.
+        UsageError: an unknown key or a value of the wrong kind, in one line.
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True)
@@ -211,29 +229,65 @@ def validated(config: DictConfig) -> Settings:
         schema = OmegaConf.structured(Settings)
         for name in ("model", "dataset", "training"):
             if name not in plain:
-                raise BenchError(f"no {name} is chosen")
+                raise UsageError(f"no {name} is chosen")
         settings = OmegaConf.to_object(OmegaConf.merge(schema, plain))
     except OmegaConfBaseException as error:
         where = error.full_key or "configuration"
         if isinstance(error, ConfigKeyError):
-            raise BenchError(f"no setting {where!r}; --cfg job shows those there are") from None
+            raise UsageError(f"no setting {where!r}; --cfg job shows those there are") from None
         told = str(error.msg or error).splitlines()[0]
+        if "missing mandatory value" in told:
+            told = "is missing"
         if "not a ListConfig" in told:
             told = f"needs a list, as {where}=[…]"
-        raise BenchError(f"{where}: {told}") from None
+        raise UsageError(f"{where}: {told}") from None
+    except BenchError as error:  # from the schema: it looks at values alone
+        raise UsageError(str(error)) from None
     assert isinstance(settings, Settings)
     settings.variant, settings.anchor = variant, anchor
+    if variant:
+        written = OmegaConf.to_container(config.variant, resolve=False)
+        assert isinstance(written, dict)
+        settings.variant_written = {str(key): value for key, value in written.items()}
     return settings
+
+
+def experiment_of(settings: Settings) -> Experiment:
+    """The experiment of a configuration; its `variants` are what it runs, in order.
+
+    Raises:
+        BenchError: none is chosen, or a variant or a file that it names is not there.
+    """
+    folders = config_folders()
+    if settings.experiment is None:
+        known = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
+        raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(known)}")
+    variants = {
+        path.stem: str(OmegaConf.select(OmegaConf.load(path), "name"))
+        for folder in folders
+        for path in sorted((folder / "variant").glob("*.yaml"))
+    }
+    anchors = [
+        str(node.get("name", label)) if isinstance(node, dict) else label
+        for label, node in settings.anchor.items()
+    ]
+    return checked(settings.experiment, variants, anchors, folders)
+
+
+def config_folders() -> list[Path]:
+    """Where configurations are: the package's own, then what `--config-dir` names."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return [CONF]
+    sources = [Path(source.path) for source in HydraConfig.get().runtime.config_sources
+               if source.schema == "file"]  # fmt: skip
+    return list(dict.fromkeys([CONF, *sources]))
 
 
 def anchor_nodes(settings: Settings) -> dict[str, Any]:
     """Every node of the `anchor` group by its label, the package's and those of `--config-dir`."""
-    from hydra.core.hydra_config import HydraConfig
-
-    folders = [CONF]
-    if HydraConfig.initialized():
-        sources = HydraConfig.get().runtime.config_sources
-        folders += [Path(source.path) for source in sources if source.schema == "file"]
+    folders = config_folders()
     nodes: dict[str, Any] = {}
     outside = {"arch": settings.arch, "checkpoint": settings.checkpoint}
     for path in sorted({path for folder in folders for path in (folder / "anchor").glob("*.yaml")}):
@@ -255,23 +309,48 @@ def on_command_line(group: str) -> bool:
     return any(key == group or key.startswith(f"{group}.") for key in keys)
 
 
+def launched_by() -> str:
+    """What carries out the jobs of a sweep: `basic`, `joblib`, `slurm` …; `basic` outside of a Hydra job."""
+    from hydra.core.hydra_config import HydraConfig
+
+    target = HydraConfig.get().launcher.get("_target_", "") if HydraConfig.initialized() else ""
+    return str(target).rpartition(".")[2].removesuffix("Launcher").lower() or "basic"
+
+
+def usable_cores() -> int:
+    """Cores that this process may use; in a Slurm job those that it was given."""
+    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    cores = len(os.sched_getaffinity(0))
+    return min(cores, int(given)) if given.isdigit() and int(given) else cores
+
+
+def jobs_at_once() -> int:
+    """How many jobs of a sweep share this machine."""
+    if launched_by() != "joblib":
+        return 1
+    from hydra.core.hydra_config import HydraConfig
+
+    jobs = int(HydraConfig.get().launcher.get("n_jobs") or 1)
+    return jobs if jobs > 0 else max(1, usable_cores() + 1 + jobs)
+
+
 def variant_of(settings: Settings, node: dict[str, Any] | None = None) -> Variant:
     """The variant of a configuration; what its YAML leaves out is as in base."""
     node = settings.variant if node is None else node
     if not isinstance(node, dict) or not node:
-        raise BenchError(f"no variant is chosen; add +variant=NAME, one of {', '.join(variant_names())}")
+        raise UsageError(f"no variant is chosen; add +variant=NAME, one of {', '.join(variant_names())}")
     base = _base_nodes(settings)
     name = node.get("name")
     if not isinstance(name, str) or not name or not name.replace("_", "").replace("-", "").isalnum():
-        raise BenchError(f"variant: needs a `name` of letters, digits, - and _ (it is {name!r})")
+        raise UsageError(f"variant: needs a `name` of letters, digits, - and _ (it is {name!r})")
     unknown = sorted(node.keys() - {*MODULES, "name", "paper_kmacs_px"})
     if unknown:
-        raise BenchError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
+        raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
     nodes = {}
     for key in MODULES:
         chosen = node.get(key, base[key])
         if not isinstance(chosen, dict) or "_target_" not in chosen:
-            raise BenchError(f"variant {name}: {key} needs a `_target_`, the module's import path")
+            raise UsageError(f"variant {name}: {key} needs a `_target_`, the module's import path")
         nodes[key] = chosen
     return Variant(name, nodes, node.get("paper_kmacs_px"))
 

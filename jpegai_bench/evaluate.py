@@ -2,7 +2,8 @@
 
 Work is spread over processes, an image each. What is finished is kept at once and found again by content, so
 a killed evaluation goes on where it was and nothing is measured twice. A target rate becomes a quality first,
-which is kept too; the unit of work is the image at that quality, whoever asked for it.
+which is kept too; the unit of work is the image at that quality, whoever asked for it. Several evaluations on
+one store share out the images by claims.
 """
 
 import math
@@ -10,11 +11,13 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from jpegai_bench.claims import Holder, claimed, holder_of
 from jpegai_bench.codecs.protocol import Codec, RateCodec
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
@@ -26,7 +29,9 @@ from jpegai_bench.store import POINT_COLUMNS, Store, content_key
 if TYPE_CHECKING:
     from jpegai_bench.metrics.measure import Reference
 
-_PRELOAD = ("jpegai_bench.metrics.measure", "jpegai_bench.codecs.learned")
+_PRELOAD = ("jpegai_bench.metrics.measure", "jpegai_bench.network.weights")
+_PATIENCE = 1.0
+"""Seconds between two looks at images that other processes are measuring."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,39 @@ class _Image:
             return {quality: quality for quality in rates.values}
         return {target: self.store.found_quality(self.search_key(target)) for target in rates.values}
 
-    def is_done(self, rates: Rates) -> bool:
+    def missing(self, rates: Rates) -> int:
+        """How many of its units are not there."""
         qualities = self.qualities(rates).values()
-        return all(q is not None and self.store.unit(self.unit_key(q)) is not None for q in qualities)
+        return sum(q is None or self.store.unit(self.unit_key(q)) is None for q in qualities)
+
+    def claim(self) -> str:
+        """What a process claims that measures it, at whatever rates."""
+        return content_key({"codec": self.fingerprint, "metrics": self.metrics, "image": self.hash})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an evaluation is of, and how much of it is not in the store yet."""
+
+    codec: Codec
+    rates: Rates
+    metrics: dict[str, str]
+    images: tuple[_Image, ...]
+    failures: tuple[Failure, ...]
+    """Pictures that cannot be read."""
+    missing: tuple[int, ...]
+    """Units that are not there, of each image."""
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Pixel hash of each image by its name."""
+        return {image.file.name: image.hash for image in self.images}
+
+    def shard(self, number: int, shards: int) -> "Plan":
+        """Every `shards`-th image, from the one of that number on."""
+        chosen = slice(number, None, shards)
+        failures = self.failures if number == 0 else ()
+        return replace(self, images=self.images[chosen], missing=self.missing[chosen], failures=failures)
 
 
 @dataclass(frozen=True)
@@ -87,6 +122,10 @@ class _Task:
     codec: Codec
     image: _Image
     rates: Rates
+
+    @property
+    def claim_path(self) -> Path:
+        return self.image.store.claim_path(self.image.claim())
 
 
 def unit_key(codec: dict[str, str], metrics: dict[str, str], image_hash: str, quality: float) -> str:
@@ -99,25 +138,17 @@ def search_key(codec: dict[str, str], image_hash: str, target_bpp: float) -> str
     return content_key({"codec": codec, "image": image_hash, "target_bpp": float(target_bpp)})
 
 
-def evaluate(
-    codec: Codec,
-    images: Sequence[ImageFile],
-    rates: Rates,
-    metrics: dict[str, str],
-    store: Store,
-    workers: int,
-    advance: Callable[[str], None],
-) -> Evaluation:
-    """Measure `codec` on every image at every rate.
+def plan(
+    codec: Codec, images: Sequence[ImageFile], rates: Rates, metrics: dict[str, str], store: Store
+) -> Plan:
+    """Look up what is there already; nothing is measured, and of a learned codec nothing loaded.
 
     Args:
-        codec: must be picklable; each worker loads it once. For target rates it must be a `RateCodec`.
-        images: a picture that cannot be read becomes a failure; the rest goes on.
+        codec: for target rates it must be a `RateCodec`.
+        images: a picture that cannot be read becomes a failure.
         rates: qualities on the codec's own scale, or targets.
         metrics: the metrics' fingerprint; it is part of what names the work.
-        store: finished units are looked up in and written to it.
-        workers: processes; 1 works in this one.
-        advance: called with the image's name when all its rates are there.
+        store: where finished units are.
 
     Raises:
         BenchError: target rates are asked of a codec that cannot search for them.
@@ -125,29 +156,65 @@ def evaluate(
     if rates.kind == "target" and not isinstance(codec, RateCodec):
         raise BenchError(f"{codec.name} cannot meet a target rate; give it qualities of its own")
     fingerprint = codec.fingerprint()
-    evaluation = Evaluation(pd.DataFrame(), {})
-    known: list[_Image] = []
-    tasks = []
+    known, failures = [], []
     for file in images:
         try:
-            image = _Image(file, file.sha256, fingerprint, metrics, store)
+            known.append(_Image(file, file.sha256, fingerprint, metrics, store))
         except BenchError as error:
-            evaluation.failures.append(Failure(file.name, str(error)))
-            continue
-        evaluation.image_hashes[file.name] = image.hash
-        known.append(image)
-        if image.is_done(rates):
-            advance(file.name)
+            failures.append(Failure(file.name, str(error)))
+    missing = tuple(image.missing(rates) for image in known)
+    return Plan(codec, rates, metrics, tuple(known), tuple(failures), missing)
+
+
+def evaluate(
+    plan: Plan, workers: int, advance: Callable[[str], None], waiting: Callable[[str], None] = lambda _: None
+) -> Evaluation:
+    """Measure what a plan lacks, and gather all of it.
+
+    Args:
+        plan: its codec must be picklable; each worker loads it once.
+        workers: processes; 1 works in this one.
+        advance: called with the image's name when all its rates are there.
+        waiting: called with what is waited for, where other processes are measuring the rest.
+    """
+    evaluation = Evaluation(pd.DataFrame(), plan.hashes, failures=list(plan.failures))
+    tasks = []
+    for image, missing in zip(plan.images, plan.missing, strict=True):
+        if missing:
+            tasks.append(_Task(plan.codec, image, plan.rates))
         else:
-            tasks.append(_Task(codec, image, rates))
-    with closing(spread(_measure, tasks, workers, _PRELOAD)) as work:
-        for task, (computed, failure) in work:
-            evaluation.computed += computed
-            if failure:
-                evaluation.failures.append(failure)
-            else:
-                advance(task.image.file.name)
-    _collect(evaluation, known, rates)
+            advance(image.file.name)
+    said: set[str] = set()
+    while tasks:
+        left = []
+        with closing(spread(_measure, tasks, workers, _PRELOAD)) as work:
+            for task, done in work:
+                evaluation.computed += done.computed
+                if done.failure:
+                    evaluation.failures.append(done.failure)
+                elif done.holder:
+                    left.append((task, done.holder))
+                else:
+                    advance(task.image.file.name)
+        for holder in sorted({str(holder) for _, holder in left} - said):
+            said.add(holder)
+            waiting(holder)
+        tasks = [task for task, _ in left]
+        while tasks and all(holder_of(task.claim_path) for task in tasks):
+            time.sleep(_PATIENCE)
+    _collect(evaluation, plan.images, plan.rates)
+    return evaluation
+
+
+def gather(plan: Plan) -> Evaluation:
+    """What is in the store of a plan; an image that lacks units is a failure."""
+    evaluation = Evaluation(pd.DataFrame(), plan.hashes, failures=list(plan.failures))
+    whole = [image for image, missing in zip(plan.images, plan.missing, strict=True) if not missing]
+    for image, missing in zip(plan.images, plan.missing, strict=True):
+        if missing:
+            told = f"{image.file.name}: {missing} of {len(plan.rates.values)} rates were not measured"
+            evaluation.failures.append(Failure(image.file.name, told))
+    _collect(evaluation, whole, plan.rates)
     return evaluation
 
 
@@ -173,31 +240,46 @@ def _collect(evaluation: Evaluation, images: Sequence[_Image], rates: Rates) -> 
     evaluation.out_of_reach = out_of_reach(evaluation.points)
 
 
-def _measure(task: _Task) -> tuple[int, Failure | None]:
-    """Measure one image at the rates that are missing; runs in a worker.
+@dataclass
+class _Done:
+    """What became of a task."""
 
-    Returns:
-        How many units were measured, and what went wrong.
-    """
+    computed: int = 0
+    """Units that were measured."""
+    failure: Failure | None = None
+    holder: Holder | None = None
+    """Another process that is measuring the image."""
+
+
+def _measure(task: _Task) -> _Done:
+    """Measure one image at the rates that are missing, unless another process does; runs in a worker."""
+    done, image = _Done(), task.image
+    name = image.file.name
+    try:
+        with claimed(task.claim_path) as done.holder:
+            if done.holder is None and image.missing(task.rates):
+                _measure_image(task, done)
+    except BenchError as error:
+        done.failure = Failure(name, f"{name}: {error}")
+    except Exception as error:
+        told = f"{name}: {type(error).__name__}: {error}"
+        done.failure = Failure(name, told, traceback.format_exc())
+    return done
+
+
+def _measure_image(task: _Task, done: _Done) -> None:
     import torch
 
     from jpegai_bench.metrics.measure import Reference
 
     torch.set_num_threads(1)
-    name, computed = task.image.file.name, 0
-    try:
-        pixels = task.image.file.read()
-        reference = Reference(pixels)
-        for quality in _searched(task, pixels):
-            key = task.image.unit_key(quality)
-            if task.image.store.unit(key) is None:
-                task.image.store.put_unit(key, _unit(task.codec, pixels, reference, quality))
-                computed += 1
-    except BenchError as error:
-        return computed, Failure(name, f"{name}: {error}")
-    except Exception as error:
-        return computed, Failure(name, f"{name}: {type(error).__name__}: {error}", traceback.format_exc())
-    return computed, None
+    pixels = task.image.file.read()
+    reference = Reference(pixels)
+    for quality in _searched(task, pixels):
+        key = task.image.unit_key(quality)
+        if task.image.store.unit(key) is None:
+            task.image.store.put_unit(key, _unit(task.codec, pixels, reference, quality))
+            done.computed += 1
 
 
 def _searched(task: _Task, pixels: Image8) -> list[float]:

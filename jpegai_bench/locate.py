@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 
 def locate(target: Any, where: str) -> Callable[..., Any]:
@@ -19,7 +19,7 @@ def locate(target: Any, where: str) -> Callable[..., Any]:
     """
     module, _, name = str(target).rpartition(".")
     if not module:
-        raise BenchError(f"{where}: {target!r} is not an import path such as my_pkg.my_module.MyClass")
+        raise UsageError(f"{where}: {target!r} is not an import path such as my_pkg.my_module.MyClass")
     try:
         return getattr(importlib.import_module(module), name)
     except ImportError as error:

@@ -1,9 +1,19 @@
-"""Progress of long work on stderr: a bar on a terminal, a line a minute elsewhere."""
+"""Progress of long work on stderr: a bar on a terminal, a line a minute elsewhere; and single lines."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+
+def say(message: str) -> None:
+    """What a person should know of, on stderr: under the name of the program, as errors are."""
+    print(f"jpegai-bench: {message}", file=sys.stderr, flush=True)
+
+
+def report(message: str) -> None:
+    """How the work goes on, on stderr."""
+    print(message, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,14 +43,14 @@ def learned_qualities(given: Sequence[float] | None, highest: int, model: str) -
     """The qualities of a learned codec that codes at 0 to `highest`: those given, else each whole one.
 
     Raises:
-        BenchError: one is out of range, or there are none.
+        UsageError: one is out of range, or there are none.
     """
     qualities = range(highest + 1) if given is None else given
     for quality in qualities:
         if not 0 <= quality <= highest:
-            raise BenchError(f"qualities: {quality:g} is out of range; model {model} has 0 to {highest}")
+            raise UsageError(f"qualities: {quality:g} is out of range; model {model} has 0 to {highest}")
     if not qualities:
-        raise BenchError("qualities: give at least one")
+        raise UsageError("qualities: give at least one")
     return of_qualities(qualities)
 
 
@@ -58,20 +58,20 @@ def of_targets(given: Sequence[float] | None) -> Rates:
     """Target rates in bpp: those given, else `TARGETS`.
 
     Raises:
-        BenchError: one is not positive and finite, or there are none.
+        UsageError: one is not positive and finite, or there are none.
     """
     targets = TARGETS if given is None else given
     for target in targets:
         check_target("targets", target)
     if not targets:
-        raise BenchError("targets: give at least one rate in bpp, as [0.25]")
+        raise UsageError("targets: give at least one rate in bpp, as [0.25]")
     return Rates("target", tuple(sorted({float(target) for target in targets})))
 
 
 def check_target(setting: str, target: float) -> None:
-    """Raises BenchError: a target rate is not positive and finite; `setting` names it."""
+    """Raises UsageError: a target rate is not positive and finite; `setting` names it."""
     if not 0 < target < math.inf:
-        raise BenchError(f"{setting}: {target:g} is no rate; give bits per pixel above 0, as 0.25")
+        raise UsageError(f"{setting}: {target:g} is no rate; give bits per pixel above 0, as 0.25")
 
 
 def is_reached(bpp: float, target: float) -> bool:

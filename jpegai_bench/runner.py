@@ -1,26 +1,40 @@
 """The main job: configuration, weights, codec, evaluation, store, tables and plots, in that order."""
 
 import json
-from importlib.metadata import version
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from platform import platform, python_version
-from typing import Any
+from typing import Any, Literal
 
-from jpegai_bench import __version__
 from jpegai_bench.anchors import codec_of, shipped_points
+from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of, variant_of
-from jpegai_bench.errors import BenchError
-from jpegai_bench.evaluate import Evaluation, evaluate
+from jpegai_bench.counts import counts
+from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.evaluate import Plan, plan
 from jpegai_bench.images.datasets import Dataset, load
-from jpegai_bench.progress import progress
-from jpegai_bench.rates import Rates, of_qualities
+from jpegai_bench.measurement import carried_out, measure_codec, run_anchor
+from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
+from jpegai_bench.network.weight_files import SHARED_FILE, read, synthesis_file
+from jpegai_bench.rates import of_qualities
 from jpegai_bench.report.codec_points import Conditions
 from jpegai_bench.report.peers import require_peers, wanted_peers
 from jpegai_bench.report.rebuild import Rebuilt, Selection, rebuild
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.store import Store
 
-LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
+
+@dataclass(frozen=True)
+class Measured:
+    """A variant that was measured, as plain data: it may have been in another process."""
+
+    variant: str
+    selection: Selection
+    """What tables and plots it belongs to."""
+    computed: int
+    """Units measured now; the others were found."""
+    failures: tuple[str, ...]
+    """One line for each image that failed."""
 
 
 def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
@@ -29,30 +43,37 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
     Returns:
         What was rebuilt, and one line for each image that failed.
     """
+    measured = measure(settings)
+    return rebuild(Store(settings.results), measured.selection), list(measured.failures)
+
+
+def measure(settings: Settings, how: Literal["all", "shard", "gather"] = "all") -> Measured:
+    """Code a variant and its anchors, measure, store.
+
+    What is in the store already is neither coded nor measured, and where nothing is missing, torch and the
+    weights are not loaded.
+
+    Args:
+        settings: the variant, and on what.
+        how: measure all images; only those of `settings.shard`, which leaves units and no run; or nothing,
+            and record the run from the units that are there.
+
+    Raises:
+        BenchError: the variant, weights, data or an anchor are not usable, or no image could be measured.
+    """
     variant = variant_of(settings)
     rates = settings.chosen_rates
     store = Store(settings.results)
     store.prepare()
     dataset = images(settings)
     codec = learned_codec(settings, variant)
-    codec.coder  # noqa: B018  weights that do not fit are an error before any work is begun
-    complexity = complexity_summary(settings, variant)
+    metrics = metrics_fingerprint()
     codecs, peers = anchor_codecs(settings), wanted_peers(settings.peers)
-    conditions = Conditions(dataset.name, dataset.hashes(), _metrics())
+    conditions = Conditions(dataset.name, dataset.hashes(), metrics)
     require_peers(store, peers, conditions, [one.name for one in codecs])
-    anchors = [run_anchor(settings, one, dataset, store) for one in codecs]
-    anchor_folders = [str(folder.relative_to(store.root)) for folder, _ in anchors]
-    about = {
-        "model": settings.model.name,
-        "weights": settings.weights,
-        "trained": _trained(codec.folder, variant),
-        "anchor": anchor_folders[0],
-        "anchors": anchor_folders,
-        "config": vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS},
-    }
-    _, evaluation = _measure(settings, store, "runs", codec, dataset, rates, about, complexity)
-    failures = {line for _, lines in anchors for line in lines}
-    failures |= {failure.message for failure in evaluation.failures}
+    whole = plan(codec, dataset.images, rates, metrics, store)
+    if any(whole.missing) and how != "gather":
+        codec.coder  # noqa: B018  weights that do not fit are an error before any work is begun
     selection = Selection(
         dataset.name,
         settings.model.name,
@@ -61,64 +82,76 @@ def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
         hvs=settings.metrics.hvs,
         method=settings.method,
     )
-    rebuilt = rebuild(store, selection)
-    return rebuilt, sorted(failures)
+    if how == "shard":
+        computed, lines = _measure_shard(settings, codecs, whole, dataset, store)
+        return Measured(variant.name, selection, computed, lines)
+    anchors = [run_anchor(settings, one, dataset, store, how == "gather") for one in codecs]
+    anchor_folders = [str(folder.relative_to(store.root)) for folder, _ in anchors]
+    about = {
+        "model": settings.model.name,
+        "weights": settings.weights,
+        "trained": _trained(codec.folder, variant),
+        "sources": codec.sources(),
+        "anchor": anchor_folders[0],
+        "anchors": anchor_folders,
+        "config": _plain(settings),
+    }
+    complexity = counts(settings, variant, store)
+    _, evaluation = measure_codec(settings, store, "runs", whole, dataset, about, complexity, how == "gather")
+    failures = {line for _, lines in anchors for line in lines}
+    failures |= {failure.message for failure in evaluation.failures}
+    return Measured(variant.name, selection, evaluation.computed, tuple(sorted(failures)))
 
 
 _GROUPS = ("model", "dataset", "metrics", "training")
+
+
+def _measure_shard(
+    settings: Settings, anchors: list[AnchorCodec], whole: Plan, dataset: Dataset, store: Store
+) -> tuple[int, tuple[str, ...]]:
+    """Measure every `settings.shards`-th image, under anchors too that do not ship; no run is recorded.
+
+    Returns:
+        How many units were measured, and one line for each image that failed.
+    """
+    plans = [
+        plan(anchor, dataset.images, of_qualities(anchor.qualities), whole.metrics, store)
+        for anchor in anchors
+        if not shipped_points(anchor, dataset)
+    ]
+    computed, failures = 0, set()
+    number, shards = settings.shard or 0, settings.shards
+    for one in (*plans, whole):
+        what = f"{one.codec.name} on {dataset.name}, shard {number + 1} of {shards}"
+        evaluation = carried_out(one.shard(number, shards), what, settings.worker_count)
+        computed += evaluation.computed
+        failures |= {failure.message for failure in evaluation.failures}
+    return computed, tuple(sorted(failures))
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    """Every setting as the manifest keeps it; of an experiment the name."""
+    plain = vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS}
+    del plain["variant_written"]
+    return plain | {"experiment": settings.experiment.name if settings.experiment else None}
 
 
 def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
     """The codecs of the `anchor` group, the main one first."""
     codecs = [codec_of(label, node) for label, node in settings.anchor.items()]
     if not codecs:
-        raise BenchError("anchor: choose at least one, as anchor=vvc or anchor=[vvc,hevc]")
+        raise UsageError("anchor: choose at least one, as anchor=vvc or anchor=[vvc,hevc]")
     labels = [codec.name for codec in codecs]
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
-        raise BenchError(f"anchor: two are named {twice[0]}; give one of them another `name`")
+        raise UsageError(f"anchor: two are named {twice[0]}; give one of them another `name`")
     return codecs
 
 
-def run_anchor(
-    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store
-) -> tuple[Path, list[str]]:
-    """An anchor's points on a data set: shipped ones where they fit, else coded now.
-
-    Returns:
-        The folder of the anchor's run, and one line for each image that failed.
-    """
-    if found := shipped_points(codec, dataset):
-        hashes = dataset.hashes()
-        key = content_key([found.manifest["key"], hashes, sorted(codec.qualities)])
-        folder = store.run_folder("anchors", codec.name, key)
-        own = {"label": codec.name, "status": "done", "dataset": dataset.name, "images": hashes}
-        store.write_run(folder, {**found.manifest, **own, "images_key": content_key(hashes)}, found.points)
-        return folder, []
-    folder, evaluation = measure_anchor(settings, codec, dataset, store)
-    return folder, [failure.message for failure in evaluation.failures]
-
-
-def measure_anchor(
-    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store
-) -> tuple[Path, Evaluation]:
-    """Code and measure a codec of the `anchor` group, whatever ships; the folder of its run, what came out.
-
-    Raises:
-        BenchError: it cannot be used here, or no image could be measured.
-    """
-    codec.check()
-    return _measure(settings, store, "anchors", codec, dataset, of_qualities(codec.qualities))
-
-
-def learned_codec(settings: Settings, variant: Variant) -> Any:
+def learned_codec(settings: Settings, variant: Variant) -> LearnedCodec:
     """The variant as a codec, with the weights that `weights=` names."""
-    from jpegai_bench.codecs.learned import LearnedCodec
-
-    size = settings.model.network_size()
     return LearnedCodec(
         variant.name,
-        size,
-        variant.modules(size),
+        partial(variant.network, settings.model),
         structure_of(settings, variant),
         weights_folder(settings, variant),
     )
@@ -126,8 +159,6 @@ def learned_codec(settings: Settings, variant: Variant) -> Any:
 
 def weights_folder(settings: Settings, variant: Variant) -> Path:
     """Where the weights are; `weights=train` trains them first."""
-    from jpegai_bench.network.weights import SHARED_FILE, synthesis_file
-
     if settings.weights == "train":
         from jpegai_bench.training.run import train_variant
 
@@ -157,93 +188,11 @@ def _trained(folder: Path, variant: Variant) -> dict[str, Any]:
 
     Not from the configuration: its training group is not what made weights that were shipped or given.
     """
-    from jpegai_bench.network.weights import SHARED_FILE, read, synthesis_file
-
     files = {"shared": SHARED_FILE, "synthesis": synthesis_file(variant.name)}
     return {kind: json.loads(read(folder / file, kind)[1].get("note", "{}")) for kind, file in files.items()}
-
-
-def complexity_summary(settings: Settings, variant: Variant) -> dict[str, Any]:
-    """The figures of the luma synthesis, and all parts, as plain data."""
-    from jpegai_bench.analysis.complexity import measure
-
-    size = settings.model.network_size()
-    measured = measure(size, variant.modules(size))
-    luma = measured.luma_synthesis
-    return {
-        "variant": variant.name,
-        "model": settings.model.name,
-        "published_kmacs_px": luma.published,
-        "input_size_kmacs_px": luma.input_size,
-        "all_kmacs_px": luma.all,
-        "elementwise_kops_px": luma.elementwise,
-        "params_m": luma.params / 1e6,
-        "paper_kmacs_px": variant.paper_kmacs_px if settings.model.name == "paper" else None,
-        "parts": {name: counts.published for name, counts in measured.luma.items()},
-        "detail": measured.as_dict(),
-    }
 
 
 def images(settings: Settings) -> Dataset:
     """The data set of `dataset=…`, the first `dataset.limit` of its images."""
     dataset = load(settings.dataset.name, settings.dataset.path)
     return Dataset(dataset.name, dataset.images[: settings.dataset.limit])
-
-
-def _measure(
-    settings: Settings,
-    store: Store,
-    kind: str,
-    codec: Any,
-    dataset: Dataset,
-    rates: Rates,
-    about: dict[str, Any] | None = None,
-    complexity: dict[str, Any] | None = None,
-) -> tuple[Path, Evaluation]:
-    """Measure a codec, on record from its start to its end in a folder of `runs` or `anchors`."""
-    hashes = dataset.hashes()
-    if not hashes:
-        dataset.images[0].read()  # raises, and says what is wrong with it
-    fingerprint, metrics = codec.fingerprint(), _metrics()
-    key = content_key([fingerprint, hashes, rates.content(), metrics])
-    manifest = {
-        "label": codec.name,
-        "note": codec.describe(),
-        "key": key,
-        "dataset": dataset.name,
-        "images": hashes,
-        "images_key": content_key(hashes),
-        "codec": fingerprint,
-        "metrics": metrics,
-        "rates": rates.kind,
-        "targets" if rates.kind == "target" else "qualities": rates.values,
-        "hvs": settings.metrics.hvs,
-        "bd_method": settings.method,
-        "versions": {name: version(name) for name in LIBRARIES}
-        | {"jpegai-bench": __version__, "python": python_version(), "platform": platform()},
-        **({"chroma": codec.chroma} if kind == "anchors" else {}),
-        **(about or {}),
-    }
-    what = f"{'variant' if kind == 'runs' else 'anchor'} {codec.name} on {dataset.name}"
-    with store.recorded(store.run_folder(kind, codec.name, key), manifest) as record:
-        with progress(what, len(dataset.images), "images") as advance:
-            evaluation = evaluate(
-                codec, dataset.images, rates, metrics, store, settings.worker_count, lambda _: advance()
-            )
-        if evaluation.points.empty:
-            first = evaluation.failures[0].message
-            raise BenchError(f"{codec.name} on {dataset.name}: no image could be measured; {first}")
-        outcome = {
-            "not_applicable": evaluation.not_applicable,
-            "out_of_reach": evaluation.out_of_reach,
-            "failures": [vars(failure) for failure in evaluation.failures],
-            "units_computed": evaluation.computed,
-        }
-        record.finish(outcome, evaluation.points, complexity)
-    return record.folder, evaluation
-
-
-def _metrics() -> dict[str, str]:
-    from jpegai_bench.metrics.fingerprint import fingerprint
-
-    return fingerprint()

@@ -4,6 +4,7 @@
                                              meets a target rate
     results/runs/<variant>/<key>/            run.json  points.csv  complexity.json
     results/anchors/<codec>/<key>/           run.json  points.csv
+    results/units/<aa>/<key>.claim           which process is measuring an image, while it does
 
 A unit's key is a hash of contents (codec, weights, settings, sources, pixels, quality, metric versions),
 never of names; so work is found again whatever it was called, and never mistaken for other work.
@@ -12,7 +13,6 @@ never of names; so work is found again whatever it was called, and never mistake
 import hashlib
 import json
 import os
-import socket
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +24,7 @@ from typing import Any
 import pandas as pd
 
 from jpegai_bench.atomic import make_folder, write_bytes
+from jpegai_bench.claims import Holder, touched
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import NAMES
 
@@ -71,11 +72,20 @@ class Run:
 
     @property
     def state(self) -> str:
-        """`done`, `failed`, `running`, or `killed` where a run of this machine is under way no more."""
+        """`done`, `failed`, `running`, or `killed` where its process is gone."""
         status = str(self.manifest.get("status"))
-        if status != "running" or self.manifest.get("host") != socket.gethostname():
-            return status
-        return "running" if _is_alive(self.manifest.get("pid")) else "killed"
+        return "killed" if status == "running" and self.holder is None else status
+
+    @property
+    def holder(self) -> Holder | None:
+        """Who is at work on it; None where nobody is."""
+        try:
+            host, pid = str(self.manifest["host"]), int(self.manifest["pid"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        holder = Holder(host, pid, str(self.manifest.get("began", "")))
+        at_work = self.manifest.get("status") == "running" and holder.is_alive(self.folder / "run.json")
+        return holder if at_work else None
 
     def points(self) -> pd.DataFrame:
         """`points.csv`."""
@@ -134,6 +144,10 @@ class Store:
         """Keep what a search for a target rate found."""
         self._write(key, {"found_quality": quality})
 
+    def claim_path(self, key: str) -> Path:
+        """Where a process notes that it is at work on something; see `claims`."""
+        return self._unit_path(key).with_suffix(".claim")
+
     def run_folder(self, kind: str, label: str, key: str) -> Path:
         """`kind` is `runs` or `anchors`."""
         return self.root / kind / label / key
@@ -161,13 +175,15 @@ class Store:
         """
         found = _read_run(folder / "run.json")
         finished = found is not None and found.done
-        started = {**manifest, "start": now(), "host": socket.gethostname(), "pid": os.getpid()}
+        started = {**manifest, "start": now(), **vars(Holder.this_process())}
         if not finished:
             self.write_run(folder, {**started, "status": "running"})
         try:
-            yield Record(self, folder, started)
+            with touched(folder / "run.json"):
+                yield Record(self, folder, started)
         except BaseException as error:
-            if not finished:
+            found = _read_run(folder / "run.json")
+            if found is None or not found.done:  # else another process has finished the same
                 told = {"error": str(error) or type(error).__name__, "traceback": traceback.format_exc()}
                 with suppress(BenchError):  # a full disk: the first error is the one to tell
                     self.write_run(folder, {**started, **told, "status": "failed", "end": now()})
@@ -223,16 +239,6 @@ def _read_run(path: Path) -> Run | None:
     except (OSError, ValueError):
         return None
     return Run(path.parent, manifest) if isinstance(manifest, dict) else None
-
-
-def _is_alive(pid: Any) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (TypeError, ValueError, ProcessLookupError):
-        return False
-    except PermissionError:  # someone else's
-        return True
-    return True
 
 
 def _pretty(content: Any) -> bytes:

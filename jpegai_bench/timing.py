@@ -40,9 +40,8 @@ _GRACE = 60.0
 
 def runs_under_way(store: Store) -> list[Run]:
     """Runs of this results folder that are at work on this machine: nothing can be timed beside them."""
-    host = socket.gethostname()
-    found = [run for kind in ("runs", "anchors") for run in store.runs(kind) if run.state == "running"]
-    return [run for run in found if run.manifest.get("host") == host]
+    held = ((run, run.holder) for kind in ("runs", "anchors") for run in store.runs(kind))
+    return [run for run, holder in held if holder is not None and holder.is_here]
 
 
 def time_codec(

@@ -17,6 +17,13 @@ class Command:
     """Settings that only some commands take, and this one does."""
     variant: str | None = None
     """The variant that is meant when none is given; None where the command takes none."""
+    does: str = ""
+    """The command whose work it does, where that is another."""
+
+    @property
+    def module(self) -> str:
+        """The file in `commands` that does it."""
+        return self.does or self.name
 
 
 COMMANDS = {
@@ -38,9 +45,30 @@ command goes on where a killed one stopped.
   rates=target         0.06, 0.12, 0.25, 0.5, 0.75 bpp, each met within 2% where the model reaches it
   targets=[0.1,0.3]    with rates=target: others, in bpp
   weights=FOLDER       weights of your own         weights=train           train them first
-  workers=2            processes that measure      results=PATH            where results go""",
-            options=("rates", "targets", "arch", "checkpoint", "peers"),
+  workers=2            processes that measure      results=PATH            where results go
+  -m                   for each of several variants or settings, as `sweep`""",
+            options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast"),
             variant="base",
+        ),
+        Command(
+            "sweep",
+            "sweep [+variant=NAME,NAME] [dataset=…] [hydra/launcher=joblib|slurm] [overrides]",
+            "every variant, and any other axis; finished ones are not run again",
+            """`run` for every variant, those of --config-dir too, or for those that are named, and for every
+combination with further lists. What is in the store is not measured again; why a unit is, is said. One job
+that fails leaves the others running and is told at the end with the command that does it again. Killed, the
+same command goes on from there; two at once share out the work.
+
+  jpegai-bench sweep dataset=kodak
+  jpegai-bench sweep +variant=base,combined rates=quality,target
+  jpegai-bench sweep weights=train training=ablation training.data=[photos] training.seed=0,1,2
+
+  hydra/launcher=joblib hydra.launcher.n_jobs=4     several jobs at once on this machine
+  hydra/launcher=slurm shards=8                     a cluster: each variant's images shared out to 8 jobs
+  fail_fast=true                                    stop at the first failure""",
+            options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast"),
+            variant="glob(*)",
+            does="run",
         ),
         Command(
             "train",
@@ -63,7 +91,7 @@ goes on from the last checkpoint. Prints the folder of the weights.
         ),
         Command(
             "complexity",
-            "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown]",
+            "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown|latex]",
             "kMACs/pixel by part, counted three ways, and parameters",
             """Counts every variant, or the one that is named, beside the paper's figures.
 
@@ -141,7 +169,7 @@ whenever they are asked for.
         ),
         Command(
             "metrics",
-            "metrics REFERENCE DISTORTED [only=[NAME,…]] [format=table|csv|json|markdown]",
+            "metrics REFERENCE DISTORTED [only=[NAME,…]] [format=table|csv|json|markdown|latex]",
             "seven quality metrics of a pair of pictures, or of two folders",
             """Two files, or two folders whose pictures are paired by name without the suffix. The original
 comes first. What has no partner or cannot be read is named; the rest goes on.
@@ -157,32 +185,36 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
         ),
         Command(
             "tables",
-            "tables [results=PATH] [format=table|csv|json|markdown]",
+            "tables [experiment=NAME] [results=PATH] [format=table|csv|json|markdown|latex]",
             "rebuild the tables from the store",
             """Reads results/runs and results/anchors, writes results/tables; measures nothing.
 
   jpegai-bench tables
   jpegai-bench tables format=markdown
   jpegai-bench tables dataset=kodak anchor=[vvc,hevc] peers=all
+  jpegai-bench tables experiment=vcip2023
 
+  experiment=NAME      each study of an experiment, the paper's own figures in columns beside ours: as CSV,
+                       Markdown and LaTeX into results/tables/NAME
   anchor=, peers=      codecs of the store, or whose points ship: what BD-rates are taken against (a block
                        each), and further rows""",
-            options=("anchors", "peers"),
+            options=("anchors", "experiment", "peers"),
         ),
         Command(
             "plots",
-            "plots [results=PATH]",
+            "plots [experiment=NAME] [results=PATH]",
             "rebuild the plots from the store",
             """Reads results/runs and results/anchors, writes results/plots; unchanged plots are left alone.
 
   jpegai-bench plots
   jpegai-bench plots results=PATH
-  jpegai-bench plots dataset=kodak peers=[hevc,av1,jpeg]""",
-            options=("anchors", "peers"),
+  jpegai-bench plots dataset=kodak peers=[hevc,av1,jpeg]
+  jpegai-bench plots experiment=vcip2023""",
+            options=("anchors", "experiment", "peers"),
         ),
         Command(
             "bdrate",
-            "bdrate ANCHOR TEST [curve=image|mean] [format=table|csv|json|markdown] [plot=FILE]",
+            "bdrate ANCHOR TEST [curve=image|mean] [format=table|csv|json|markdown|latex] [plot=FILE]",
             "BD-rate of TEST against ANCHOR, from two files",
             """Each is a CSV with the columns image, bpp and metrics of any name (without image: one curve), a
 result JSON of CompressAI, or a run's folder. Images are paired by name. What has no BD-rate is NA
@@ -203,7 +235,7 @@ with its reason.
         ),
         Command(
             "compare",
-            "compare A B [anchor=LABEL | anchor_points=FILE] [format=table|csv|json|markdown]",
+            "compare A B [anchor=LABEL | anchor_points=FILE] [format=table|csv|json|markdown|latex]",
             "whether B differs from A by more than luck",
             """A and B are variants or anchors in the store, or files as `bdrate` reads them. Prints the
 paired difference of their BD-rates against the anchor with interval and p-value, metric by metric,
@@ -265,7 +297,8 @@ def overview() -> str:
             "",
             "Settings are Hydra overrides: dataset=kodak model=paper results=PATH; -m for several at once,",
             "--cfg job to see them all, --config-dir DIR for configurations of your own.",
-            "Results go to ./results; figures to stdout, progress to stderr. jpegai-bench COMMAND --help",
-            "shows examples.",
+            "Results go to ./results; figures to stdout, progress to stderr. The exit status is 0 when all",
+            "is done, 1 when something failed, 2 when the command line is wrong by itself.",
+            "jpegai-bench COMMAND --help shows examples.",
         ]
     )

@@ -76,7 +76,28 @@ def test_the_command_line_measures_what_it_is_told_or_refuses(tmp_path):
         cwd=tmp_path,
     )
     assert sorted(set(pd.read_csv(io.StringIO(chosen.out)).quality)) == [20, 30]
-    fails(each, "each codec has its own scale")
-    fails(absent, "no anchor 'nope'")
-    fails(shadowed, "own/anchor/jpeg.yaml: one of this name ships")
+    fails(each, "each codec has its own scale", code=2)
+    fails(absent, "no anchor 'nope'", code=2)
+    fails(shadowed, "own/anchor/jpeg.yaml: one of this name ships", code=2)
     fails(every, "vtm: there is no EncoderApp")
+
+
+def test_the_list_of_anchors_fits_100_columns_and_says_all_of_each(tmp_path):
+    (tmp_path / "own/anchor").mkdir(parents=True)
+    node = f"a_rather_long_name_of_mine: {{_target_: {VIDEO}, format: vvc, preset: slower}}"
+    (tmp_path / "own/anchor/mine.yaml").write_text(node)
+    alone, every = several(["list", "anchors", "--config-dir", "own"], ["list"], cwd=tmp_path)
+    for listed in (alone, every):
+        assert max(map(len, listed.out.splitlines())) <= 100
+    told = {}
+    for line in alone.out.splitlines():
+        if not line.startswith(" "):
+            label = line.split()[0]
+        told[label] = " ".join([told.get(label, ""), *line.removeprefix(label).split()]).strip()
+    assert told.keys() == {path.stem for path in OWN} | {"a_rather_long_name_of_mine"}
+    assert "vvenc" in told["vvc"]
+    assert told["vvc"].endswith("qpa off points ready for: kodak, sample")
+    assert told["vtm"].startswith("cannot be used here: there is no EncoderAppStatic")
+    assert told["vtm"].endswith("anchor.vtm.encoder=PATH points ready for: none")
+    assert told["jpegai_vtm"].endswith("points ready for: jpegai-test")
+    assert "vvenc" in told["a_rather_long_name_of_mine"]

@@ -49,6 +49,70 @@ def test_wrong_usage_is_told_and_exits_with_2(tmp_path):
     assert bench("frobnicate", cwd=tmp_path).code == 2
 
 
+WRONG_COMMAND_LINES = {
+    ("list", "variant"): "there are variants, datasets",
+    ("data", "fetch", "kodak"): "no 'fetch'",
+    ("data", "get", "kodac"): "no 'kodac'",
+    ("data", "get", "kodak", "url=mirror"): "give an address",
+    ("complexity", "model=large"): "no model 'large'",
+    ("complexity", "+variant.name=a b"): "needs a `name`",
+    ("complexity", "+variant=base", "+variant.upsamplin=x"): "unknown key upsamplin",
+    ("complexity", "+variant=base", "variant.upsampling._target_=mine"): "not an import path",
+    ("anchor", "codec=vcc"): "did you mean vvc?",
+    ("anchor", "codec=vvc", "anchor.vvc.preset=quick"): "choose one of faster, fast, medium",
+    ("anchor", "codec=vvc", "+anchor.vvc.qp=3"): "no setting 'qp'",
+    ("anchor", "codec=vvc", "anchor.vvc.preste=slow"): "anchor.vvc.preste",
+    ("anchor", "codec=vvc", "qualities=[]"): "at least one",
+    ("anchor", "codec=jpeg", "qualities=[50,101]"): "quality 101 is not a whole number from 1 to 95",
+    ("anchor", "codec=vvc", "qualities=[64]"): "quality 64 is no QP",
+    ("anchor", "codec=jpegxl", "qualities=[30]"): "quality 30 is no distance",
+    ("anchor", "codec=[jpeg,webp]", "qualities=[3]"): "its own scale",
+    ("anchor", "codec=compressai"): "give arch=",
+    ("anchor", "codec=compressai", "arch=mbt2019", "checkpoint=a.pth"): "arch=mbt2019: choose one of",
+    ("anchor", "dataset=folder"): "which one?",
+    ("anchor", "dataset.limit=0"): "must be at least 1",
+    ("latency", "codec=[jpeg,webp]", "quality=30"): "choose one codec",
+    ("latency", "repeats=0"): "must be at least 1",
+    ("run", "targets=[0.3]"): "are for rates=target",
+    ("run", "rates=target", "targets=[-1]"): "is no rate",
+    ("run", "training.steps=3"): "need weights=train",
+    ("train", "training=smoke"): "training.data=",
+    ("train", "training=smoke", "training.crop=65"): "multiple of 64",
+    ("tables", "dataset=kodak", "peers={a:1}"): "give labels",
+    ("tables", "dataset=kodak", "peers=vvc"): "the anchor already",
+    ("compare", "a", "b", "anchor=[vvc,hevc]"): "takes one anchor",
+    ("bdrate", "a", "b", "plot=x.jpg"): "end the name with",
+    ("metrics", ".", ".", "only=[ssim]"): "no metric 'ssim'",
+    ("encode", "a.png", "b", "quality=9"): "quality 9 is out of range",
+    ("encode", "a.png", "b", "target_bpp=0"): "is no rate",
+    ("encode", "a.png", "b", "target_bpp=1", "quality=3"): "one of them",
+}
+"""Wrong whatever files there are: none of those that are named is."""
+FAILURES = {
+    ("bdrate", "a.csv", "b.csv"): "a.csv: no such file",
+    ("run", "weights=nowhere"): "no such folder",
+    ("anchor", "codec=compressai", "arch=mbt2018", "checkpoint=a.pth"): "no such checkpoint",
+    ("anchor", "codec=vtm"): "there is no EncoderApp",
+    ("anchor", "codec=jpegai_vtm"): "nothing can be coded",
+    ("tables",): "holds no finished run",
+    ("encode", "a.png", "b"): "a.png: ",
+    ("complexity", "+variant=base", "variant.upsampling._target_=no_such.Module"): "cannot import no_such",
+}
+"""Right, but for what is not there."""
+
+
+def test_what_is_wrong_by_itself_exits_with_2_and_what_fails_with_1(tmp_path):
+    cases = {**WRONG_COMMAND_LINES, **FAILURES}
+    for words, done in zip(cases, several(*cases, cwd=tmp_path), strict=True):
+        fails(done, cases[words], code=2 if words in WRONG_COMMAND_LINES else 1)
+
+
+def test_of_several_jobs_the_wrong_one_decides(tmp_path):
+    done = bench("complexity", "-m", "+variant=base,nonsense", "format=csv", cwd=tmp_path)
+    fails(done, "no variant 'nonsense'", code=2)
+    assert "\nbase," in done.out
+
+
 BAD_SETTINGS = {
     "+variant=combind": "did you mean combined?",
     "variant=nonsense": "there are activation, attention_cs",
@@ -78,13 +142,13 @@ def test_bad_settings_are_told_in_one_line_and_leave_nothing_behind(tmp_path):
     for done, said in zip(
         several(*(["run", word] for word in BAD_SETTINGS), cwd=tmp_path), BAD_SETTINGS.values(), strict=True
     ):
-        fails(done, said)
+        fails(done, said, code=2)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_itself_tells_one_line_and_nothing_else(tmp_path):
     done = bench("run", "+variant=combind", cwd=tmp_path)
-    fails(done, "no variant 'combind'")
+    fails(done, "no variant 'combind'", code=2)
     assert done.err.count("\n") == 1
     assert done.out == ""
 
@@ -210,8 +274,8 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         ),
         (["encode", "photo.png", "out.jai", "model=paper"], "weights=train training.data="),
     ]
-    for done, (_, said) in zip(several(*(words for words, _ in cases), cwd=tmp_path), cases, strict=True):
-        fails(done, said)
+    for done, (words, said) in zip(several(*(words for words, _ in cases), cwd=tmp_path), cases, strict=True):
+        fails(done, said, code=2 if "quality=5.5" in words else 1)
     assert set(tmp_path.rglob("*")) == before
 
 

@@ -166,6 +166,10 @@ def test_no_verdict_is_stronger_than_the_data(lab, tmp_path):
         "Not tested: 5 images: fewer than 6 cannot show p < 0.05. On 5 of 24 images five needs"
     )
     assert said["six"][0] == "No verdict on the mean of seven: six against vvc: no BD-rate for VIF."
+    lab.run("four", faster(1.1)[VVC.image.isin(IMAGES[:4])])
+    few, enough = several(*(["compare", "base", name] for name in ("four", "five")), cwd=tmp_path)
+    assert "too few for 95% intervals, which take 5" in " ".join(few.out.split())
+    assert "with 95% bootstrap intervals" in " ".join(enough.out.split())
 
 
 def test_several_seeds_of_both(lab, tmp_path):
@@ -373,7 +377,7 @@ def test_another_anchor(lab, tmp_path):
         assert table.loc["mean_of_seven"].direct_bd_rate == pytest.approx(100 * (1.2 / 1.1 - 1), abs=1e-9)
     assert read_csv(both).loc["mean_of_seven"].difference == pytest.approx(100, abs=1e-9)
     assert read_csv(ships).loc["mean_of_seven"].direct_bd_rate == pytest.approx(9.0909091)
-    fails(two, "anchor=[vvc,jpeg]: compare takes one anchor")
+    fails(two, "anchor=[vvc,jpeg]: compare takes one anchor", code=2)
     fails(gone, "no points of 'nothing' on the images of kodak", "jpeg", "anchor codec=nothing dataset=kodak")
     shutil.rmtree(tmp_path / "results/anchors/vvc")
     [lost] = several(words, cwd=tmp_path)
@@ -453,10 +457,10 @@ def test_what_cannot_be_compared_is_told_in_one_line(lab, tmp_path):
         (["base", "a.csv", "anchor_points=nowhere.csv"], "nowhere.csv"),
         (["base", "a.csv", "method=linear"], "choose one of pchip, cubic, akima"),
     ]
-    for done, (_, said) in zip(
+    for done, (words, said) in zip(
         several(*(["compare", *words] for words, _ in cases), cwd=tmp_path), cases, strict=True
     ):
-        fails(done, said)
+        fails(done, said, code=2 if "method=linear" in words else 1)
         assert done.out == ""
     assert not (tmp_path / "empty").exists()
     fails(bench("compare", "base", cwd=tmp_path), "compare: B is missing", code=2)

@@ -18,7 +18,7 @@ CHOICES = [path for path in YAML if path.parent.name]
 
 @pytest.mark.parametrize("path", CHOICES, ids=str)
 def test_every_configuration_composes(path):
-    group, name = path.parts
+    group, name = path.parent.as_posix(), path.name
     composed = settings(f"{'+' if group == 'variant' else ''}{group}={name}")
     if group == "variant":
         assert variant_of(composed).name == name

@@ -221,6 +221,18 @@ def test_without_a_network_one_line_says_how_to_place_the_files():
         assert "cannot be reached" in done.stderr
         assert f"put {'the ' if name != 'kodak' else ''}{by_hand}" in done.stderr
         assert f" into data/{name} by hand" in done.stderr
+        assert not Path("data").exists()
+
+
+def test_a_folder_that_was_made_in_vain_is_taken_away_and_no_other():
+    with serving({}) as mirror:
+        Path("mine/below").mkdir(parents=True)
+        for dest, left in (("new/deep/set", set()), ("mine/below", {"below"}), ("mine/set", {"below"})):
+            code, _, err = finish(start(f"url={mirror.url}", f"dest={dest}"))
+            assert code == 1
+            assert "404" in err
+            assert {path.name for path in Path(dest.partition("/")[0]).glob("*")} == left
+        assert not Path("new").exists()
 
 
 def test_a_picture_that_is_not_kodaks_is_refused_with_both_sums():
@@ -242,10 +254,10 @@ def test_the_jpeg_ai_test_set_is_asked_for_by_its_names_and_held_to_its_bytes():
 
 def test_what_cannot_be_fetched_is_told():
     words = {
-        ("data", "get", "sample"): (1, "no 'sample'; there are kodak, jpegai-test"),
-        ("data", "put", "kodak"): (1, "no 'put'; there is data get kodak|jpegai-test"),
+        ("data", "get", "sample"): (2, "no 'sample'; there are kodak, jpegai-test"),
+        ("data", "put", "kodak"): (2, "no 'put'; there is data get kodak|jpegai-test"),
         ("data", "get"): (2, "SET is missing"),
-        ("data", "get", "kodak", "url=mirror"): (1, "url=mirror: give an address"),
+        ("data", "get", "kodak", "url=mirror"): (2, "url=mirror: give an address"),
         ("run", "+variant=base", "dest=x"): (2, "run takes no dest"),
         ("run", "dataset=kodak"): (1, "`jpegai-bench data get kodak` fetches them"),
         ("run", "dataset=jpegai-test", "dataset.path=x"): (1, "`jpegai-bench data get jpegai-test dest=x`"),

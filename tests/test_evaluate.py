@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.config import structure_of, variant_of
 from jpegai_bench.errors import BenchError
-from jpegai_bench.evaluate import evaluate, search_key, unit_key
+from jpegai_bench.evaluate import evaluate, plan, search_key, unit_key
 from jpegai_bench.images import datasets
 from jpegai_bench.rates import of_qualities, of_targets
 from jpegai_bench.store import Store
@@ -29,7 +30,7 @@ def measure(folder, store, codec=None, qualities=(20.0, 60.0), metrics=METRICS):
 def at_rates(folder, store, codec, rates, metrics=METRICS):
     seen = []
     images = datasets.load("folder", folder).images
-    return evaluate(codec, images, rates, metrics, store, 1, seen.append), seen
+    return evaluate(plan(codec, images, rates, metrics, store), 1, seen.append), seen
 
 
 def test_each_image_at_each_rate_is_measured_once(tmp_path, store):
@@ -122,8 +123,8 @@ def test_a_key_follows_everything_that_decides_a_unit():
 
 def learned(weights, name="base", kind=LearnedCodec):
     chosen = settings(f"+variant={name}", *TINY)
-    variant, size = variant_of(chosen), chosen.model.network_size()
-    return kind(name, size, variant.modules(size), structure_of(chosen, variant), weights)
+    variant = variant_of(chosen)
+    return kind(name, partial(variant.network, chosen.model), structure_of(chosen, variant), weights)
 
 
 class Searched(LearnedCodec):

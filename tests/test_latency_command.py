@@ -5,11 +5,11 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from command import TINY, bench, fails, is_alive, modules_loaded, photographs, p
 from torch import nn
 
 from jpegai_bench import timing
+from jpegai_bench.claims import Holder
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.protocol import Encoded
@@ -105,8 +106,8 @@ class Uncounted(nn.Module):
 
 def tiny_codec(folder, variant="base", **changes):
     chosen = settings(f"+variant={variant}", *TINY)
-    named, size = variant_of(chosen), chosen.model.network_size()
-    made = LearnedCodec(variant, size, named.modules(size), structure_of(chosen, named), folder)
+    named = variant_of(chosen)
+    made = LearnedCodec(variant, partial(named.network, chosen.model), structure_of(chosen, named), folder)
     return replace(made, **changes)
 
 
@@ -144,10 +145,12 @@ def test_every_picture_takes_what_the_codec_takes_though_it_keeps_what_it_saw(st
 
 
 def test_a_module_that_cannot_be_counted_is_timed_all_the_same(store, images, tiny_weights, tmp_path):
-    base = tiny_codec(tiny_weights)
-    modules, structure = replace(base.modules, activation=Uncounted), {**base.structure, "modules": {}}
-    weights.save(Network(base.size, modules), tmp_path, "mine", structure, {}, shared_from=tiny_weights)
-    mine = replace(base, name="mine", modules=modules, structure=structure, folder=tmp_path)
+    base, chosen = tiny_codec(tiny_weights), settings("+variant=base", *TINY)
+    size = chosen.model.network_size()
+    make = partial(Network, size, replace(variant_of(chosen).modules(size), activation=Uncounted))
+    structure = {**base.structure, "modules": {}}
+    weights.save(make(), tmp_path, "mine", structure, {}, shared_from=tiny_weights)
+    mine = replace(base, name="mine", make_network=make, structure=structure, folder=tmp_path)
     _, told = time_it(store, mine, images[:1])
     assert "call convolutions through torch.nn modules" in told["work_not_counted"]
     parts = {part["part"]: part for part in told["decode_parts"]}
@@ -426,21 +429,22 @@ def test_beside_a_run_at_work_nothing_is_timed(tmp_path):
     folder = store.run_folder("runs", "base", "0" * 24)
 
     def mark(**about):
-        store.write_run(folder, {"label": "base", "status": "running", "host": socket.gethostname(), **about})
+        own = vars(Holder.this_process())
+        store.write_run(folder, {"label": "base", "status": "running", **own, **about})
 
-    mark(pid=os.getpid())
+    mark()
     fails(bench(*jpeg, cwd=tmp_path), "results/runs/base/000", f"process {os.getpid()}", "wait until")
     assert not (tmp_path / "results/latency").exists()
     ended = subprocess.Popen(["true"])
     ended.wait()
     mark(pid=ended.pid)
     assert bench(*jpeg, cwd=tmp_path).code == 0
-    mark(pid=os.getpid(), host="another machine")
+    mark(host="another machine")
     assert bench(*jpeg, cwd=tmp_path).code == 0
 
 
 def test_times_during_which_a_run_began_are_not_to_be_trusted(store, images):
-    begun = {"label": "base", "status": "running", "host": socket.gethostname(), "pid": os.getpid()}
+    begun = {"label": "base", "status": "running", **vars(Holder.this_process())}
     store.write_run(store.run_folder("runs", "base", "0" * 24), begun)
     _, told = time_it(store, Pillow("jpeg"), images, (50.0,))
     assert told["runs_beside"] == ["runs/base/" + "0" * 24]
@@ -472,7 +476,8 @@ def test_bad_settings_and_pictures_are_told(tmp_path):
     *refused, cut = several(*cases, ["latency", *jpeg, "format=csv"], cwd=tmp_path)
     for done, said in zip(refused, cases.values(), strict=True):
         lines = [line for line in done.err.splitlines() if "bench: left out" not in line]
-        fails(type(done)(done.code, done.out, "\n".join(lines)), said)
+        wrong = said in ("repeats=0: must be at least 1", "choose one codec", "did you mean jpeg?")
+        fails(type(done)(done.code, done.out, "\n".join(lines)), said, code=2 if wrong else 1)
     assert cut.code == 1
     assert "left out: " in cut.err
     assert "c.png: damaged" in cut.err

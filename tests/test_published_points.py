@@ -57,7 +57,9 @@ def test_a_tenth_less_rate_is_minus_ten_percent_with_the_frameworks_hvs():
     better = points.assign(bpp=0.9 * points["bpp"])
     hvs = summarize(points, better, "hvs", "pchip", 10, 0)
     assert hvs.average.mean == pytest.approx(-10, abs=1e-9)
-    assert np.isnan(summarize(points, better, "hvs_m", "pchip", 10, 0).average.mean)
+    other = summarize(points, better, "hvs_m", "pchip", 10, 0)
+    assert np.isnan(other.average.mean)
+    assert "metrics.hvs=hvs" in other.reason
 
 
 def test_on_other_pictures_it_says_what_it_is(tmp_path):

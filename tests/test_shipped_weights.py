@@ -6,7 +6,7 @@ from command import settings
 
 from jpegai_bench.config import SHIPPED_WEIGHTS, packaged_variant, structure_of, variant_names
 from jpegai_bench.images.datasets import load
-from jpegai_bench.network import weights
+from jpegai_bench.network import weight_files, weights
 from jpegai_bench.network.bitstream import Bitstream
 from jpegai_bench.network.codec import Network
 
@@ -35,7 +35,7 @@ def coders():
 def test_every_variant_ships_and_is_small(coders):
     assert len(coders) == 7
     for name in coders:
-        assert (FOLDER / weights.synthesis_file(name)).stat().st_size < 6e6
+        assert (FOLDER / weight_files.synthesis_file(name)).stat().st_size < 6e6
 
 
 def test_bitstreams_of_all_variants_are_byte_for_byte_the_same(coders, image):

@@ -1,11 +1,13 @@
 import json
 import os
 import socket
+import time
 from contextlib import suppress
 
 import pandas as pd
 import pytest
 
+from jpegai_bench.claims import SILENCE, Holder
 from jpegai_bench.errors import BenchError
 from jpegai_bench.store import Store, content_key, read_points
 
@@ -88,8 +90,20 @@ def test_a_run_whose_process_is_gone_was_killed(store):
     folder = store.run_folder("runs", "base", "key")
     store.write_run(folder, {"status": "running", "host": socket.gethostname(), "pid": NO_PROCESS})
     assert statuses(store) == [("running", "killed")]
+    own = Holder.this_process()
+    store.write_run(folder, {"status": "running", **vars(own)})
+    assert statuses(store) == [("running", "running")]
+    store.write_run(folder, {"status": "running", **vars(own), "began": "before"})  # its number, not itself
+    assert statuses(store) == [("running", "killed")]
+
+
+def test_a_run_on_another_machine_is_gone_when_it_gives_no_sign_of_life(store):
+    folder = store.run_folder("runs", "base", "key")
     store.write_run(folder, {"status": "running", "host": "another machine", "pid": NO_PROCESS})
     assert statuses(store) == [("running", "running")]
+    silent = time.time() - 2 * SILENCE
+    os.utime(folder / "run.json", (silent, silent))
+    assert statuses(store) == [("running", "killed")]
 
 
 def test_the_newest_run_of_each_label_counts(store):

@@ -60,15 +60,15 @@ def test_one_picture_is_encoded_at_a_target_rate(tmp_path, tiny_weights):
     assert missed.out.endswith("quality 5; 4 bpp is out of reach, this is the nearest\n")
     size = (tmp_path / "photo.jai").stat().st_size
     assert missed.out.startswith(f"photo.jai: {size} bytes, {8 * size / (80 * 72):.4f} bpp")
-    fails(twice, "quality and target_bpp are given")
-    fails(negative, "target_bpp: -1 is no rate")
+    fails(twice, "quality and target_bpp are given", code=2)
+    fails(negative, "target_bpp: -1 is no rate", code=2)
 
 
 def test_target_rates_are_refused_where_they_mean_nothing(tmp_path):
     wrong = {
-        ("run", "targets=[0.3]"): ("targets=… are for rates=target", 1),
-        ("run", "rates=target", "qualities=[1]"): ("leave qualities=… out", 1),
-        ("run", "rates=target", "targets=0.3"): ("targets: needs a list, as targets=[…]", 1),
+        ("run", "targets=[0.3]"): ("targets=… are for rates=target", 2),
+        ("run", "rates=target", "qualities=[1]"): ("leave qualities=… out", 2),
+        ("run", "rates=target", "targets=0.3"): ("targets: needs a list, as targets=[…]", 2),
         ("anchor", "rates=target"): ("anchor takes no rates", 2),
         ("tables", "rates=target"): ("tables takes no rates", 2),
         ("decode", "a", "b", "target_bpp=1"): ("decode takes no target_bpp", 2),

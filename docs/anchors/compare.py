@@ -17,8 +17,10 @@ from jpegai_bench.anchors import SHIPPED
 PACKAGE = Path(jpegai_bench.__file__).parent
 PAIRS = (
     ("jpeg", "JPEG"),
+    ("jpeg_ijg", "JPEG"),
     ("webp", "WebP"),
     ("jpeg2000", "JPEG 2000"),
+    ("jpeg2000_53", "JPEG 2000"),
     ("av1_444", "AV1"),
     ("hevc_444", "HM"),
     ("hevc_444", "BPG 4:4:4"),
@@ -26,6 +28,8 @@ PAIRS = (
 )
 """Our codec, and theirs that is nearest to it."""
 ALONE = ("jpegxl", "avif", "av1", "hevc")
+AS_PUBLISHED = {"jpeg_ijg": "jpeg", "jpeg2000_53": "jpeg2000"}
+"""Codecs with the settings of the published curves, and the better ones of their formats."""
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -65,12 +69,15 @@ def draw(path: str) -> None:
     figure = Figure(figsize=(7.2, 5.4), layout="constrained")
     axes = figure.subplots()
     codecs = list(dict.fromkeys([*(codec for codec, _ in PAIRS), *ALONE]))
-    colours = dict(zip(codecs, COLOURS, strict=False))
+    colours = dict(zip((codec for codec in codecs if codec not in AS_PUBLISHED), COLOURS, strict=True))
+    colours |= {codec: colours[better] for codec, better in AS_PUBLISHED.items()}
     for codec in codecs:
-        curve = ours(codec)
-        axes.plot(curve.bpp, curve.psnr_rgb, color=colours[codec], label=codec, linewidth=1.4)
+        curve, dashes = ours(codec), (0, (3, 1.5)) if codec in AS_PUBLISHED else "-"
+        axes.plot(
+            curve.bpp, curve.psnr_rgb, color=colours[codec], label=codec, linewidth=1.2, linestyle=dashes
+        )
     markers = iter("osD^vPX")
-    for codec, other in PAIRS:
+    for other, codec in {other: codec for codec, other in PAIRS}.items():
         curve = published(other)
         axes.plot(
             curve.bpp, curve.psnr_rgb, next(markers), color=colours[codec], markersize=4,
@@ -90,6 +97,6 @@ if __name__ == "__main__":
     for codec, other in PAIRS:
         found = distances(codec, other)
         told = f"{found.above.min():+.2f} to {found.above.max():+.2f} dB, mean {found.above.mean():+.2f}"
-        print(f"{codec:9} above {other:10} {told} over {found.bpp.min():.2f} to {found.bpp.max():.2f} bpp")
+        print(f"{codec:11} above {other:11} {told} over {found.bpp.min():.2f} to {found.bpp.max():.2f} bpp")
     if len(sys.argv) > 1:
         draw(sys.argv[1])

@@ -7,7 +7,7 @@ from jpegai_bench.analysis.bdtable import CURVES, BDTable, Options
 from jpegai_bench.analysis.meancurve import mean_curves, summarize_mean
 from jpegai_bench.analysis.rdpoints import RDPoints
 from jpegai_bench.analysis.statistics import Interval, MetricSummary, Summary, summarize
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.metrics.catalogue import METRICS, NAMES, average_of
 
 
@@ -105,7 +105,7 @@ def _check_images(anchor: RDPoints, test: RDPoints, options: Options) -> None:
 def _wanted(anchor: RDPoints, test: RDPoints, options: Options) -> list[str]:
     """The metrics of both files, those of the catalogue first."""
     if options.only is not None and not options.only:
-        raise BenchError("only: no metric is chosen")
+        raise UsageError("only: no metric is chosen")
     there = dict.fromkeys((*anchor.metrics, *test.metrics))
     for setting, names in (("lower_is_better", options.lower_is_better), ("only", options.only or ())):
         unknown = [name for name in names if name not in there]

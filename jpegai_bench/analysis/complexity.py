@@ -26,9 +26,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.check import check_modules
-from jpegai_bench.network.codec import NetworkSize
+from jpegai_bench.network.codec import Network, NetworkSize
 from jpegai_bench.network.entropy import Hyperprior
-from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules
+from jpegai_bench.network.transforms import SynthesisModules
 
 SIDE = 256
 """Counted on an image of 256x256: every layer's output is whole, and counts are linear in the pixels."""
@@ -106,8 +106,10 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
     Raises:
         BenchError: a module does not fit (`check_modules`), or cannot be counted.
     """
-    networks = _networks(size, modules)
-    by_child = count(*networks["luma synthesis"])
+    check_modules(modules, size)
+    with torch.device("meta"):
+        transforms = _transforms(Network(size, modules))
+    by_child = count(*transforms["luma synthesis"])
     luma = {
         label: total(counts for name, counts in by_child.items() if name.startswith(prefix))
         for prefix, label in PARTS.items()
@@ -115,45 +117,48 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
     encoder = ("luma analysis", "chroma analysis", "luma hyper-analysis", "chroma hyper-analysis")
     return Complexity(
         luma,
-        whole(*networks["chroma synthesis"]),
-        total(whole(*networks[f"{branch} hyper-synthesis"]) for branch in ("luma", "chroma")),
-        total(whole(*networks[name]) for name in encoder),
+        whole(*transforms["chroma synthesis"]),
+        total(whole(*transforms[f"{branch} hyper-synthesis"]) for branch in ("luma", "chroma")),
+        total(whole(*transforms[name]) for name in encoder),
     )
 
 
-def by_part(size: NetworkSize, modules: SynthesisModules) -> dict[str, Counts]:
+def by_part(network: Network) -> dict[str, Counts]:
     """Count a codec by the parts that can be timed: the luma synthesis stage by stage, the rest in wholes.
 
+    Args:
+        network: on the meta device.
+
     Raises:
-        BenchError: as for `measure`.
+        BenchError: a module cannot be counted.
     """
-    networks = _networks(size, modules)
-    counted = {luma_part(name): counts for name, counts in count(*networks.pop("luma synthesis")).items()}
-    for name, (network, shape) in networks.items():
+    transforms = _transforms(network)
+    counted = {luma_part(name): counts for name, counts in count(*transforms.pop("luma synthesis")).items()}
+    for name, (transform, shape) in transforms.items():
         branch, _, kind = name.partition(" ")
         part = kind if kind.startswith("hyper") else f"{branch} {kind}"  # hyper-transforms of both branches
-        counted[part] = counted.get(part, Counts()) + whole(network, shape)
+        counted[part] = counted.get(part, Counts()) + whole(transform, shape)
     return counted
 
 
-def _networks(size: NetworkSize, modules: SynthesisModules) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
-    """Every transform on the meta device, and its input's shape for an image of `SIDE`, without the batch."""
-    check_modules(modules, size)
-    joined, rnab = size.latent_luma + size.latent_chroma, (size.rnab_trunk_blocks, size.rnab_mask_blocks)
+def _transforms(network: Network) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
+    """Every transform, and its input's shape for an image of `SIDE`, without the batch."""
+    size, shared, synthesis = network.size, network.shared, network.synthesis
     latent, small = SIDE // 16, SIDE // 32
-    luma, chroma, blocks = size.latent_luma, size.latent_chroma, size.residual_blocks
-    with torch.device("meta"):
-        priors = Hyperprior(luma, size.hyper_luma), Hyperprior(chroma, size.hyper_chroma)
-        return {
-            "luma synthesis": (Synthesis(luma, size.luma, 1, blocks, modules), (luma, latent, latent)),
-            "chroma synthesis": (Synthesis(joined, size.chroma, 2, blocks, modules), (joined, small, small)),
-            "luma hyper-synthesis": (priors[0].synthesis, (size.hyper_luma, latent // 4, latent // 4)),
-            "chroma hyper-synthesis": (priors[1].synthesis, (size.hyper_chroma, small // 4, small // 4)),
-            "luma analysis": (Analysis(1, size.luma, luma, *rnab), (1, SIDE, SIDE)),
-            "chroma analysis": (Analysis(3, size.chroma, chroma, *rnab), (3, SIDE // 2, SIDE // 2)),
-            "luma hyper-analysis": (priors[0].analysis, (luma, latent, latent)),
-            "chroma hyper-analysis": (priors[1].analysis, (chroma, small, small)),
-        }
+    luma, chroma = size.latent_luma, size.latent_chroma
+    priors = shared["prior_luma"], shared["prior_chroma"]
+    assert isinstance(priors[0], Hyperprior)
+    assert isinstance(priors[1], Hyperprior)
+    return {
+        "luma synthesis": (synthesis["luma"], (luma, latent, latent)),
+        "chroma synthesis": (synthesis["chroma"], (luma + chroma, small, small)),
+        "luma hyper-synthesis": (priors[0].synthesis, (size.hyper_luma, latent // 4, latent // 4)),
+        "chroma hyper-synthesis": (priors[1].synthesis, (size.hyper_chroma, small // 4, small // 4)),
+        "luma analysis": (shared["analysis_luma"], (1, SIDE, SIDE)),
+        "chroma analysis": (shared["analysis_chroma"], (3, SIDE // 2, SIDE // 2)),
+        "luma hyper-analysis": (priors[0].analysis, (luma, latent, latent)),
+        "chroma hyper-analysis": (priors[1].analysis, (chroma, small, small)),
+    }
 
 
 def whole(module: nn.Module, shape: tuple[int, ...]) -> Counts:

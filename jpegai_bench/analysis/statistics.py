@@ -17,6 +17,9 @@ FEWEST_FOR_INTERVAL = 5
 images on, in about 91 with five, in 75 with three."""
 RESAMPLES = 10_000
 
+_INSTEAD = "metrics.hvs=hvs takes it as one of the seven"
+"""Of JPEG AI's own points, which hold PSNR-HVS and not PSNR-HVS-M."""
+
 Array = npt.NDArray[np.float64]
 
 
@@ -142,7 +145,9 @@ def average_seven(
         labels[name] for name in seven if name not in summaries or math.isnan(summaries[name].bd_rate.mean)
     ]
     if missing:
-        return Interval(math.nan), f"no BD-rate for {', '.join(missing)}"
+        other = "psnr_hvs" in summaries and not math.isnan(summaries["psnr_hvs"].bd_rate.mean)
+        hint = f", but for PSNR-HVS: {_INSTEAD}" if other and labels["psnr_hvs_m"] in missing else ""
+        return Interval(math.nan), f"no BD-rate for {', '.join(missing)}{hint}"
     fewest = min(summaries[name].images for name in seven)
     mean = math.fsum(summaries[name].bd_rate.mean for name in seven) / len(seven)
     return interval(mean, np.stack([drawn[name] for name in seven], axis=1).mean(axis=1), fewest), ""
@@ -229,7 +234,9 @@ def _one(
         if points is None:
             return math.nan, math.nan, f"{role}: image missing"
         if metric not in points or (points[metric].size and np.isnan(points[metric]).all()):
-            return math.nan, math.nan, f"{role}: not measured"
+            other = metric == "psnr_hvs_m" and np.isfinite(points.get("psnr_hvs", math.nan)).any()
+            hint = f", but PSNR-HVS is: {_INSTEAD}" if other else ""
+            return math.nan, math.nan, f"{role}: not measured{hint}"
     assert anchor is not None
     assert test is not None
     anchor_curve, test_curve = (np.stack([p["bpp"], p[metric]], axis=1) for p in (anchor, test))

@@ -11,12 +11,14 @@ import pandas as pd
 from PIL import Image
 
 from jpegai_bench.codecs.protocol import AnchorCodec
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import Dataset
 from jpegai_bench.locate import locate
 from jpegai_bench.store import read_points
 
 SHIPPED = Path(__file__).parent
+AS_PUBLISHED = ("jpeg2000_53", "jpeg_ijg")
+"""Nodes that follow a published set-up, each beside a better codec of its format: no peers unless named."""
 # What YAML 1.1 makes of chroma: 4:2:0 without quotes, numbers to the base of 60.
 _SEXAGESIMAL = {4 * 3600 + 2 * 60: "4:2:0", 4 * 3600 + 4 * 60 + 4: "4:4:4"}
 
@@ -39,18 +41,19 @@ def codec_of(label: str, node: Any) -> AnchorCodec:
         node: `_target_`, an import path, and arguments; those that are null are left to the codec.
 
     Raises:
-        BenchError: the node is none, its target cannot be imported, or does not take what it says.
+        UsageError: the node is none, or its target does not take what it says.
+        BenchError: its target cannot be imported.
     """
     where = f"anchor {label}"
     if not isinstance(node, dict) or "_target_" not in node:
-        raise BenchError(f"{where}: needs a `_target_`, the import path of a codec")
+        raise UsageError(f"{where}: needs a `_target_`, the import path of a codec")
     target = locate(node["_target_"], f"{where}: _target_")
     arguments = {"name": label, **{key: value for key, value in node.items() if key != "_target_"}}
     known = inspect.signature(target).parameters
     if unknown := sorted(arguments.keys() - known.keys()):
         close = get_close_matches(unknown[0], known, n=1, cutoff=0.5)
         meant = f" (did you mean {close[0]}?)" if close else ""
-        raise BenchError(f"{where}: no setting {unknown[0]!r}{meant}; there are {', '.join(known)}")
+        raise UsageError(f"{where}: no setting {unknown[0]!r}{meant}; there are {', '.join(known)}")
     given = {key: value for key, value in arguments.items() if value is not None}
     if given.get("chroma") in _SEXAGESIMAL:
         given["chroma"] = _SEXAGESIMAL[given["chroma"]]
@@ -60,9 +63,9 @@ def codec_of(label: str, node: Any) -> AnchorCodec:
         codec: AnchorCodec = target(**given)
     except BenchError as error:
         told = str(error)
-        raise BenchError(told if told.startswith(label) else f"{where}: {told}") from None
+        raise UsageError(told if told.startswith(label) else f"{where}: {told}") from None
     except TypeError as error:
-        raise BenchError(f"{where}: {error}") from None
+        raise UsageError(f"{where}: {error}") from None
     return codec
 
 
@@ -70,9 +73,9 @@ def _qualities(given: Any, where: str) -> tuple[float, ...]:
     try:
         qualities = tuple(float(quality) for quality in given)
     except (TypeError, ValueError):
-        raise BenchError(f"{where}: qualities={given}: give a list of numbers, as [10,30,50]") from None
+        raise UsageError(f"{where}: qualities={given}: give a list of numbers, as [10,30,50]") from None
     if not qualities:
-        raise BenchError(f"{where}: qualities: give at least one")
+        raise UsageError(f"{where}: qualities: give at least one")
     return qualities
 
 

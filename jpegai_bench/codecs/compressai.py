@@ -2,7 +2,6 @@
 
 import hashlib
 import struct
-import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.codecs.planes import Chroma
 from jpegai_bench.codecs.protocol import Encoded
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.read import MAX_PIXELS, Image8
 from jpegai_bench.locate import locate
+from jpegai_bench.reach import reached
 from jpegai_bench.sources import code_hash
+from jpegai_bench.store import content_key
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.checkpoints import Peer
@@ -81,18 +82,18 @@ class CompressAI:
         return "4:4:4"
 
     def check(self) -> None:
-        """Raises BenchError: `arch` or `checkpoint` is not given or of no use, or a file is not there."""
+        """Raises BenchError: a file is not there, `arch` or `checkpoint` is not given or of no use."""
         if not self.arch or not self.checkpoint:
-            raise BenchError(
+            raise UsageError(
                 f"{self.name}: needs the weights of a network: give arch=mbt2018-mean, or another of "
                 "CompressAI's, and checkpoint=FILE or checkpoint=[FILE,FILE], one a rate"
             )
         path = self.arch.split(".")
         if self.arch not in ARCHITECTURES and not (len(path) > 1 and all(map(str.isidentifier, path))):
             names = ", ".join(ARCHITECTURES)
-            raise BenchError(f"arch={self.arch}: choose one of {names}, or my_package.my_module.MyModel")
+            raise UsageError(f"arch={self.arch}: choose one of {names}, or my_package.my_module.MyModel")
         if self._is_vbr and len(self.checkpoint) > 1:
-            raise BenchError(f"{self.name}: one checkpoint has all rates, {len(self.checkpoint)} are given")
+            raise UsageError(f"{self.name}: one checkpoint has all rates, {len(self.checkpoint)} are given")
         for file in self.checkpoint:
             if not Path(file).is_file():
                 raise BenchError(f"{self.name}: {file}: no such checkpoint; nothing is ever downloaded")
@@ -142,20 +143,16 @@ class CompressAI:
         Raises:
             BenchError: as for `check`, or a user's class cannot be imported.
         """
-        files = {Path(__file__), Path(__file__).with_name("checkpoints.py")}
         if "." in self.arch:
             self._class()
-            top = self.arch.partition(".")[0]
-            loaded = [module for key, module in sys.modules.items() if key.partition(".")[0] == top]
-            names = {getattr(module, "__file__", None) for module in loaded}
-            files |= {Path(name) for name in names if name and name.endswith(".py")}
+        code = code_hash([Path(__file__), Path(__file__).with_name("checkpoints.py")])
         return {
             "codec": "compressai",
             "settings": f"{self.arch} {self._seed:08x}",
             "checkpoints": " ".join(self._hashes),
             "compressai": version("compressai"),
             "torch": version("torch"),
-            "source": code_hash(files),
+            "source": content_key([code, reached([self.arch])]),
         }
 
     @property

@@ -39,6 +39,8 @@ class JPEGXL:
     def __post_init__(self) -> None:
         if self.effort not in _EFFORTS:
             raise BenchError(f"{self.name}: effort {self.effort} is not a whole number from 1 to 9")
+        for quality in self.qualities:
+            self._check_quality(quality)
 
     def check(self) -> None:
         """Raises BenchError: ffmpeg is missing or lacks libjxl."""
@@ -50,10 +52,7 @@ class JPEGXL:
         Raises:
             BenchError: `quality` is out of range, or ffmpeg fails or hangs.
         """
-        if not _LOWEST <= quality <= _HIGHEST:
-            raise BenchError(
-                f"{self.name}: quality {quality:g} is no distance; give {_LOWEST:g} to {_HIGHEST:g}"
-            )
+        self._check_quality(quality)
         height, width = image.shape[:2]
         stream = through_ffmpeg(
             image.tobytes(),
@@ -95,6 +94,12 @@ class JPEGXL:
         """One line for captions."""
         version = ffmpeg.ffmpeg_version().removeprefix("ffmpeg version ")
         return f"libjxl in ffmpeg {version} effort {self.effort}, 4:4:4 (XYB) 8 bit"
+
+    def _check_quality(self, quality: float) -> None:
+        if not _LOWEST <= quality <= _HIGHEST:
+            raise BenchError(
+                f"{self.name}: quality {quality:g} is no distance; give {_LOWEST:g} to {_HIGHEST:g}"
+            )
 
     def _settings(self, distance: float) -> list[str]:
         return ["-c:v", "libjxl", "-distance", f"{distance:g}", "-effort", str(self.effort), "-threads", "1"]

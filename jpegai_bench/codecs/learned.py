@@ -1,37 +1,33 @@
 """A variant of the JPEG AI transform network as a codec."""
 
-import inspect
-import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.analysis.peak import Work
 from jpegai_bench.analysis.stopwatch import Stopwatch
+from jpegai_bench.codecs import identity
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError
-from jpegai_bench.images import color
 from jpegai_bench.images.read import Image8
-from jpegai_bench.network import weights
+from jpegai_bench.network import weight_files
 from jpegai_bench.network.bitstream import Bitstream
-from jpegai_bench.network.codec import ALIGNMENT, Network, NetworkSize
-from jpegai_bench.network.coding import Analyzed, Coder
-from jpegai_bench.network.transforms import SynthesisModules
-from jpegai_bench.sources import code_hash
 
-_PACKAGE = Path(__file__).parents[1]
+if TYPE_CHECKING:
+    from jpegai_bench.network.codec import Network
+    from jpegai_bench.network.coding import Analyzed, Coder
 
 
 @dataclass(frozen=True)
 class LearnedCodec:
-    """A variant with its weights. Weights are loaded when first needed, and once in each process."""
+    """A variant with its weights. Torch and weights are loaded when first needed, once in each process."""
 
     name: str
-    size: NetworkSize
-    modules: SynthesisModules
+    make_network: Callable[[], "Network"]
+    """Builds the network, untrained; picklable."""
     structure: dict[str, Any]
     """Structural numbers and modules as plain data; weights of another structure are refused."""
     folder: Path
@@ -40,9 +36,11 @@ class LearnedCodec:
     """Where the network computes, as torch names it; symbols are range-coded on the CPU."""
 
     @cached_property
-    def coder(self) -> Coder:
+    def coder(self) -> "Coder":
         """The loaded network; a `BenchError` where weights or device are missing or do not fit."""
-        network = Network(self.size, self.modules)
+        from jpegai_bench.network import weights
+
+        network = self.make_network()
         coder = weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
         try:
             network.to(self.device)
@@ -52,9 +50,9 @@ class LearnedCodec:
         return coder
 
     @cached_property
-    def weight_ids(self) -> weights.WeightIds:
+    def weight_ids(self) -> weight_files.WeightIds:
         """What the weights files hold when first asked; other processes are to find the same."""
-        return weights.ids(self.folder, self.name)
+        return weight_files.ids(self.folder, self.name)
 
     def encode(self, image: Image8, quality: float) -> Encoded:
         """Code 8-bit RGB `[H, W, 3]` at a real quality; analysis runs once for all rates of an image."""
@@ -72,17 +70,18 @@ class LearnedCodec:
 
     def fingerprint(self) -> dict[str, str]:
         """Weights, structure, source of everything between image and bytes, a device other than the CPU."""
-        return {
-            "shared_weights": self.weight_ids.shared,
-            "synthesis_weights": self.weight_ids.synthesis,
-            "structure": repr(sorted(self.structure.items())),
-            "source": source_hash(self.modules),
-            **({"device": self.device} if self.device != "cpu" else {}),
-        }
+        place = {"device": self.device} if self.device != "cpu" else {}
+        return identity.fingerprint(self.weight_ids, self.structure) | place
+
+    def sources(self) -> dict[str, str]:
+        """Name and hash of every part of the source that the fingerprint is of."""
+        return identity.sources(self.structure)
 
     @property
     def alignment(self) -> int:
         """The network works on sides that are multiples of it."""
+        from jpegai_bench.network.codec import ALIGNMENT
+
         return ALIGNMENT
 
     def watched(self, watch: Stopwatch) -> AbstractContextManager[None]:
@@ -95,14 +94,14 @@ class LearnedCodec:
         """The multiplications of each part that has some; a `BenchError` where they cannot be counted."""
         from jpegai_bench.codecs.parts import work
 
-        return work(self.size, self.modules)
+        return work(self.make_network)
 
     def describe(self) -> str:
         """What the name leaves open."""
         place = f", on {self.device}" if self.device != "cpu" else ""
         return f"weights {self.folder.name}, encoder {self.weight_ids.shared}{place}"
 
-    def _analyze(self, image: Image8) -> Analyzed:
+    def _analyze(self, image: Image8) -> "Analyzed":
         last: tuple[Image8, Analyzed] | None = self.__dict__.get("_last")
         if last is None or last[0] is not image:
             last = (image, self.coder.analyze(image))
@@ -112,28 +111,3 @@ class LearnedCodec:
     def __getstate__(self) -> dict[str, Any]:
         """Travels to another process without the loaded network."""
         return {key: value for key, value in self.__dict__.items() if key not in ("coder", "_last")}
-
-
-def source_hash(modules: SynthesisModules) -> str:
-    """Hash of the network package, of this file, and of the files that the modules under study come from.
-
-    For a module of the user's own these are all loaded files of its package; for an installed library's, the
-    one file that defines it.
-    """
-    package = Path(inspect.getfile(Network)).parent
-    files = {*package.glob("*.py"), Path(__file__), Path(color.__file__)}
-    for factory in vars(modules).values():
-        target = factory.func if isinstance(factory, partial) else factory
-        with suppress(TypeError, OSError):  # built in: its version is in the manifest
-            files |= _files_behind(target)
-    return code_hash(files)
-
-
-def _files_behind(target: Any) -> set[Path]:
-    file = Path(inspect.getfile(target))
-    if "site-packages" in file.parts or file.is_relative_to(_PACKAGE):
-        return {file}
-    top = target.__module__.partition(".")[0]
-    loaded = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == top]
-    files = {getattr(module, "__file__", None) for module in loaded}
-    return {file, *(Path(path) for path in files if path and path.endswith(".py"))}

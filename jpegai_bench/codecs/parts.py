@@ -1,18 +1,18 @@
 """The parts of a variant's encoding and decoding: where each begins and ends, and its multiplications."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+import torch
 from torch import nn
 
 from jpegai_bench.analysis.complexity import by_part, luma_part
 from jpegai_bench.analysis.peak import Work
 from jpegai_bench.analysis.stopwatch import Stopwatch
 from jpegai_bench.network import coding, rans
-from jpegai_bench.network.codec import NetworkSize
+from jpegai_bench.network.codec import Network
 from jpegai_bench.network.coding import BRANCHES, Coder
 from jpegai_bench.network.entropy import Hyperprior
-from jpegai_bench.network.transforms import SynthesisModules
 
 EXACT = ("hyper-synthesis",)
 """Computed in exact integers, which are held in float64."""
@@ -29,13 +29,15 @@ def watched(coder: Coder, watch: Stopwatch) -> Iterator[None]:
         yield
 
 
-def work(size: NetworkSize, modules: SynthesisModules) -> dict[str, Work]:
+def work(make_network: Callable[[], Network]) -> dict[str, Work]:
     """The multiplications of each part that has some.
 
     Raises:
         BenchError: a module under study cannot be counted.
     """
-    counted = by_part(size, modules)
+    with torch.device("meta"):
+        network = make_network()
+    counted = by_part(network)
     return {
         part: Work(counts.all, "float64" if part in EXACT else "float32")
         for part, counts in counted.items()

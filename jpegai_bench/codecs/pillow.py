@@ -10,6 +10,7 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
+from jpegai_bench.codecs import bt601, ijg
 from jpegai_bench.codecs.planes import CHROMAS, Chroma
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError, one_of
@@ -131,6 +132,10 @@ class Pillow:
     """None: 4:2:0, which only JPEG and AVIF leave open; of JPEG 2000 4:4:4."""
     options: dict[str, Any] = field(default_factory=dict)
     """Further arguments of Pillow's `save`, as `optimize: true` for JPEG or `speed: 0` for AVIF."""
+    upsampling: Literal["", "ijg"] = ""
+    """Of JPEG's halved chroma: empty, as libjpeg-turbo does it; `ijg`, as IJG's libjpeg from version 7 on."""
+    conversion: Literal["", "bt601"] = ""
+    """`bt601`: JPEG 2000 codes 8-bit limited-range YCbCr of BT.601, as ffmpeg gives it, and not RGB."""
     qualities: tuple[float, ...] = ()
     """What is measured where nothing else is asked for; empty: the format's."""
 
@@ -144,6 +149,15 @@ class Pillow:
         object.__setattr__(self, "qualities", tuple(self.qualities) or own.qualities)
         object.__setattr__(self, "options", {**own.options, **self.options})
         one_of(f"{self.name}: chroma", chroma, own.chromas)
+        one_of(f"{self.name}: upsampling", self.upsampling, ("", "ijg"))
+        one_of(f"{self.name}: conversion", self.conversion, ("", "bt601"))
+        sequential = self.format == "jpeg" and chroma == "4:2:0" and not self.options.get("progressive")
+        if self.upsampling and not sequential:
+            raise BenchError(f"{self.name}: upsampling={self.upsampling} is for sequential JPEG of 4:2:0")
+        if self.conversion and (self.format != "jpeg2000" or self.options["mct"]):
+            raise BenchError(f"{self.name}: conversion={self.conversion} is for JPEG 2000 with options.mct=0")
+        for quality in self.qualities:
+            self._check_quality(quality)
 
     def check(self) -> None:
         """Raises BenchError: this Pillow was built without the format."""
@@ -160,14 +174,11 @@ class Pillow:
             BenchError: `quality` is out of range, or the picture or an option is none for this format.
         """
         own, (height, width) = self._own, image.shape[:2]
-        fits = own.lowest <= quality <= own.highest
-        if not fits or (own.whole and quality != int(quality)):
-            kind = "a whole number" if own.whole else "a rate in bpp"
-            raise BenchError(
-                f"{self.name}: quality {quality:g} is not {kind} from {own.lowest:g} to {own.highest:g}"
-            )
+        self._check_quality(quality)
         assert self.chroma is not None
         file = io.BytesIO()
+        if self.conversion:
+            image = bt601.to_ycbcr(image, limited=True)
         try:
             arguments = own.arguments(quality, self.chroma, min(height, width)) | self.options
             Image.fromarray(image).save(file, format=own.pillow, **arguments)
@@ -188,7 +199,10 @@ class Pillow:
                     size = f"{picture.width}x{picture.height}"
                     raise BenchError(f"{self.name}: {size} {picture.mode} is none of ours")
                 picture.load()
-                return np.array(picture, dtype=np.uint8)
+                decoded = np.array(picture, dtype=np.uint8)
+            if self.upsampling:
+                return ijg.decode(data)
+            return bt601.to_rgb(decoded, limited=True) if self.conversion else decoded
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise BenchError(
                 f"{self.name}: {len(data)} bytes are no {kind} file, or a damaged one ({error})"
@@ -198,18 +212,43 @@ class Pillow:
         """One line for captions, as `Pillow 13.0.0 (libwebp 1.6.0) method=6, 4:2:0 8 bit`."""
         shown = (f"{key}={value}" for key, value in self.options.items() if key not in _PLUMBING)
         settings = "".join(f" {word}" for word in shown)
-        return f"Pillow {PIL.__version__} ({self._own.title} {self._version}){settings}, {self.chroma} 8 bit"
+        library = f"Pillow {PIL.__version__} ({self._own.title} {self._version}){settings}"
+        return ", ".join([library, f"{self.chroma} 8 bit", *self._differs()])
 
     def fingerprint(self) -> dict[str, str]:
         """Settings, versions of Pillow and the library, and a hash of this file."""
         options = sorted((key, value) for key, value in self.options.items() if key != "max_threads")
+        own = [(key, value) for key in ("upsampling", "conversion") if (value := getattr(self, key))]
+        files = [__file__]
+        if own:
+            files += [bt601.__file__, *([ijg.__file__] if self.upsampling else [])]
         return {
             "codec": self.format,
-            "settings": f"{self.chroma} {' '.join(f'{key}={value}' for key, value in options)}".strip(),
+            "settings": " ".join([str(self.chroma), *(f"{key}={value}" for key, value in options + own)]),
             "pillow": PIL.__version__,
             "library": self._version,
-            "source": code_hash([__file__]),
+            "source": code_hash(files),
         }
+
+    def _check_quality(self, quality: float) -> None:
+        own = self._own
+        fits = own.lowest <= quality <= own.highest
+        if not fits or (own.whole and quality != int(quality)):
+            kind = "a whole number" if own.whole else "a rate in bpp"
+            raise BenchError(
+                f"{self.name}: quality {quality:g} is not {kind} from {own.lowest:g} to {own.highest:g}"
+            )
+
+    def _differs(self) -> list[str]:
+        """What is not as the format has it by default."""
+        told = []
+        if self.upsampling:
+            told.append("chroma enlarged as by IJG's libjpeg 9")
+        if self.options.get("irreversible") is False:
+            told.append("5/3 wavelet")
+        if self.conversion:
+            told.append("behind limited-range YCbCr of BT.601")
+        return told
 
     @property
     def _own(self) -> _Format:

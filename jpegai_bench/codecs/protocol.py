@@ -27,8 +27,10 @@ class Codec(Protocol):
     measured is measured on the decoded image and on the length of the bytes.
     """
 
-    name: str
-    """What tables and plots call it."""
+    @property
+    def name(self) -> str:
+        """What tables and plots call it."""
+        ...
 
     def encode(self, image: Image8, quality: float) -> Encoded:
         """Code 8-bit RGB `[H, W, 3]` at `quality`."""
@@ -46,10 +48,15 @@ class Codec(Protocol):
 class AnchorCodec(Codec, Protocol):
     """A codec that others are measured against: conventional, or a peer. A node of the `anchor` group."""
 
-    chroma: str
-    """`4:2:0` or `4:4:4`; empty where it is not known."""
-    qualities: tuple[float, ...]
-    """The rates that are measured where none are asked for, on the codec's own scale."""
+    @property
+    def chroma(self) -> str:
+        """`4:2:0` or `4:4:4`; empty where it is not known."""
+        ...
+
+    @property
+    def qualities(self) -> tuple[float, ...]:
+        """The rates that are measured where none are asked for, on the codec's own scale."""
+        ...
 
     def check(self) -> None:
         """Raises BenchError: it cannot be used on this machine; the message says what to do. Cheap."""

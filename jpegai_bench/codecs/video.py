@@ -5,6 +5,7 @@ nothing; all colour conversion and all rounding are ours.
 """
 
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -22,6 +23,7 @@ _BITS = 10
 # Given for the input: as output options they would make ffmpeg insert a conversion through RGB.
 _TAGS = ("-color_range", "pc", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
 _SIZE = struct.Struct(">HH")
+_CRC_SIZE = 4
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class _Format:
     """ffmpeg's options, by quality and preset."""
     told: str
     """What a caption says of them."""
+    start: bytes = b""
+    """What every stream begins with; of a codec whose decoder notices no damage, a CRC-32 takes its place."""
 
 
 def _vvc(qp: int, preset: str) -> list[str]:
@@ -100,6 +104,8 @@ _FORMATS = {
         version=r"HEVC encoder version (\S+)",
         settings=_hevc,
         told="tune psnr",
+        # ffmpeg's decoder conceals what a slice lacks, and tells it neither with -err_detect nor in its log.
+        start=b"\0\0\0\1",
     ),
     "av1": _Format(
         title="libaom",
@@ -125,8 +131,9 @@ class Video:
 
     `quality` is the QP (VVC 0 to 63, HEVC 0 to 51) or CRF (AV1, 0 to 63), a whole number; a higher one means
     a lower rate. The bytes are 4 of our own (width and height, 16 bits each, big-endian) and the raw
-    elementary stream, without a container; all are counted. Odd sizes, and for VVC and HEVC sizes below 64,
-    are padded by repeating the edge and cropped after decoding.
+    elementary stream, without a container; all are counted. Of HEVC the stream's first start code, four bytes
+    that say nothing, gives its place to a CRC-32 of size and stream. Odd sizes, and for VVC and HEVC sizes
+    below 64, are padded by repeating the edge and cropped after decoding.
     """
 
     format: Literal["vvc", "hevc", "av1"]
@@ -151,6 +158,8 @@ class Video:
         object.__setattr__(self, "qualities", tuple(self.qualities) or own.qualities)
         one_of(f"{self.name}: preset", self.preset, own.presets)
         one_of(f"{self.name}: chroma", self.chroma, own.chromas)
+        for quality in self.qualities:
+            self._check_quality(quality)
 
     def check(self) -> None:
         """Raises BenchError: ffmpeg is missing or lacks the encoder."""
@@ -163,30 +172,30 @@ class Video:
             BenchError: `quality` is out of range, the picture is too large, or ffmpeg fails or hangs.
         """
         own = self._own
-        if quality not in range(own.highest + 1):
-            raise BenchError(
-                f"{self.name}: quality {quality:g} is no {own.parameter}; "
-                f"give a whole number from 0 to {own.highest}"
-            )
+        self._check_quality(quality)
         height, width = image.shape[:2]
         if max(height, width) > 0xFFFF:
             raise BenchError(f"{self.name}: {width}x{height} pixels; a side may have at most 65535")
         padded = planes.pad(image, own.least)
         size = f"{padded.shape[1]}x{padded.shape[0]}"
         settings = own.settings(int(quality), self.preset)
+        doing = f"{self.name}: encoding {width}x{height} at {own.parameter} {quality:g}"
         stream = through_ffmpeg(
             planes.to_planes(padded, self.chroma, _BITS),
             [*_TAGS, *self._raw(), "-s", size],
             ["-c:v", own.encoder, *settings, "-threads", str(self.threads), "-f", own.muxer],
             self.timeout,
-            f"{self.name}: encoding {width}x{height} at {own.parameter} {quality:g}",
+            doing,
         )
-        return Encoded(_SIZE.pack(width, height) + stream)
+        if not stream.startswith(own.start):
+            raise BenchError(f"{doing}: {own.title} wrote {len(stream)} bytes that are no stream of its own")
+        head = _SIZE.pack(width, height)
+        if own.start:
+            head += _checksum(head, stream)
+        return Encoded(head + stream[len(own.start) :])
 
     def decode(self, data: bytes) -> Image8:
         """Decode to 8-bit RGB `[H, W, 3]`.
-
-        A truncated HEVC stream is not noticed: the decoder fills in what is missing.
 
         Raises:
             BenchError: `data` is not what `encode` wrote, or ffmpeg fails or hangs.
@@ -195,8 +204,13 @@ class Video:
             raise BenchError(f"{self.name}: {len(data)} bytes are no picture")
         width, height = _SIZE.unpack_from(data)
         doing = f"{self.name}: decoding {width}x{height}"
+        head, stream, start = data[: _SIZE.size], data[_SIZE.size :], self._own.start
+        if start:
+            checksum, stream = stream[:_CRC_SIZE], start + stream[_CRC_SIZE:]
+            if checksum != _checksum(head, stream):
+                raise BenchError(f"{doing}: {len(data)} bytes are none of this codec, cut short or damaged")
         raw = through_ffmpeg(
-            data[_SIZE.size :],
+            stream,
             ["-err_detect", "explode", "-xerror", "-threads", str(self.threads), "-f", self._own.muxer],
             self._raw(),
             self.timeout,
@@ -223,6 +237,14 @@ class Video:
         preset = f"cpu-used {self.preset}" if self.format == "av1" else self.preset
         return f"{own.title} {self._version} {preset}, {self.chroma} {_BITS} bit, {own.told}"
 
+    def _check_quality(self, quality: float) -> None:
+        own = self._own
+        if quality not in range(own.highest + 1):
+            raise BenchError(
+                f"{self.name}: quality {quality:g} is no {own.parameter}; "
+                f"give a whole number from 0 to {own.highest}"
+            )
+
     @property
     def _own(self) -> _Format:
         return _FORMATS[self.format]
@@ -233,3 +255,7 @@ class Video:
 
     def _raw(self) -> list[str]:
         return ["-f", "rawvideo", "-pix_fmt", pixel_format(self.chroma, _BITS)]
+
+
+def _checksum(head: bytes, stream: bytes) -> bytes:
+    return zlib.crc32(head + stream).to_bytes(_CRC_SIZE, "big")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from jpegai_bench.commands.output import print_frame
 from jpegai_bench.config import Settings
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 
 def command(settings: Settings) -> int:
@@ -17,6 +17,7 @@ def command(settings: Settings) -> int:
     is left out and no failure.
     """
     from jpegai_bench import runner
+    from jpegai_bench.measurement import measure_anchor
     from jpegai_bench.store import Store
 
     _take_qualities(settings)
@@ -35,7 +36,7 @@ def command(settings: Settings) -> int:
             failures += [] if settings.codec == "all" else [str(error)]
             continue
         try:
-            folder, evaluation = runner.measure_anchor(settings, codec, dataset, store)
+            folder, evaluation = measure_anchor(settings, codec, dataset, store)
         except BenchError as error:
             if len(codecs) == 1:
                 raise
@@ -57,7 +58,7 @@ def _take_qualities(settings: Settings) -> None:
         return
     label, *more = settings.anchor
     if more:
-        raise BenchError(
+        raise UsageError(
             f"qualities: each codec has its own scale; give anchor.{label}.qualities=[…] and so on"
         )
     settings.anchor[label]["qualities"] = settings.qualities

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands import chosen
-from jpegai_bench.commands.output import print_frame, print_rich
+from jpegai_bench.commands.output import print_frame, print_latex, print_rich
 from jpegai_bench.config import Settings
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from jpegai_bench.report.comparable import Choice
@@ -57,6 +57,9 @@ def command(settings: Settings, a: str, b: str) -> int:
         print(as_json(about, frame, result))
     elif settings.format == "markdown":
         print(to_markdown(sheets) + "\n" + "\n\n".join(lines))
+    elif settings.format == "latex":
+        print_latex(sheets)
+        print("\n".join(f"% {line}" for line in lines))
     else:
         from rich.text import Text
 
@@ -74,7 +77,7 @@ def _choice(settings: Settings) -> "Choice":
 
     anchors = settings.anchors or []
     if len(anchors) > 1:
-        raise BenchError(f"anchor=[{','.join(anchors)}]: compare takes one anchor")
+        raise UsageError(f"anchor=[{','.join(anchors)}]: compare takes one anchor")
     anchor = anchors[0] if anchors else None
     return Choice(chosen.dataset(settings), chosen.model(settings), anchor, settings.anchor_points)
 

@@ -6,8 +6,8 @@ from jpegai_bench.config import Settings, packaged_variant, variant_names, varia
 
 def command(settings: Settings) -> int:
     """Count and print."""
+    from jpegai_bench.counts import complexity_summary
     from jpegai_bench.report.complexity import as_frame, as_rich
-    from jpegai_bench.runner import complexity_summary
 
     if settings.variant:
         variants = [variant_of(settings)]

@@ -1,28 +1,23 @@
 """Fetch a published test set."""
 
-import sys
-
 from jpegai_bench.config import Settings
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import folder_of
 from jpegai_bench.images.download import fetch
 from jpegai_bench.images.published import PUBLISHED
+from jpegai_bench.progress import say
 
 
 def command(settings: Settings, action: str, name: str) -> int:
     """Bring the set `name` into its folder and print the folder."""
     if action != "get":
-        raise BenchError(f"data: no {action!r}; there is data get {'|'.join(PUBLISHED)}")
+        raise UsageError(f"data: no {action!r}; there is data get {'|'.join(PUBLISHED)}")
     if name not in PUBLISHED:
-        raise BenchError(f"data get: no {name!r}; there are {', '.join(PUBLISHED)}")
+        raise UsageError(f"data get: no {name!r}; there are {', '.join(PUBLISHED)}")
     folder = folder_of(name, settings.dest)
     try:
-        fetch(PUBLISHED[name], folder, settings.url, say=_say)
+        fetch(PUBLISHED[name], folder, settings.url, say=say)
     except KeyboardInterrupt:
         raise BenchError("interrupted; what has come is kept, the same command goes on from there") from None
     print(folder)
     return 0
-
-
-def _say(message: str) -> None:
-    print(f"jpegai-bench: {message}", file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from jpegai_bench.atomic import write_bytes
 from jpegai_bench.commands.output import require_two_files
 from jpegai_bench.config import Settings, on_command_line, variant_of
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import UsageError
 from jpegai_bench.rates import check_target, is_reached
 
 
@@ -19,7 +19,9 @@ def command(settings: Settings, source: str, target: str) -> int:
     if aim is not None:
         check_target("target_bpp", aim)
         if on_command_line("quality"):
-            raise BenchError("quality and target_bpp are given; one of them says the rate")
+            raise UsageError("quality and target_bpp are given; one of them says the rate")
+    elif not 0 <= quality <= settings.model.qualities - 1:
+        raise UsageError(f"quality {quality:g} is out of range: 0 to {settings.model.qualities - 1}")
     image = read_rgb(source)
     codec = learned_codec(settings, variant_of(settings))
     if aim is not None:
@@ -29,6 +31,7 @@ def command(settings: Settings, source: str, target: str) -> int:
         write_png(settings.reconstruction, codec.decode(encoded.data))
     write_bytes(Path(target), encoded.data, "give another file in a folder that exists")
     pixels = image.shape[0] * image.shape[1]
+    assert encoded.estimated_bits is not None
     bpp = 8 * len(encoded.data) / pixels
     print(
         f"{target}: {len(encoded.data)} bytes, {bpp:.4f} bpp "

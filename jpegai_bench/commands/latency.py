@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import print_frame, print_rich
 from jpegai_bench.config import Settings, on_command_line, packaged_variant, variant_names, variant_of
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.protocol import AnchorCodec
@@ -36,7 +36,7 @@ def command(settings: Settings) -> int:
     _refuse_beside_runs(Store(settings.results))
     codecs = _codecs(settings)
     if on_command_line("quality") and len(codecs) > 1:
-        raise BenchError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
+        raise UsageError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
     store = Store(settings.results)
     store.prepare()
     dataset, images, failures = _images(settings)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 
 from jpegai_bench import __version__
-from jpegai_bench.commands.output import print_rich
+from jpegai_bench.commands.output import print_latex, print_rich
 from jpegai_bench.config import Settings
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.metrics.catalogue import chosen
 from jpegai_bench.pairs import Measured, Pairing, find_pairs, measure_pairs
 from jpegai_bench.progress import progress
@@ -23,7 +23,10 @@ def command(settings: Settings, reference: str, distorted: str) -> int:
     """Measure and print; 1 where a picture was left out."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file can be any bytes
-    names = chosen(settings.only)
+    try:
+        names = chosen(settings.only)
+    except BenchError as error:
+        raise UsageError(str(error)) from None
     pairing = find_pairs(reference, distorted)
     if os.path.samefile(reference, distorted):
         _say(f"{reference} is compared with itself")
@@ -125,6 +128,8 @@ def _print_sheet(settings: Settings, good: Sequence[Measured], alone: bool, titl
     sheet = as_list(good[0], title) if alone else as_table(good, shown, title)
     if settings.format == "markdown":
         print(to_markdown([sheet]), end="")
+    elif settings.format == "latex":
+        print_latex([sheet])
     else:
         print_rich(to_rich([sheet]))
 

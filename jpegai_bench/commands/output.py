@@ -1,34 +1,47 @@
-"""How commands print: tables for people, CSV, JSON and Markdown for programs."""
+"""How commands print: tables for people, CSV and JSON for programs, Markdown and LaTeX for documents."""
 
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from jpegai_bench.report.experiment import RebuiltExperiment
     from jpegai_bench.report.rebuild import Rebuilt
+    from jpegai_bench.report.sheets import Sheet
 
 
-def show_study(settings: Settings, rebuilt: "Rebuilt") -> None:
-    """Print a study's tables in the format asked for."""
+def show_study(form: str, rebuilt: "Sequence[Rebuilt | RebuiltExperiment]") -> None:
+    """Print the tables of studies in the format asked for."""
     from jpegai_bench.report.sheets import to_markdown, to_rich
 
-    if settings.format == "table":
-        print_rich(to_rich(rebuilt.sheets()))
-        folders = sorted({str(path.parent) for path in rebuilt.files})
-        print(f"Written: {len(rebuilt.files)} files in {', '.join(folders)}")
-    elif settings.format == "markdown":
-        print(to_markdown(rebuilt.sheets()))
+    sheets = [sheet for one in rebuilt for sheet in one.sheets()]
+    if form == "table":
+        print_rich(to_rich(sheets))
+        files = {path for one in rebuilt for path in one.files}
+        folders = sorted({str(path.parent) for path in files})
+        print(f"Written: {len(files)} files in {', '.join(folders)}")
+    elif form == "markdown":
+        print(to_markdown(sheets))
+    elif form == "latex":
+        print_latex(sheets)
     else:
         import pandas as pd
 
-        print_frame(pd.concat([tables.results for tables in rebuilt.tables]), settings.format)
+        print_frame(pd.concat([one.frame() for one in rebuilt]), form)
+
+
+def print_latex(sheets: "list[Sheet]") -> None:
+    """Print tables for a document that has `booktabs`."""
+    from jpegai_bench.report.latex import to_latex
+
+    print(to_latex(sheets), end="")
 
 
 def print_rich(renderable: Any) -> None:
@@ -40,9 +53,14 @@ def print_rich(renderable: Any) -> None:
 
 
 def print_frame(frame: "pd.DataFrame", form: str) -> None:
-    """Print `frame` as csv, json or markdown, at full precision; NA is `NA`, in JSON null."""
+    """Print `frame` as csv, json, markdown or latex, at full precision; NA is `NA`, in JSON null."""
     if form == "csv":
         print(frame.to_csv(index=False, na_rep="NA", lineterminator="\n"), end="")
+        return
+    if form == "latex":
+        from jpegai_bench.report.latex import frame_to_latex
+
+        print(frame_to_latex(frame), end="")
         return
     cells = frame.astype(object).where(frame.notna(), None)
     if form == "json":

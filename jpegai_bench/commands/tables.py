@@ -2,13 +2,20 @@
 
 from jpegai_bench.commands import chosen
 from jpegai_bench.commands.output import show_study
-from jpegai_bench.config import Settings
-from jpegai_bench.report.rebuild import rebuild
+from jpegai_bench.config import Settings, experiment_of
 from jpegai_bench.store import Store
 
 
 def command(settings: Settings) -> int:
-    """Write the tables and show them."""
-    rebuilt = rebuild(Store(settings.results), chosen.selection(settings), plots=False)
-    show_study(settings, rebuilt)
+    """Write the tables, of an experiment where one is chosen, and show them."""
+    store, selection = Store(settings.results), chosen.selection(settings)
+    if settings.experiment is None:
+        from jpegai_bench.report.rebuild import rebuild
+
+        show_study(settings.format, [rebuild(store, selection, plots=False)])
+    else:
+        from jpegai_bench.report.experiment import rebuild_experiment
+
+        rebuilt = rebuild_experiment(store, experiment_of(settings), selection, plots=False)
+        show_study(settings.format, [rebuilt])
     return 0

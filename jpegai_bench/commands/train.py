@@ -1,16 +1,38 @@
 """Train, print where the weights are."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from jpegai_bench.config import Settings, on_command_line, variant_of
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import UsageError
+from jpegai_bench.jobs import Result
+
+if TYPE_CHECKING:
+    from jpegai_bench.sweep import How
 
 
 def command(settings: Settings) -> int:
     """Train the variant."""
     if on_command_line("weights"):
-        raise BenchError("weights= is of run; a training starts from those of training.init_from=FOLDER")
+        raise UsageError("weights= is of run; a training starts from those of training.init_from=FOLDER")
+    print(_train(settings))
+    return 0
+
+
+def job(settings: Settings, how: "How") -> Result:
+    """A training as one of several."""
+    return Result(str(_train(settings)))
+
+
+def finish(values: Sequence[Any]) -> None:
+    """Print the folders of the weights."""
+    print("\n".join(map(str, values)))
+
+
+def _train(settings: Settings) -> Path:
     if not settings.training.data:
-        raise BenchError("no training photographs: give their folders with training.data=[PATH,PATH]")
+        raise UsageError("no training photographs: give their folders with training.data=[PATH,PATH]")
     from jpegai_bench.training.run import train_variant
 
-    print(train_variant(settings, variant_of(settings)))
-    return 0
+    return train_variant(settings, variant_of(settings))

@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.published import PUBLISHED, PublishedSet
 from jpegai_bench.images.read import Image8, read_rgb
 
@@ -92,10 +92,10 @@ def load(name: str, path: str | Path | None = None) -> Dataset:
         return Dataset(name, _published(PUBLISHED[name], path))
     if name == "folder":
         if path is None:
-            raise BenchError("dataset folder: which one? Give its path")
+            raise UsageError("dataset folder: which one? Give its path")
         folder = Path(path).expanduser().resolve()
         return Dataset(folder.name, _folder(folder))
-    raise BenchError(f"no data set {name!r}; there are {', '.join(NAMES)}")
+    raise UsageError(f"no data set {name!r}; there are {', '.join(NAMES)}")
 
 
 def folder_of(name: str, path: str | Path | None = None) -> Path:

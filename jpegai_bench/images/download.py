@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import pixel_hash
 from jpegai_bench.images.published import PublishedSet
 from jpegai_bench.images.read import read_rgb
@@ -44,13 +44,12 @@ def fetch(
     """
     base = (url or chosen.url).rstrip("/")
     if not base.startswith(("http://", "https://")):
-        raise BenchError(f"url={base}: give an address that begins with https:// or http://")
+        raise UsageError(f"url={base}: give an address that begins with https:// or http://")
     try:
         files = _wanted(chosen, folder, say)
         if not files:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone_in(folder, say) as waited:
+        with _made(folder), _alone_in(folder, say) as waited:
             if waited:
                 files = _wanted(chosen, folder, say)
             _Fetch(chosen, folder, base, patience or Patience()).run(files)
@@ -151,6 +150,20 @@ class _Fetch:
         kind = "pixels" if self._chosen.by_pixels else "bytes"
         told = f"its {kind} have SHA-256 {found}, {must}" if found else f"it is no picture, its {kind} {must}"
         raise BenchError(f"{url}: not {file} as published: {told}; nothing of it is kept")
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make the folder and those above it; where nothing comes into them they are taken away again."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # from the first that holds something, or is gone
+            for path in missing:
+                path.rmdir()
+        raise
 
 
 @contextmanager

@@ -1,13 +1,13 @@
-"""What besides the images decides a score: versions of the libraries and our own source."""
+"""What besides the images decides a score: versions of the libraries and our own source. Without torch."""
 
 import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import imageio_ffmpeg
+
 from jpegai_bench.images import color
-from jpegai_bench.metrics import vmaf
-from jpegai_bench.metrics.limits import NotApplicableError
 from jpegai_bench.sources import code_hash
 
 
@@ -19,13 +19,15 @@ def fingerprint() -> dict[str, str]:
 @cache
 def _ffmpeg_version() -> str:
     try:
-        done = subprocess.run([vmaf.binary(), "-version"], capture_output=True, text=True, timeout=10)
-    except (NotApplicableError, OSError, subprocess.TimeoutExpired):
+        binary = imageio_ffmpeg.get_ffmpeg_exe()
+        done = subprocess.run([binary, "-version"], capture_output=True, text=True, timeout=10)
+    except (RuntimeError, OSError, subprocess.TimeoutExpired):
         return "none"
     return next(iter(done.stdout.splitlines()), "none")
 
 
 @cache
 def _source_hash() -> str:
-    """Hash of the metrics' source files and of the colour conversion."""
-    return code_hash([*Path(__file__).parent.glob("*.py"), color.__file__])
+    """Hash of the metrics' source files, but for this one, and of the colour conversion."""
+    files = set(Path(__file__).parent.glob("*.py")) - {Path(__file__)}
+    return code_hash([*files, color.__file__])

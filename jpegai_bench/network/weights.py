@@ -6,41 +6,25 @@ structural numbers, and is refused where they do not match. Both record the id o
 refused as damaged where it is another. Tensors are stored as float16.
 """
 
-import hashlib
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network import rans
+from jpegai_bench.network import rans, weight_files
 from jpegai_bench.network.codec import Network
 from jpegai_bench.network.coding import Coder
 from jpegai_bench.network.entropy import make_tables
+from jpegai_bench.network.weight_files import FORMAT, SHARED_FILE, WeightIds, shared_id, synthesis_file
 
-FORMAT = "jpegai-bench weights 1"
-SHARED_FILE = "shared.safetensors"
 _TABLE_PREFIX = "table."
 _NOT_WEIGHTS = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table", "quantiles")
-
-
-@dataclass(frozen=True)
-class WeightIds:
-    """The content of a variant's two files, each as its `content_id`."""
-
-    shared: str
-    synthesis: str
-
-
-def synthesis_file(variant: str) -> str:
-    """The name of a variant's synthesis in a weights folder."""
-    return f"{variant}.safetensors"
 
 
 def save(
@@ -91,17 +75,6 @@ def save(
     synthesis = {name: tensor.half() for name, tensor in _weights(network.synthesis)}
     own = {"kind": "synthesis", "variant": variant, "content_id": content_id(synthesis)}
     _write(synthesis, folder / synthesis_file(variant), {**common, **own})
-
-
-def shared_id(folder: Path) -> str:
-    """The `content_id` of the encoder in `folder`, which every bitstream of it carries."""
-    return content_id(read(folder / SHARED_FILE, "shared")[0])
-
-
-def ids(folder: Path, variant: str) -> WeightIds:
-    """What the two files of `variant` in `folder` hold; nothing is built."""
-    synthesis, _ = read(folder / synthesis_file(variant), "synthesis")
-    return WeightIds(shared_id(folder), content_id(synthesis))
 
 
 def load(
@@ -170,33 +143,13 @@ def initialize(network: Network, folder: Path, variant: str | None) -> list[str]
 
 def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of one weights file; nothing in it is ever executed."""
-    if not path.is_file():
-        raise BenchError(f"{path}: no such weights file")
-    try:
-        with safe_open(path, framework="pt") as opened:
-            meta = opened.metadata() or {}
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise BenchError(
-            f"{path}: not a safetensors file ({error}); pickled weights (.pt, .pth) are never opened"
-        ) from None
-    if meta.get("format") != FORMAT or meta.get("kind") != kind:
-        found = f"{meta.get('format', 'another program')}, kind {meta.get('kind', 'unknown')}"
-        raise BenchError(f"{path}: weights of {found}, expected {FORMAT}, kind {kind}")
-    recorded = meta.get("shared_id" if kind == "shared" else "content_id")
-    if recorded not in (None, content_id(tensors)):  # None: written before synthesis files recorded it
-        raise BenchError(f"{path}: damaged weights: not what was saved there; get the file again")
-    return tensors, meta
+    arrays, meta = weight_files.read(path, kind)
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}, meta
 
 
 def content_id(tensors: dict[str, Tensor]) -> str:
     """16 hex digits that name the content of a set of tensors."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return weight_files.content_id({name: tensor.numpy() for name, tensor in tensors.items()})
 
 
 def _take_tables(tensors: dict[str, Tensor], path: Path) -> dict[str, rans.Tables]:
@@ -276,10 +229,3 @@ def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> 
     except (OSError, SafetensorError) as error:
         beside.unlink(missing_ok=True)
         raise BenchError(f"{path}: cannot be written ({error})") from None
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a weights file, in hexadecimal."""
-    if not path.is_file():
-        raise BenchError(f"{path}: no such weights file")
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,5 +1,6 @@
 """Points of codecs on the pictures of a study: those of the store, else those that ship with the package."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from jpegai_bench.config import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import NAMES
 from jpegai_bench.report.study import Entry
-from jpegai_bench.store import Run, Store
+from jpegai_bench.store import Run, Store, content_key
+from jpegai_bench.timing import decode_seconds
 
 MAIN_ANCHOR = "vvc"
 """What BD-rates are taken against where neither a run nor the command line says."""
@@ -86,16 +88,20 @@ def left_out(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions)
     return [why_not(runs, label, conditions) for label in others if label not in labels]
 
 
-def entry_of(run: Run, conditions: Conditions | None) -> Entry:
-    """A codec's points on the pictures of a study, under the names that the study has for them.
+def entry_of(store: Store, run: Run, conditions: Conditions | None) -> Entry:
+    """A codec's points on the pictures of a study, under the names that the study has for them, and its time.
 
-    Without conditions they are as they are.
+    Without conditions they are as they are. The time is of the store, where it was measured on the pictures.
     """
     points = run.points() if conditions is None else _renamed(run, conditions)
     note = str(run.manifest.get("note", ""))
     found = re.search(r"4:[024]:[024]", note)  # older runs say it there alone
     chroma = str(run.manifest.get("chroma") or (found[0] if found else ""))
-    return Entry(run.label, "codec", points, note=note, chroma=chroma, metrics=run.manifest.get("metrics"))
+    images_key = run.manifest.get("images_key") if conditions is None else content_key(conditions.images)
+    times = (decode_seconds(store, made_by, images_key) for made_by in _timed(store, run))
+    seconds = next((time for time in times if time is not None), None)
+    metrics = run.manifest.get("metrics")
+    return Entry(run.label, "codec", points, None, seconds, note, chroma=chroma, metrics=metrics)
 
 
 def chosen_by(dataset: str) -> str:
@@ -128,6 +134,27 @@ def _unfit(run: Run, conditions: Conditions) -> str:
 def _shipped_keys() -> frozenset[str]:
     """Of runs that ship; their copies in a store have them too."""
     return frozenset(str(manifest.get("key")) for manifest, _ in shipped_runs())
+
+
+def _timed(store: Store, run: Run) -> list[dict[str, str]]:
+    """Fingerprints under which a codec's times may be kept: its own.
+
+    Of what ships also those that differ in the hash of our own source, which it was measured with long ago;
+    settings and versions of encoder and decoder are the same.
+    """
+    made_by = run.manifest.get("codec")
+    if not isinstance(made_by, dict):
+        return []
+    found = [made_by]
+    if run.manifest.get("key") in _shipped_keys():
+        for path in sorted((store.root / "latency" / run.label).glob("*/latency.json")):
+            try:
+                other = json.loads(path.read_text())["codec"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            if isinstance(other, dict) and {**other, "source": ""} == {**made_by, "source": ""}:
+                found.append(other)
+    return found
 
 
 def _shares(run: Run, conditions: Conditions) -> bool:

@@ -124,7 +124,7 @@ def chosen_anchors(store: Store, run: Run, labels: Sequence[str]) -> list[Entry]
     own = {entry.label: entry for entry in _own_anchors(store, run).values()}
     conditions = conditions_of(run)
     others = required(codec_runs(store), [label for label in labels if label not in own], conditions)
-    found = own | {other.label: entry_of(other, conditions) for other in others}
+    found = own | {other.label: entry_of(store, other, conditions) for other in others}
     return [found[label] for label in dict.fromkeys(labels)]
 
 
@@ -143,7 +143,7 @@ def _own_anchors(store: Store, run: Run) -> dict[str, Entry]:
     for name in anchor_names(run):
         anchor = there.get(store.root / name)
         if anchor is not None:
-            found[name] = entry_of(anchor, None)
+            found[name] = entry_of(store, anchor, None)
     return found
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from jpegai_bench.analysis.paired import MEAN, Comparison
 from jpegai_bench.analysis.significance import Spread, welch
-from jpegai_bench.analysis.statistics import Interval
+from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL, Interval
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.contenders import Match, Side
 from jpegai_bench.report.sheets import Sheet
@@ -23,7 +23,7 @@ def comparison_sheet(comparison: Comparison, found: Match, method: str) -> Sheet
          f"{b} vs {a},\ndirectly, %"],
         [],
         f"{_anchor(comparison, found, method)} Difference: BD-rate of {b} less that of {a}, negative where "
-        f"{b} is better. Means over images, with 95% bootstrap intervals. p: Wilcoxon's signed-rank test, "
+        f"{b} is better. Means over images, {_intervals(comparison)}. p: Wilcoxon's signed-rank test, "
         "two-sided, over images. Holm: over the seven and their mean; over other metrics apart.",
     )  # fmt: skip
     for row in comparison.rows:
@@ -98,6 +98,12 @@ def _anchor(comparison: Comparison, found: Match, method: str) -> str:
 
 def _notes(found: Match) -> list[str]:
     return [f"Note: {note}." for note in dict.fromkeys((*found.a.notes, *found.b.notes))]
+
+
+def _intervals(comparison: Comparison) -> str:
+    if max((row.images for row in comparison.rows), default=0) < FEWEST_FOR_INTERVAL:
+        return f"too few for 95% intervals, which take {FEWEST_FOR_INTERVAL}"
+    return "with 95% bootstrap intervals"
 
 
 def _left_out(comparison: Comparison) -> list[str]:

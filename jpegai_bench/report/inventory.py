@@ -1,10 +1,15 @@
 """What there is: variants, data sets, anchors, weights, runs; without torch."""
 
+from textwrap import wrap
+
 from jpegai_bench import anchors
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, anchor_nodes, variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
 from jpegai_bench.store import Run, Store
+
+_WIDTH, _COLUMN = 98, 13
+"""Of a line, and where what is said of an anchor begins; `list` alone puts two blanks before each line."""
 
 KINDS = ("variants", "datasets", "anchors", "weights", "runs")
 
@@ -30,7 +35,7 @@ def _datasets() -> list[str]:
         try:
             found = f"{len(datasets.load(name).images)} images"
         except BenchError as error:
-            found = str(error).split(";")[0]
+            found = str(error).split(";")[0].removeprefix(f"dataset {name}: ")
         lines.append(f"{name:<11} {found}")
     return lines
 
@@ -52,7 +57,15 @@ def _anchors(settings: Settings) -> list[str]:
         except BenchError as error:
             state = f"cannot be used here: {str(error).removeprefix(f'{label}: ')}"
         points = ", ".join(sorted(ready.get(label, ()))) or "none"
-        lines.append(f"{label:<10} {state}; points ready for: {points}")
+        for line, text in enumerate((state, f"points ready for: {points}")):
+            lines += wrap(
+                text,
+                _WIDTH,
+                initial_indent=f"{label if line == 0 else '':<{_COLUMN - 1}} ",
+                subsequent_indent=" " * _COLUMN,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
     return lines
 
 

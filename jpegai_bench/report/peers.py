@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from jpegai_bench.errors import BenchError
+from jpegai_bench.anchors import AS_PUBLISHED
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.report.codec_points import (
     MAIN_ANCHOR,
     Conditions,
@@ -19,18 +20,18 @@ from jpegai_bench.report.study import Entry, Study
 from jpegai_bench.store import Run, Store
 
 Wanted = Sequence[str] | Literal["all"]
-"""Labels of the peers, or whatever there is."""
+"""Labels of the peers, or whatever there is but what follows a published set-up."""
 
 
 def wanted_peers(given: Any) -> Wanted:
     """What `peers=` says: a label, a list of labels, `all`, or nothing.
 
     Raises:
-        BenchError: what is given is no label.
+        UsageError: what is given is no label.
     """
     words = [] if given is None else given if isinstance(given, list) else [given]
     if any(not isinstance(word, str | int) or isinstance(word, bool) for word in words):
-        raise BenchError(f"peers={given}: give labels of codecs, as [hevc,jpeg], or all")
+        raise UsageError(f"peers={given}: give labels of codecs, as [hevc,jpeg], or all")
     labels = list(dict.fromkeys(map(str, words)))
     return "all" if "all" in labels else labels
 
@@ -51,7 +52,7 @@ def study_with(
     peers, notes = _peers(store, wanted, conditions, [*variants, *anchors])
     labels = wanted if wanted != "all" else [peer.label for peer in peers]
     if len(anchors) == 1 and anchors[0].label in labels:
-        raise BenchError(f"peers={anchors[0].label}: that is the anchor already; leave it out")
+        raise UsageError(f"peers={anchors[0].label}: that is the anchor already; leave it out")
     entries = (*variants, *anchors, *peers)
     notes += _by_other_versions(entries, conditions)
     return Study(
@@ -95,7 +96,7 @@ def codecs_alone(
     images = {name: pixels for name, pixels in images_of(main).items() if name in measured}
     newest = main if main.folder.is_relative_to(store.root) else runs[0]  # what ships is of any version
     conditions = Conditions(dataset, images, newest.manifest.get("metrics"))
-    chosen = [entry_of(run, conditions) for run in (main, *required(runs, labels[1:], conditions))]
+    chosen = [entry_of(store, run, conditions) for run in (main, *required(runs, labels[1:], conditions))]
     study = study_with(store, (), chosen, wanted, conditions, **about)
     if not study.rows(labels[0]):
         raise BenchError(
@@ -113,13 +114,14 @@ def _peers(
     taken = [entry.label for entry in others]
     if wanted != "all":
         wanted = [label for label in wanted if label not in taken]
-        return [entry_of(run, conditions) for run in required(runs, wanted, conditions)], []
-    found = {label: run for label, run in fitting(runs, conditions).items() if label not in taken}
-    notes = [f"Not shown: {why}." for why in left_out(runs, [*taken, *found], conditions)]
+        return [entry_of(store, run, conditions) for run in required(runs, wanted, conditions)], []
+    passed = [*taken, *AS_PUBLISHED]
+    found = {label: run for label, run in fitting(runs, conditions).items() if label not in passed}
+    notes = [f"Not shown: {why}." for why in left_out(runs, [*passed, *found], conditions)]
     if not found:
         measure = f"jpegai-bench anchor codec=all {chosen_by(conditions.dataset)}"
         notes.append(f"No further codec was measured on these images; {measure} does it.")
-    return [entry_of(found[label], conditions) for label in sorted(found)], notes
+    return [entry_of(store, found[label], conditions) for label in sorted(found)], notes
 
 
 def _by_other_versions(entries: Sequence[Entry], conditions: Conditions) -> list[str]:

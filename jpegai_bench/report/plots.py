@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.metrics.catalogue import METRICS, average_of
-from jpegai_bench.report import complexity_plot, curves, draw, labels, style
+from jpegai_bench.report import complexity_plot, curves, draw, labels, parts_plot, style
 from jpegai_bench.report.curves import Panel, by_height, quality_limits, rate_limits
 from jpegai_bench.report.study import Study
 from jpegai_bench.report.tables import Tables, build_tables
@@ -24,7 +24,7 @@ MANIFEST = ".plots.json"
 
 FORMATS = ("png", "pdf")
 
-_DRAWN_BY = (complexity_plot, curves, draw, labels, style)
+_DRAWN_BY = (complexity_plot, curves, draw, labels, parts_plot, style)
 _SOURCES = (Path(__file__), *(Path(str(module.__file__)) for module in _DRAWN_BY))
 
 
@@ -47,11 +47,12 @@ class Plot:
 
 
 def write_plots(
-    study: Study, folder: str | Path, prefix: str = "", tables: Tables | None = None
+    study: Study, folder: str | Path, prefix: str = "", tables: Tables | None = None, parts: bool = False
 ) -> list[Path]:
     """Draw what has changed and return the paths of all plots, PNG and PDF, `prefix` before each name.
 
-    `tables` saves computing the study's BD-rates again. Equal input gives equal bytes.
+    `tables` saves computing the study's BD-rates again; `parts` adds the complexity by part. Equal input
+    gives equal bytes.
 
     Raises:
         BenchError: the folder cannot be written.
@@ -59,7 +60,7 @@ def write_plots(
     folder = make_folder(folder)
     manifest = _read_manifest(folder / MANIFEST)
     paths, changed = [], False
-    for plot in plots(study, tables):
+    for plot in plots(study, tables, parts):
         key = plot.key()
         files = [folder / f"{prefix}{plot.name}.{suffix}" for suffix in FORMATS]
         paths += files
@@ -74,7 +75,7 @@ def write_plots(
     return paths
 
 
-def plots(study: Study, tables: Tables | None = None) -> list[Plot]:
+def plots(study: Study, tables: Tables | None = None, parts: bool = False) -> list[Plot]:
     """Every plot that the study has the figures for; nothing is drawn yet."""
     found = curves.panels(study)
     subtitle = _subtitle(study)
@@ -92,6 +93,8 @@ def plots(study: Study, tables: Tables | None = None) -> list[Plot]:
     against = _complexity_panels(study, tables or build_tables(study))
     if any(panel["points"] for panel in against):
         result.append(Plot("complexity", {"title": subtitle, "panels": against}, complexity_plot.complexity))
+    if parts and (by_part := _parts_panels(study)):
+        result.append(Plot("parts", {"panels": by_part}, parts_plot.parts))
     return result
 
 
@@ -148,6 +151,24 @@ def _complexity_panels(study: Study, tables: Tables) -> list[dict[str, Any]]:
         panels.append(
             {"anchor": anchor.name, "described": anchor.described, "points": points, "levels": levels}
         )
+    return panels
+
+
+def _parts_panels(study: Study) -> list[dict[str, Any]]:
+    """kMACs/pixel by part of each variant that was counted: at the paper's size, and at the run's."""
+    panels = []
+    counted = {entry.label: entry.complexity or {} for entry in study.variants}
+    at_paper_size = {label: counts.get("paper_size") or {} for label, counts in counted.items()}
+    models = ", ".join(sorted({entry.model for entry in study.variants}))
+    sizes = [("paper", at_paper_size)] if models == "paper" else [("paper", at_paper_size), (models, counted)]
+    for model, counts_by in sizes:
+        bars = [
+            {"label": label, "parts": counts["parts"], "all": counts["all_kmacs_px"]}
+            for label, counts in counts_by.items()
+            if counts.get("parts") and counts.get("all_kmacs_px") is not None
+        ]
+        if bars:
+            panels.append({"model": model, "bars": bars})
     return panels
 
 

@@ -1,8 +1,10 @@
 """Tables and plots from the store alone: without torch, and without measuring anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pandas as pd
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.comparable import anchors_of, chosen_anchors, conditions_of
@@ -44,6 +46,10 @@ class Rebuilt:
         """What a terminal shows."""
         return [sheet for tables in self.tables for sheet in sheets(tables)]
 
+    def frame(self) -> pd.DataFrame:
+        """All rows at full precision."""
+        return pd.concat([tables.results for tables in self.tables])
+
 
 def rebuild(store: Store, selection: Selection, tables: bool = True, plots: bool = True) -> Rebuilt:
     """Write tables and plots of every data set, model preset and kind of rates in the store, or of one.
@@ -72,14 +78,9 @@ def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
     For each, the newest run decides on images and versions of the metrics; of each variant the newest run on
     them counts. The prefix begins the names of a study's files.
     """
-    groups: dict[tuple[str, str, str], list[Run]] = {}
-    wanted = (selection.dataset, selection.model, selection.rates)
-    for run in store.runs("runs"):
-        key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
-        if run.done and all(one in (None, own) for one, own in zip(wanted, key, strict=True)):
-            groups.setdefault(key, []).append(run)
+    groups = finished_groups(store, selection)
     if groups:
-        return [(_study(store, runs, selection), _prefix(*key)) for key, runs in sorted(groups.items())]
+        return [(_study(store, runs, selection), prefix_of(*key)) for key, runs in sorted(groups.items())]
     if selection.dataset and selection.model is None and selection.peers:
         study = codecs_alone(
             store,
@@ -90,7 +91,7 @@ def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
             hvs=selection.hvs,
             method=selection.method,
         )
-        return [(study, _prefix(selection.dataset, "codecs"))]
+        return [(study, prefix_of(selection.dataset, "codecs"))]
     fits = " that fits" if any(run.done for run in store.runs("runs")) else ""
     alone = "" if selection.dataset else ", or choose a data set with dataset=" if selection.peers else ""
     raise BenchError(
@@ -98,27 +99,57 @@ def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
     )
 
 
-def _prefix(dataset: str, model: str, rates: str = "quality") -> str:
+def prefix_of(dataset: str, model: str, rates: str = "quality") -> str:
+    """How the names of a study's files begin."""
     return f"{_file_name(dataset)}-{_file_name(model)}-{'target-' if rates == 'target' else ''}"
 
 
-def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
-    runs = sorted(runs, key=lambda run: run.manifest["end"])
-    newest = runs[-1]
-    same = {key: newest.manifest.get(key) for key in ("images_key", "metrics")}
-    latest = {run.label: run for run in runs if {k: run.manifest.get(k) for k in same} == same}
-    order = sorted(latest.values(), key=lambda run: (run.label != BASE, run.label))
-    model, conditions = str(newest.manifest.get("model")), conditions_of(newest)
-    variants = [_variant(store, run, model) for run in order]
-    if selection.anchors:
-        anchors = chosen_anchors(store, newest, selection.anchors)
-    else:
-        anchors = anchors_of(store, newest)
-    title = f"{conditions.dataset} at target rates" if newest.rates == "target" else ""
-    return study_with(
+def finished_groups(store: Store, selection: Selection) -> dict[tuple[str, str, str], list[Run]]:
+    """The finished runs that fit, by data set, model preset and kind of rates."""
+    groups: dict[tuple[str, str, str], list[Run]] = {}
+    wanted = (selection.dataset, selection.model, selection.rates)
+    for run in store.runs("runs"):
+        key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
+        if run.done and all(one in (None, own) for one, own in zip(wanted, key, strict=True)):
+            groups.setdefault(key, []).append(run)
+    return groups
+
+
+def alike(runs: Sequence[Run]) -> list[Run]:
+    """Those on the images and by the versions of the metrics of the newest, which is the last."""
+    runs = sorted(runs, key=lambda run: str(run.manifest["end"]))
+    same = {key: runs[-1].manifest.get(key) for key in ("images_key", "metrics")}
+    return [run for run in runs if {key: run.manifest.get(key) for key in same} == same]
+
+
+def study_of(
+    store: Store,
+    runs: Sequence[Run],
+    anchors: Sequence[Entry],
+    selection: Selection,
+    base: str = BASE,
+    notes: Sequence[str] = (),
+) -> Study:
+    """A study of runs that are alike, one a variant, in their order."""
+    conditions = conditions_of(runs[0])
+    variants = [_variant(store, run, str(run.manifest.get("model"))) for run in runs]
+    title = f"{conditions.dataset} at target rates" if runs[0].rates == "target" else ""
+    study = study_with(
         store, variants, anchors, selection.peers, conditions,
-        base=BASE, title=title, hvs=selection.hvs, method=selection.method,
+        base=base, title=title, hvs=selection.hvs, method=selection.method,
     )  # fmt: skip
+    return replace(study, notes=(*notes, *study.notes))
+
+
+def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
+    fit = alike(runs)
+    latest = {run.label: run for run in fit}
+    order = sorted(latest.values(), key=lambda run: (run.label != BASE, run.label))
+    if selection.anchors:
+        anchors = chosen_anchors(store, fit[-1], selection.anchors)
+    else:
+        anchors = anchors_of(store, fit[-1])
+    return study_of(store, order, anchors, selection)
 
 
 def _variant(store: Store, run: Run, model: str) -> Entry:

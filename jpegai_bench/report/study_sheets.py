@@ -2,11 +2,14 @@
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from jpegai_bench.metrics.catalogue import METRICS, average_of
 from jpegai_bench.rates import out_of_reach
+from jpegai_bench.report.cells import bd_rate, figure, image_count, na
 from jpegai_bench.report.sheets import Sheet, write_markdown
 from jpegai_bench.report.study import Entry, Study
 from jpegai_bench.report.tables import Tables, write_csv
@@ -18,7 +21,7 @@ def sheets(tables: Tables) -> list[Sheet]:
     parts = []
     for anchor in study.anchor_entries:
         parts += [_summary(tables, anchor), _by_metric(tables, anchor)]
-    parts[0].notes += [*_described(study), *study.notes]
+    parts[0].notes += [*described(study), *study.notes]
     if study.base_entry is not None and tables.results.variant.nunique() > 1:
         parts.append(_by_metric_against_base(tables))
     return parts
@@ -48,41 +51,61 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
          "mean of 7\nBD-rate, %",
          f"vs {study.base}\nBD-rate, %", "images", "decode\ns"],
         [],
-        f"{_caption(tables, anchor)} kMACs/pixel of the luma synthesis: in the published counting, with "
-        "transposed convolutions at input size, and with the attention's matrix products.",
+        f"{caption(tables, anchor)} kMACs/pixel of the luma synthesis: in the published counting, with "
+        "transposed convolutions at input size, and with the attention's matrix products."
+        f"{_start_up(tables, anchor)}",
     )  # fmt: skip
     for row in _rows(tables, anchor):
-        against_base = "base" if row["variant"] == study.base else _bd_rate(sheet, row, "vs_base", digits=2)
+        against_base = "base" if row["variant"] == study.base else bd_rate(sheet, row, "vs_base", digits=2)
         sheet.rows.append(
             [
                 _name(tables, row),
                 *_complexity(sheet, study, row),
-                _bd_rate(sheet, row, "mean"),
+                bd_rate(sheet, row, "mean"),
                 against_base,
-                _images(row),
-                _figure(sheet, row["decode_s"], 2, "not timed"),
+                image_count(row),
+                _seconds(sheet, row),
             ]
         )
-    sheet.notes = _out_of_reach(study)
+    sheet.notes = missed_targets(study)
     return sheet
 
 
 def _summary_of_codecs(tables: Tables, anchor: Entry) -> Sheet:
-    title, columns = _title(tables, "mean BD-rate", anchor), ["codec", "mean of 7\nBD-rate, %", "images"]
-    sheet = Sheet(title, columns, [], _caption(tables, anchor))
+    timed = any(math.isfinite(row["decode_s"]) for row in _rows(tables, anchor))
+    title = _title(tables, "mean BD-rate", anchor)
+    columns = ["codec", "mean of 7\nBD-rate, %", "images", *(["decode\ns"] if timed else [])]
+    sheet = Sheet(title, columns, [], caption(tables, anchor) + _start_up(tables, anchor))
     for row in _rows(tables, anchor):
-        sheet.rows.append([_name(tables, row), _bd_rate(sheet, row, "mean"), _images(row)])
+        seconds = [_seconds(sheet, row)] if timed else []
+        sheet.rows.append([_name(tables, row), bd_rate(sheet, row, "mean"), image_count(row), *seconds])
     return sheet
+
+
+def _start_up(tables: Tables, anchor: Entry) -> str:
+    """What a caption says of times of codecs, where there are some."""
+    rows = _rows(tables, anchor)
+    if not any(row["kind"] == "codec" and math.isfinite(row["decode_s"]) for row in rows):
+        return ""
+    return " Decoding on one core; a codec that runs a program for each picture has its start in it."
+
+
+def _seconds(sheet: Sheet, row: dict[str, Any]) -> str:
+    """Seconds to decode a picture, as `latency` measures them: below one, two digits that count."""
+    value = row["decode_s"]
+    if math.isnan(value):
+        return na(sheet, "not timed")
+    return f"{value:.2f}" if value >= 1 else f"{value:#.2g}"
 
 
 def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
     seven = average_of(tables.study.hvs)
-    columns = ["variant" if tables.study.variants else "codec", *(_labels()[name] for name in seven)]
+    columns = ["variant" if tables.study.variants else "codec", *(labels()[name] for name in seven)]
     title = _title(tables, "BD-rate by metric, %", anchor)
-    sheet = Sheet(title, columns, [], _caption(tables, anchor))
+    sheet = Sheet(title, columns, [], caption(tables, anchor))
     for row in _rows(tables, anchor):
-        sheet.rows.append([_name(tables, row), *(_bd_rate(sheet, row, name) for name in seven)])
-    sheet.notes = _left_out(tables, anchor)
+        sheet.rows.append([_name(tables, row), *(bd_rate(sheet, row, name) for name in seven)])
+    sheet.notes = left_out(tables, anchor)
     return sheet
 
 
@@ -91,34 +114,35 @@ def _by_metric_against_base(tables: Tables) -> Sheet:
     seven = average_of(study.hvs)
     sheet = Sheet(
         _title(tables, f"BD-rate against {study.base} by metric, %"),
-        ["variant", *(_labels()[name] for name in seven)],
+        ["variant", *(labels()[name] for name in seven)],
         [],
-        f"Rates of {study.base} are the reference; an interval that holds 0 is no difference on these "
-        "images. It knows nothing of the noise of training.",
+        f"Rates of {study.base} are the reference; {_reading(tables)}",
     )
     rows = {row["variant"]: row for anchor in study.anchor_entries for row in _rows(tables, anchor)}
     for label, row in rows.items():
         if label != study.base:
-            cells = (_bd_rate(sheet, row, f"{name}_vs_base", digits=2) for name in seven)
+            cells = (bd_rate(sheet, row, f"{name}_vs_base", digits=2) for name in seven)
             sheet.rows.append([_name(tables, row), *cells])
     return sheet
 
 
-def _described(study: Study) -> list[str]:
+def described(study: Study) -> list[str]:
     """What the labels of the peers leave open."""
     peers = [study.entry(label) for label in study.peers if label not in study.anchors]
     return [f"Codecs: {'; '.join(peer.described for peer in peers)}."] if peers else []
 
 
-def _left_out(tables: Tables, anchor: Entry) -> list[str]:
-    """Images that are missing from means, by reason."""
-    labels, seven = _labels(), average_of(tables.study.hvs)
+def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None) -> list[str]:
+    """Images that are missing from means, by reason; of all rows, or of some."""
+    named, seven = labels(), average_of(tables.study.hvs)
     frame = tables.per_image[tables.per_image.anchor == anchor.label]
     frame = frame[(frame.reason != "") & frame.metric.isin(seven)]
+    if only is not None:
+        frame = frame[frame.variant.isin(list(only))]
     counts = Counter(zip(frame.reason, frame.variant, frame.metric, strict=True))
     where: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
     for (reason, variant, metric), count in counts.items():
-        where[reason][variant, count].append(labels[metric])
+        where[reason][variant, count].append(named[metric])
     lines = []
     for reason, cases in where.items():
         told = [
@@ -129,7 +153,7 @@ def _left_out(tables: Tables, anchor: Entry) -> list[str]:
     return lines
 
 
-def _out_of_reach(study: Study) -> list[str]:
+def missed_targets(study: Study) -> list[str]:
     """Targets that images miss, with the number of images by variant."""
     missed: dict[float, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for entry in study.variants:
@@ -154,13 +178,33 @@ def _title(tables: Tables, what: str, anchor: Entry | None = None) -> str:
     return f"{study.title or study.dataset}{model}{against}: {what}"
 
 
-def _caption(tables: Tables, anchor: Entry) -> str:
+def caption(tables: Tables, anchor: Entry) -> str:
+    """What every BD-rate in a table depends on."""
     study = tables.study
-    hvs = next(_labels()[name] for name in average_of(study.hvs) if "hvs" in name)
+    hvs = next(labels()[name] for name in average_of(study.hvs) if "hvs" in name)
     return (
         f"Anchor {anchor.described}; dataset {study.dataset}. {study.method.upper()} on log rate, mean over"
-        f" images, with their 95% bootstrap intervals; negative is better. HVS in the mean of 7: {hvs}."
+        f" images, {_intervals(tables)}; negative is better. HVS in the mean of 7: {hvs}."
     )
+
+
+def _intervals(tables: Tables) -> str:
+    """What a caption says of them: fewer than five images have none."""
+    if _most_images(tables) < FEWEST_FOR_INTERVAL:
+        return f"too few for 95% intervals, which take {FEWEST_FOR_INTERVAL}"
+    return "with their 95% bootstrap intervals"
+
+
+def _reading(tables: Tables) -> str:
+    """How an interval against the base is read, where there are intervals."""
+    noise = "knows nothing of the noise of training."
+    if _most_images(tables) < FEWEST_FOR_INTERVAL:
+        return f"the images are {_intervals(tables)}, and a mean {noise}"
+    return f"an interval that holds 0 is no difference on these images. It {noise}"
+
+
+def _most_images(tables: Tables) -> int:
+    return int(tables.results["images_most"].max()) if len(tables.results) else 0
 
 
 def _rows(tables: Tables, anchor: Entry) -> list[dict[str, Any]]:
@@ -177,48 +221,20 @@ def _name(tables: Tables, row: dict[str, Any]) -> str:
     return f"{name} ({row['model']})" if row["model"] and len(_models(tables)) > 1 else name
 
 
-def _labels() -> dict[str, str]:
+def labels() -> dict[str, str]:
+    """What tables call the metrics."""
     return {metric.name: metric.label for metric in METRICS}
-
-
-def _bd_rate(sheet: Sheet, row: dict[str, Any], name: str, digits: int = 1) -> str:
-    """The value, and under it the interval."""
-    value, low, high = (row[f"{name}_{part}"] for part in ("bd_rate", "ci_low", "ci_high"))
-    if math.isnan(value):
-        return _na(sheet, row[f"{name}_reason"])
-    if math.isnan(low):
-        return _number(value, digits)
-    return f"{_number(value, digits)}\n{_number(low, digits)}…{_number(high, digits)}"
-
-
-def _na(sheet: Sheet, reason: str) -> str:
-    if reason not in sheet.reasons:
-        sheet.reasons.append(reason)
-    return f"NA ({sheet.reasons.index(reason) + 1})"
-
-
-def _figure(sheet: Sheet, value: float, digits: int = 1, reason: str = "complexity not counted") -> str:
-    return _na(sheet, reason) if math.isnan(value) else _number(value, digits)
-
-
-def _images(row: dict[str, Any]) -> str:
-    fewest, most = row["images_fewest"], row["images_most"]
-    return f"{most}" if fewest == most else f"{fewest}-{most}"
 
 
 def _complexity(sheet: Sheet, study: Study, row: dict[str, Any]) -> list[str]:
     """kMACs/pixel in three countings and the reduction; what is no network of ours has none."""
     if row["kind"] != "variant":
         return ["–"] * 4
-    counted = (_figure(sheet, row[f"{name}_kmacs_px"]) for name in ("published", "input_size", "all"))
+    counted = (figure(sheet, row[f"{name}_kmacs_px"]) for name in ("published", "input_size", "all"))
     return [*counted, _reduction(sheet, study, row)]
 
 
 def _reduction(sheet: Sheet, study: Study, row: dict[str, Any]) -> str:
     absent = study.base_entry is None
     reason = row["vs_base_reason"] if absent else "complexity not counted"
-    return _figure(sheet, row["reduction_percent"], reason=reason)
-
-
-def _number(value: float, digits: int = 1) -> str:
-    return f"{round(value, digits) + 0.0:.{digits}f}"
+    return figure(sheet, row["reduction_percent"], reason=reason)

@@ -95,3 +95,15 @@ def variant_style(number: int) -> dict[str, Any]:
         "markeredgewidth": 0.8,
         "zorder": 3.0 + 0.01 * number,
     }
+
+
+def part_style(number: int) -> dict[str, Any]:
+    """Keyword arguments for the bars of the part of that number, from 0: lightness and hatching differ."""
+    shades = ("#0072B2", "#E69F00", "#F0E442", "#7f7f7f", "#56B4E9", "#CC79A7")
+    hatches = ("", "////", "....", "xxxx", "\\\\\\\\", "----")
+    return {
+        "facecolor": shades[number % len(shades)],
+        "hatch": hatches[number % len(hatches)],
+        "edgecolor": "#202020",
+        "linewidth": 0.5,
+    }

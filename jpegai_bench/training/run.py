@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -15,12 +14,12 @@ import torch
 
 from jpegai_bench import __version__
 from jpegai_bench.atomic import make_folder, write_bytes
-from jpegai_bench.codecs.learned import source_hash
+from jpegai_bench.codecs.identity import source_hash
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network import weights
+from jpegai_bench.network import weight_files, weights
 from jpegai_bench.network.codec import Network
-from jpegai_bench.progress import progress
+from jpegai_bench.progress import progress, say
 from jpegai_bench.store import Store, content_key
 from jpegai_bench.training.data import Photographs, find_photographs
 from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
@@ -92,12 +91,13 @@ def plan_of(settings: Settings, variant: Variant) -> Plan:
         raise BenchError("no training photographs: give their folders with training.data=[PATH,PATH]")
     photographs = find_photographs(training.data, training.crop, training.held_out, training.validation)
     recipe = Recipe(**{item.name: getattr(training, item.name) for item in fields(Recipe)})
-    modules = variant.modules(settings.model.network_size())
+    variant.modules(settings.model.network_size())  # what does not fit is an error before any work
+    structure = structure_of(settings, variant)
     start = _start(settings)
     identity = {
         "variant": variant.name,
-        "structure": structure_of(settings, variant),
-        "source": source_hash(modules),
+        "structure": structure,
+        "source": source_hash(structure),
         "photographs": _content(photographs),
         "start": _start_content(start, training.init_variant) if start else None,
         "recipe": recipe.as_dict(),
@@ -113,9 +113,8 @@ def _follow(rank: int, settings: Settings, variant: Variant) -> None:
 
 
 def _network(plan: Plan) -> Network:
-    size = plan.settings.model.network_size()
     torch.manual_seed(plan.recipe.seed)
-    network = Network(size, plan.variant.modules(size))
+    network = plan.variant.network(plan.settings.model)
     if plan.start:
         weights.initialize(network, plan.start, plan.settings.training.init_variant)
     return network
@@ -138,7 +137,7 @@ def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
             speed = f"{now.steps_per_second:.2f} steps/s, {now.waiting:.0%} waiting"
             advance(f"{figures}, {speed}", completed=now.step)
 
-        report = Report(show, _say, None if plan.settings.training.folder else plan.folder.parents[1])
+        report = Report(show, say, None if plan.settings.training.folder else plan.folder.parents[1])
         return fit(network, plan.photographs, plan.recipe, operation, plan.folder, plan.identity, report)
 
 
@@ -204,7 +203,7 @@ def _start(settings: Settings) -> Path | None:
 
 
 def _start_content(start: Path, variant: str | None) -> dict[str, str]:
-    return vars(weights.ids(start, variant)) if variant else {"shared": weights.shared_id(start)}
+    return vars(weight_files.ids(start, variant)) if variant else {"shared": weight_files.shared_id(start)}
 
 
 def _content(photographs: Photographs) -> str:
@@ -214,7 +213,7 @@ def _content(photographs: Photographs) -> str:
 
 
 def _is_finished(plan: Plan) -> bool:
-    if not (plan.weights / weights.synthesis_file(plan.variant.name)).exists():
+    if not (plan.weights / weight_files.synthesis_file(plan.variant.name)).exists():
         return False
     if _identity(plan.folder / _ABOUT) is None:
         raise BenchError(
@@ -246,9 +245,9 @@ def _tell(plan: Plan) -> None:
     """What is left out of the photographs, and that an unfinished training of other settings stays aside."""
     skipped = plan.photographs.skipped
     for message in skipped[:10]:
-        _say(f"{message}; left out")
+        say(f"{message}; left out")
     if len(skipped) > 10:
-        _say(f"{len(skipped) - 10} more photographs are left out")
+        say(f"{len(skipped) - 10} more photographs are left out")
     if plan.settings.training.folder or (plan.folder / _ABOUT).exists():
         return
     for about in sorted(plan.folder.parent.glob(f"*/{_ABOUT}")):
@@ -256,7 +255,7 @@ def _tell(plan: Plan) -> None:
         begun = (about.parent / CHECKPOINT).exists() and not (about.parent / "weights").exists()
         if was and was.get("variant") == plan.variant.name and begun:
             told = ", ".join(differences(was, plan.identity))
-            _say(f"a new training; an unfinished one in {about.parent} stays aside: {told}")
+            say(f"a new training; an unfinished one in {about.parent} stays aside: {told}")
 
 
 def _identity(about: Path) -> dict[str, Any] | None:
@@ -280,7 +279,3 @@ def _alone(folder: Path) -> Iterator[None]:
         except OSError:
             raise BenchError(f"{folder}: another process is training there") from None
         yield
-
-
-def _say(message: str) -> None:
-    print(f"jpegai-bench: {message}", file=sys.stderr, flush=True)

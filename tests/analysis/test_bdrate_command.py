@@ -132,7 +132,7 @@ def test_compressai_s_vtm_and_the_shipped_vvc_on_their_means(folder):
     assert abs(float(csv(mean).bd_rate["psnr_rgb"])) < 20
 
 
-def test_errors_are_one_line_and_exit_1(folder):
+def test_errors_are_one_line_and_exit_1_or_where_the_words_are_wrong_2(folder):
     cases = {
         ("bdrate", "vvc.csv", "nowhere.csv"): "nowhere.csv: no such file",
         ("bdrate", "header.csv", "vvc.csv"): "header.csv: has a header, but no rows",
@@ -148,8 +148,9 @@ def test_errors_are_one_line_and_exit_1(folder):
         ("bdrate", "vvc.csv", "vvc.csv", "plot=x.jpg"): "end the name with one of .png, .pdf, .svg",
         ("bdrate", "vvc.csv", "vvc.csv", "plot=no/x.png"): "no folder no; make it first",
     }
+    usage = ("choose one of", "lowest and the highest", "needs a list", "end the name")
     for done, told in zip(several(*cases, cwd=folder), cases.values(), strict=True):
-        fails(done, told)
+        fails(done, told, code=2 if told.startswith(usage) else 1)
     wrong = several(("bdrate", "vvc.csv"), ("bdrate", "a", "b", "c"), cwd=folder)
     fails(wrong[0], "TEST is missing", code=2)
     fails(wrong[1], "'c' is too much", code=2)

@@ -1,6 +1,7 @@
 """A variant by part: every part is seen, and what is computed is the same to the last bit."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -43,8 +44,8 @@ DECODE = ["range decoding", "hyper-synthesis", *LUMA, "chroma synthesis", "colou
 
 def codec(folder, variant="combined", **changes):
     chosen = settings(f"+variant={variant}", *TINY)
-    size, named = chosen.model.network_size(), variant_of(chosen)
-    made = LearnedCodec(variant, size, named.modules(size), structure_of(chosen, named), folder)
+    named = variant_of(chosen)
+    made = LearnedCodec(variant, partial(named.network, chosen.model), structure_of(chosen, named), folder)
     return replace(made, **changes)
 
 
@@ -85,8 +86,9 @@ def test_bytes_and_pixels_are_the_same_and_nothing_is_left_behind(tiny_weights, 
 
 
 def test_multiplications_by_part_come_to_those_of_the_whole_codec(tiny_weights):
-    one = codec(tiny_weights)
-    work, whole = one.work(), measure(one.size, one.modules)
+    chosen = settings("+variant=combined", *TINY)
+    size = chosen.model.network_size()
+    work, whole = codec(tiny_weights).work(), measure(size, variant_of(chosen).modules(size))
     assert set(work) <= {*ENCODE, *DECODE}
     assert sum(work[part].kmacs_px for part in LUMA) == pytest.approx(whole.luma_synthesis.all)
     assert sum(work[part].kmacs_px for part in DECODE if part in work) == pytest.approx(whole.decoder.all)
@@ -111,11 +113,14 @@ def test_modules_of_ones_own_are_timed_alike(tiny_weights, image, tmp_path):
     from jpegai_bench.network import weights
     from jpegai_bench.network.codec import Network
 
-    base = codec(tiny_weights, "base")
-    modules = replace(base.modules, activation=Shifted, attention_half=lambda channels: nn.Identity())
+    base, chosen = codec(tiny_weights, "base"), settings("+variant=base", *TINY)
+    size = chosen.model.network_size()
+    modules = variant_of(chosen).modules(size)
+    modules = replace(modules, activation=Shifted, attention_half=lambda channels: nn.Identity())
+    make = partial(Network, size, modules)
     structure = {**base.structure, "modules": {"activation": "Shifted"}}
-    weights.save(Network(base.size, modules), tmp_path, "mine", structure, {}, shared_from=tiny_weights)
-    one = LearnedCodec("mine", base.size, modules, structure, tmp_path)
+    weights.save(make(), tmp_path, "mine", structure, {}, shared_from=tiny_weights)
+    one = LearnedCodec("mine", make, structure, tmp_path)
     watch = Stopwatch()
     data = base.encode(image, 3).data
     expected = one.decode(data)

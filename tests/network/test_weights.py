@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network import weights
+from jpegai_bench.network import weight_files, weights
 from jpegai_bench.network.bitstream import Bitstream
 from jpegai_bench.network.codec import Network
 
@@ -151,7 +151,7 @@ def test_a_synthesis_of_before_files_recorded_their_content_is_loaded(folder):
 
 def test_weights_that_are_replaced_while_they_are_in_use_are_refused(folder):
     network = Network(tiny.SIZE, tiny.MODULES)
-    begun = weights.ids(folder, "tiny")
+    begun = weight_files.ids(folder, "tiny")
     weights.load(network, folder, "tiny", tiny.STRUCTURE, begun)
     tiny.saved(folder, seed=1)
     with pytest.raises(BenchError, match="replaced while"):

@@ -1,10 +1,13 @@
 """R-D points that real codecs could have: plausible in level and slope, and with a known BD-rate."""
 
+import json
+
 import numpy as np
 import pandas as pd
 
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.study import Entry, Study
+from jpegai_bench.store import Store, content_key
 
 LEVELS = {  # value at 0.25 bpp, change per doubling of the rate, spread between images
     "ms_ssim": (0.955, 0.017, 0.006),
@@ -100,3 +103,61 @@ def study(**overrides) -> Study:
     entries = (*(variant(label, number) for number, label in enumerate(KMACS)), vvc, jpeg)
     figures = {"entries": entries, "anchors": ("vvc",), "base": "base", "dataset": "kodak", "title": "Kodak"}
     return Study(**(figures | overrides))
+
+
+WEIGHTS_NOTE = {"recipe": {"seed": 0, "steps": 3000}, "photographs": "of one kind"}
+
+
+def fill_store(root, labels=tuple(KMACS), images=24, seeds=None, model="small", **manifest) -> Store:
+    """A results folder with a finished run of each variant on `kodak` against VVC, as `run` leaves them.
+
+    `seeds` has several training seeds of a variant, the last the newest.
+    """
+    store = Store(root)
+    names = {f"kodim{number + 1:02d}": f"pixels {number}" for number in range(images)}
+    alike = {"dataset": "kodak", "images": names, "images_key": content_key(names), "metrics": {"vif": "1"}}
+    vvc = points(rates=(0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 3.0), images=images)
+    anchor = {"label": "vvc", "note": "vvenc 1.15.0 medium, 4:2:0 10 bit", "chroma": "4:2:0", "key": "0"}
+    store.write_run(
+        store.run_folder("anchors", "vvc", "0"), {**anchor, **alike, "status": "done", "end": "2026-01"}, vvc
+    )
+    for number, label in enumerate(labels):
+        for seed in (seeds or {}).get(label, (0,)):
+            counts = variant(label).complexity
+            small = {key: v / 10 for key, v in counts.items() if isinstance(v, float)}
+            parts = {name: part / 10 for name, part in counts["parts"].items()}
+            complexity = {**small, "paper_kmacs_px": None, "parts": parts, "paper_size": counts}
+            note = {**WEIGHTS_NOTE, "recipe": {**WEIGHTS_NOTE["recipe"], "seed": seed}}
+            about = {
+                "label": label,
+                "model": model,
+                "rates": "quality",
+                "weights": "shipped",
+                "codec": {"shared_weights": "e", "synthesis_weights": f"{label}{seed}", "structure": "s"},
+                "trained": {"synthesis": note, "shared": WEIGHTS_NOTE},
+                "anchors": ["anchors/vvc/0"],
+                "config": {"dataset": {"name": "kodak", "path": None, "limit": None}, "weights": "shipped"},
+                "start": f"2026-02-{number:02d}T{seed:02d}",
+                "end": f"2026-03-{number:02d}T{seed:02d}",
+            }
+            key = f"{number}{seed}"
+            own = points(1 - SAVINGS[label] / 100 + 0.004 * seed, images, scatter=0.04, seed=number)
+            whole = {**about, **alike, "key": key, "status": "done", **manifest}
+            store.write_run(store.run_folder("runs", label, key), whole, own, complexity)
+    return store
+
+
+def add_times(store: Store, label: str, seconds: float, host: str = "bench") -> None:
+    """A `latency.json` of the newest run of a variant, as `latency` leaves it."""
+    run = [run for run in store.runs() if run.label == label][-1]
+    times = {
+        **{name: run.manifest[name] for name in ("label", "codec", "images_key")},
+        "busy": False,
+        "host": host,
+        "machine": {"cpu": "a CPU"},
+        "summary": {"decode_s": seconds},
+        "end": "2026-04",
+    }
+    folder = store.run_folder("latency", label, host)
+    folder.mkdir(parents=True)
+    (folder / "latency.json").write_text(json.dumps(times))

@@ -4,12 +4,13 @@ import io
 import json
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from command import fails, modules_loaded, settings, several, tree
 from synthetic import KMACS
 
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.anchors import AS_PUBLISHED, SHIPPED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.metrics.catalogue import average_of
@@ -60,6 +61,15 @@ class Bench:
                           strict=True))  # fmt: skip
         folder = self.store.run_folder("runs", label, content_key([label, self.count]))
         self.store.write_run(folder, {k: v for k, v in manifest.items() if v is not None}, points, counts)
+
+    def timed(self, label, codec, seconds, images=IMAGES, busy=False):
+        """As `latency` keeps it."""
+        self.count += 1
+        told = {"label": label, "codec": codec, "images_key": content_key(images), "busy": busy,
+                "end": f"2026-11-{self.count:02d}", "summary": {"decode_s": seconds}}  # fmt: skip
+        folder = self.store.run_folder("latency", label, content_key([label, self.count]))
+        folder.mkdir(parents=True)
+        (folder / "latency.json").write_text(json.dumps(told))
 
     def newest(self, label):
         [run] = [run for run in self.store.latest("anchors") if run.label == label]
@@ -182,16 +192,53 @@ def test_all_are_those_of_every_image_but_the_anchors(bench):
     bench.codec("elsewhere", VVC, images={"a": "other pixels"})
     tables = bench.tables(peers="all")
     ships = {path.parents[1].name for path in SHIPPED.glob("*/kodak/run.json")}
-    assert set(tables.study.peers) == ships - {"vvc"} | {"failed"}
+    assert ships > set(AS_PUBLISHED)
+    assert set(tables.study.peers) == ships - {"vvc", *AS_PUBLISHED} | {"failed"}
+    assert bench.study(peers=["jpeg_ijg"]).peers == ("jpeg_ijg",)
     told = sheets(tables)[0].notes
     assert "Not shown: few lacks kodim03 and 21 more of kodak." in told
     assert "Not shown: old on kodak was measured by other versions of the metrics." in told
-    assert not any("elsewhere" in line for line in told)
+    assert not any("elsewhere" in line or "jpeg_ijg" in line for line in told)
     assert tables.results.set_index("variant").vmaf_images["failed"] == 23
     with pytest.raises(
         BenchError, match=r"few lacks kodim03 and 21 more of kodak \(there: .*codec=few datas"
     ):
         bench.study(peers=["few"])
+
+
+def test_a_codecs_decoding_time_is_that_of_latency_on_the_same_pictures(bench):
+    made_by = {"codec": "mine", "settings": "slow", "source": "1"}
+    bench.variant("base", VVC)
+    bench.codec("mine", faster(2), codec=made_by)
+    bench.timed("mine", made_by, 0.25, images={"kodim01": IMAGES["kodim01"]})
+    bench.timed("mine", {**made_by, "settings": "fast"}, 0.5)
+    bench.timed("mine", {**made_by, "source": "2"}, 0.75)
+    bench.timed("mine", made_by, 1.0, busy=True)
+
+    def seconds(label):
+        return bench.tables(peers=["mine", "jpeg"]).results.set_index("variant").decode_s[label]
+
+    text = bench.store.root / "tables/kodak-small-results.md"
+    assert np.isnan(seconds("mine"))
+    assert "Decoding on one core" not in text.read_text()
+    bench.timed("mine", made_by, 0.0625)
+    assert seconds("mine") == 0.0625
+    assert np.isnan(seconds("jpeg"))
+    assert "| 24 | 0.062 |" in text.read_text()
+    assert "a codec that runs a program for each picture has its start in it" in text.read_text()
+    shipped = json.loads((SHIPPED / "jpeg/kodak/run.json").read_text())["codec"]
+    bench.timed("jpeg", {**shipped, "library": "another version"}, 0.5)
+    assert np.isnan(seconds("jpeg"))
+    bench.timed("jpeg", {**shipped, "source": "of today"}, 0.003)  # of what ships the rest must be the same
+    assert seconds("jpeg") == 0.003
+    alone = Store(bench.store.root.parent / "alone")
+    (alone.root / "latency").mkdir(parents=True)
+    codecs = Selection(dataset="kodak", peers=["jpeg", "webp"])
+    assert "decode" not in sheets(rebuild(alone, codecs, plots=False).tables[0])[0].columns[-1]
+    (bench.store.root / "latency/jpeg").rename(alone.root / "latency/jpeg")
+    sheet = sheets(rebuild(alone, codecs, plots=False).tables[0])[0]
+    assert [row[-1] for row in sheet.rows] == ["0.0030", "NA (1)"]
+    assert sheet.reasons == ["not timed"]
 
 
 def test_pictures_are_found_by_their_pixels_whatever_they_are_called(bench):
@@ -264,7 +311,7 @@ def test_codecs_alone_need_neither_runs_nor_pictures(tmp_path):
     fails(nothing, "no points of 'vp9' on the images of kodak (there: ", "anchor codec=vp9 dataset=kodak")
     fails(alone, "no points of 'vvc' on photos", "codec=vvc dataset=folder dataset.path=…/photos")
     fails(unchosen, "holds no finished run; make one with", "choose a data set with dataset=")
-    fails(odd, "peers={'a': 1}: give labels of codecs")
+    fails(odd, "peers={'a': 1}: give labels of codecs", code=2)
 
 
 def test_labels_of_peers():

@@ -117,6 +117,37 @@ def test_na_is_never_a_number_and_says_why():
     assert "nan" not in text
 
 
+@pytest.mark.parametrize(("images", "intervals"), [(1, False), (4, False), (5, True)])
+def test_captions_announce_intervals_where_there_are_some(images, intervals):
+    few = [
+        replace(entry, points=entry.points[entry.points.image <= f"kodim{images:02d}"])
+        for entry in (variant("base"), variant("combined"), *study().entries[-2:])
+    ]
+    text = " ".join(printed(build_tables(study(entries=tuple(few))), 200).split())
+    assert ("95% bootstrap intervals" in text) == intervals
+    assert ("an interval that holds 0" in text) == intervals
+    assert (text.count("too few for 95% intervals, which take 5") == 3) == (not intervals)
+    assert ("…" in text) == intervals  # as they are printed
+
+
+def test_where_only_the_other_hvs_was_measured_the_reason_says_how_to_take_it():
+    anchor, *others = study().entries[-2:]
+    without = replace(anchor, points=anchor.points.drop(columns="psnr_hvs_m"))
+    tables = build_tables(study(entries=(variant("base"), without, *others)))
+    [row] = tables.results.to_dict("records")
+    assert row["psnr_hvs_m_reason"] == (
+        "anchor: not measured, but PSNR-HVS is: metrics.hvs=hvs takes it as one of the seven"
+    )
+    assert row["mean_reason"] == (
+        "no BD-rate for PSNR-HVS-M, but for PSNR-HVS: metrics.hvs=hvs takes it as one of the seven"
+    )
+    neither = replace(without, points=without.points.drop(columns="psnr_hvs"))
+    [row] = build_tables(study(entries=(variant("base"), neither, *others))).results.to_dict("records")
+    assert (row["psnr_hvs_m_reason"], row["mean_reason"]) == (
+        "anchor: not measured", "no BD-rate for PSNR-HVS-M",
+    )  # fmt: skip
+
+
 def test_a_study_must_have_its_anchor_once():
     with pytest.raises(BenchError, match="vvc"):
         Study((variant("base"),), ("vvc",), "base", "kodak")

@@ -14,7 +14,7 @@ from trainings import rows, truncate, write_photographs
 
 from jpegai_bench.config import variant_of
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network import weights
+from jpegai_bench.network import weight_files, weights
 from jpegai_bench.training.run import train_variant
 
 CPU = ("training.accelerator=cpu", "training.threads=1", "training.data=[photos]")
@@ -115,8 +115,8 @@ def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_weights(here,
     assert done.out == f"{folder}\n"
     assert re.fullmatch(r"training combined, seed 0: 60 of 60 steps, \d+ s\n", done.err), done.err
     assert folder.parent.name == whole.parent.name
-    assert weights.ids(here / folder, "combined") == weights.ids(whole, "combined")
-    assert weights.shared_id(whole) == weights.shared_id(encoder)
+    assert weight_files.ids(here / folder, "combined") == weight_files.ids(whole, "combined")
+    assert weight_files.shared_id(whole) == weight_files.shared_id(encoder)
     for name, steps in (("log.csv", range(1, 61)), ("validation.csv", (20, 40, 60))):
         assert [int(row["step"]) for row in rows(here / folder.parent / name)] == list(steps)
     until(lambda: not any(is_alive(pid) for pid in readers))
@@ -227,8 +227,8 @@ def test_when_its_time_is_over_weights_so_far_are_there_and_the_end_is_the_same(
             train(*pieces)
         folder = Path(str(caught.value).rpartition(" ")[2])
         assert folder.name == "unfinished"
-        assert weights.ids(folder, "base") != weights.ids(whole, "base")
-    assert weights.ids(train(*pieces), "base") == weights.ids(whole, "base")
+        assert weight_files.ids(folder, "base") != weight_files.ids(whole, "base")
+    assert weight_files.ids(train(*pieces), "base") == weight_files.ids(whole, "base")
 
 
 def test_the_weights_tell_how_they_were_made(here, encoder):

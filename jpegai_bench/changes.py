@@ -1,0 +1,83 @@
+"""Why work is done again: what differs between a run that is about to begin and those on record."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+_MOST = 3
+"""Names told in one reason; of more the number."""
+
+
+def why(wanted: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> str:
+    """What of `wanted` no earlier run has, in a few words.
+
+    Args:
+        wanted: the manifest of the run: codec, sources, metrics, images, rates.
+        earlier: manifests of the same label on the same data set, the newest last.
+    """
+    if not earlier:
+        return "not measured before"
+    if all(wanted.get(part) == earlier[-1].get(part) for part in ("codec", "metrics", "images", *_RATES)):
+        return f"the run before ended as {earlier[-1].get('status')}, or its units were removed"
+    nearest = max(earlier, key=lambda one: (_alike(wanted, one), str(one.get("start"))))
+    reasons = [
+        *_codec(wanted, nearest),
+        *_metrics(wanted, nearest),
+        *_images(wanted, nearest),
+        *_rates(wanted, nearest),
+    ]
+    return "; ".join(reasons) or "units were removed from the store"
+
+
+_RATES = ("rates", "qualities", "targets")
+
+
+def _alike(wanted: Mapping[str, Any], one: Mapping[str, Any]) -> int:
+    """In how many parts two manifests agree."""
+    return sum(wanted.get(part) == one.get(part) for part in ("codec", "metrics", "images", *_RATES))
+
+
+def _codec(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
+    before, now = old.get("codec") or {}, new.get("codec") or {}
+    for part in sorted(before.keys() | now.keys()):
+        if before.get(part) == now.get(part):
+            continue
+        if part == "source" and old.get("sources") and new.get("sources"):
+            yield f"source changed: {_named(_differing(old['sources'], new['sources']))}"
+        elif part in ("source", "structure"):
+            yield f"{part} changed"
+        else:
+            yield f"{part.replace('_', ' ')} changed ({before.get(part, 'none')} to {now.get(part, 'none')})"
+
+
+def _metrics(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
+    changed = _differing(old.get("metrics") or {}, new.get("metrics") or {})
+    if changed:
+        yield f"metrics changed: {_named(changed)}"
+
+
+def _images(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
+    before, now = old.get("images") or {}, new.get("images") or {}
+    known = set(before.values())
+    other = [name for name, pixels in now.items() if pixels not in known and name in before]
+    added = [name for name, pixels in now.items() if pixels not in known and name not in before]
+    if other:
+        yield f"other pixels: {_named(other)}"
+    if added:
+        yield f"new images: {_named(added)}"
+
+
+def _rates(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
+    for kind, told in (("qualities", "new qualities"), ("targets", "new targets")):
+        added = sorted(set(new.get(kind) or ()) - set(old.get(kind) or ()))
+        if added:
+            yield f"{told}: {_named(f'{rate:g}' for rate in added)}"
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+
+def _named(names: Iterable[str]) -> str:
+    listed = list(names)
+    told = ", ".join(listed[:_MOST])
+    return told if len(listed) <= _MOST else f"{told} and {len(listed) - _MOST} more"

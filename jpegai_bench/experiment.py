@@ -1,0 +1,147 @@
+"""An experiment: which variants are studied together, against what, and what a paper says of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from jpegai_bench.errors import BenchError
+
+PUBLISHED = Path(__file__).parent / "experiments"
+"""Where the figures of published studies are that ship."""
+
+
+@dataclass
+class StudySettings:
+    """One question of an experiment, as its YAML puts it."""
+
+    variants: list[str]
+    title: str = ""
+
+
+@dataclass
+class ExperimentSettings:
+    """The node `experiment` of a YAML in `conf/experiment/`."""
+
+    name: str
+    studies: dict[str, StudySettings]
+    title: str = ""
+    reference: str = "base"
+    training_noise: float | None = None
+    training_noise_source: str = ""
+    published: str | None = None
+
+    def __post_init__(self) -> None:
+        for what, word in (("name", self.name), *(("studies", study) for study in self.studies)):
+            if not _is_word(word):
+                raise BenchError(f"experiment.{what}: {word!r} names files: use letters, digits, - and _")
+        if not self.studies:
+            raise BenchError(
+                f"experiment {self.name}: needs a study, as studies: {{mine: {{variants: […]}}}}"
+            )
+        for name, study in self.studies.items():
+            if not study.variants:
+                raise BenchError(f"experiment {self.name}: studies.{name}.variants is empty")
+        noise = self.training_noise
+        if noise is not None and not 0 < noise < 100:
+            raise BenchError(f"experiment.training_noise={noise:g}: must be percent of BD-rate, above 0")
+        if noise is not None and not self.training_noise_source:
+            raise BenchError("experiment.training_noise: say in training_noise_source who measured it")
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A study: its variants, the reference first."""
+
+    name: str
+    title: str
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment whose variants and files are there."""
+
+    name: str
+    title: str
+    reference: str
+    studies: tuple[Ablation, ...]
+    anchors: tuple[str, ...]
+    """Labels of the codecs that BD-rates are taken against, the main one first."""
+    training_noise: float | None = None
+    """Percent of BD-rate that chance in training makes, where it was not measured with seeds."""
+    training_noise_source: str = ""
+    published: Path | None = None
+    """CSV with the figures of the paper: `report/published_figures.py`."""
+    config_folders: tuple[str, ...] = field(default=(), compare=False)
+    """What `--config-dir` names: commands that make missing runs need it."""
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """All its variants once, in order, the reference first: what a sweep runs."""
+        return tuple(dict.fromkeys(name for study in self.studies for name in study.variants))
+
+
+def checked(
+    settings: ExperimentSettings,
+    variants: Mapping[str, str],
+    anchors: Sequence[str],
+    folders: Sequence[Path],
+) -> Experiment:
+    """The experiment of a configuration.
+
+    Args:
+        settings: the node.
+        variants: the `name` of each variant by the name of its YAML, which `+variant=` takes.
+        anchors: labels of the chosen codecs.
+        folders: where configurations are, the package's first; figures of a paper lie beside the YAML.
+
+    Raises:
+        BenchError: a variant or the file of figures is not there, in one line.
+    """
+    where = f"experiment {settings.name}"
+    studies = []
+    for name, study in settings.studies.items():
+        wanted = tuple(dict.fromkeys((settings.reference, *study.variants)))
+        for variant in wanted:
+            _require_variant(f"{where}: study {name}", variant, variants)
+        studies.append(Ablation(name, study.title or name, wanted))
+    return Experiment(
+        settings.name,
+        settings.title or settings.name,
+        settings.reference,
+        tuple(studies),
+        tuple(anchors),
+        settings.training_noise,
+        settings.training_noise_source,
+        _published(where, settings.published, folders),
+        tuple(str(folder) for folder in folders[1:]),
+    )
+
+
+def _require_variant(where: str, variant: str, variants: Mapping[str, str]) -> None:
+    if variant not in variants:
+        close = get_close_matches(variant, variants, n=1, cutoff=0.5)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise BenchError(f"{where}: no variant {variant!r}{hint}; there are {', '.join(sorted(variants))}")
+    if variants[variant] != variant:
+        raise BenchError(
+            f"{where}: variant/{variant}.yaml says name: {variants[variant]}; in an experiment the file and "
+            "its name must agree"
+        )
+
+
+def _published(where: str, name: str | None, folders: Sequence[Path]) -> Path | None:
+    if name is None:
+        return None
+    places = [*(folder / "experiment" / name for folder in reversed(folders)), PUBLISHED / name]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        beside = ", ".join(str(place.parent) for place in places[: len(folders) - 1])
+        told = f"neither in {beside} nor among those that ship" if beside else "not among those that ship"
+        raise BenchError(f"{where}: published: {name} is {told}; put it beside the experiment's YAML")
+    return found
+
+
+def _is_word(text: str) -> bool:
+    return bool(text) and text.replace("_", "").replace("-", "").isalnum()

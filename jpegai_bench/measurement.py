@@ -1,0 +1,122 @@
+"""A codec measured on a data set, on record in the store from start to end."""
+
+from importlib.metadata import version
+from pathlib import Path
+from platform import platform, python_version
+from typing import Any
+
+from jpegai_bench import __version__
+from jpegai_bench.anchors import shipped_points
+from jpegai_bench.changes import why
+from jpegai_bench.codecs.protocol import AnchorCodec
+from jpegai_bench.config import Settings
+from jpegai_bench.errors import BenchError
+from jpegai_bench.evaluate import Evaluation, Plan, evaluate, gather, plan
+from jpegai_bench.images.datasets import Dataset
+from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
+from jpegai_bench.progress import progress, report
+from jpegai_bench.rates import of_qualities
+from jpegai_bench.store import Store, content_key
+
+LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
+
+
+def run_anchor(
+    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store, gather_only: bool = False
+) -> tuple[Path, list[str]]:
+    """An anchor's points on a data set: shipped ones where they fit, else coded now.
+
+    Returns:
+        The folder of the anchor's run, and one line for each image that failed.
+    """
+    if found := shipped_points(codec, dataset):
+        hashes = dataset.hashes()
+        key = content_key([found.manifest["key"], hashes, sorted(codec.qualities)])
+        folder = store.run_folder("anchors", codec.name, key)
+        own = {"label": codec.name, "status": "done", "dataset": dataset.name, "images": hashes}
+        store.write_run(folder, {**found.manifest, **own, "images_key": content_key(hashes)}, found.points)
+        return folder, []
+    folder, evaluation = measure_anchor(settings, codec, dataset, store, gather_only)
+    return folder, [failure.message for failure in evaluation.failures]
+
+
+def measure_anchor(
+    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store, gather_only: bool = False
+) -> tuple[Path, Evaluation]:
+    """Code and measure a codec of the `anchor` group, whatever ships; the folder of its run, what came out.
+
+    Raises:
+        BenchError: it cannot be used here, or no image could be measured.
+    """
+    whole = plan(codec, dataset.images, of_qualities(codec.qualities), metrics_fingerprint(), store)
+    if any(whole.missing) and not gather_only:
+        codec.check()
+    return measure_codec(settings, store, "anchors", whole, dataset, gather_only=gather_only)
+
+
+def measure_codec(
+    settings: Settings,
+    store: Store,
+    kind: str,
+    whole: Plan,
+    dataset: Dataset,
+    about: dict[str, Any] | None = None,
+    complexity: dict[str, Any] | None = None,
+    gather_only: bool = False,
+) -> tuple[Path, Evaluation]:
+    """Measure what a plan lacks, on record from its start to its end in a folder of `runs` or `anchors`."""
+    codec: Any = whole.codec
+    rates, hashes = whole.rates, whole.hashes
+    if not hashes:
+        dataset.images[0].read()  # raises, and says what is wrong with it
+    fingerprint, metrics = codec.fingerprint(), metrics_fingerprint()
+    key = content_key([fingerprint, hashes, rates.content(), metrics])
+    manifest = {
+        "label": codec.name,
+        "note": codec.describe(),
+        "key": key,
+        "dataset": dataset.name,
+        "images": hashes,
+        "images_key": content_key(hashes),
+        "codec": fingerprint,
+        "metrics": metrics,
+        "rates": rates.kind,
+        "targets" if rates.kind == "target" else "qualities": list(rates.values),
+        "hvs": settings.metrics.hvs,
+        "bd_method": settings.method,
+        "versions": {name: version(name) for name in LIBRARIES}
+        | {"jpegai-bench": __version__, "python": python_version(), "platform": platform()},
+        **({"chroma": codec.chroma} if kind == "anchors" else {}),
+        **(about or {}),
+    }
+    what = f"{'variant' if kind == 'runs' else 'anchor'} {codec.name} on {dataset.name}"
+    if missing := sum(whole.missing):
+        earlier = [run.manifest for run in store.runs(kind) if run.label == codec.name]
+        earlier = [one for one in earlier if one.get("dataset") == dataset.name]
+        manifest["why"] = why(manifest, sorted(earlier, key=lambda one: str(one.get("start"))))
+        units = len(whole.images) * len(rates.values)
+        report(f"{what}: {missing} of {units} units to measure: {manifest['why']}")
+    with store.recorded(store.run_folder(kind, codec.name, key), manifest) as record:
+        evaluation = gather(whole) if gather_only else carried_out(whole, what, settings.worker_count)
+        if evaluation.points.empty:
+            first = evaluation.failures[0].message
+            raise BenchError(f"{codec.name} on {dataset.name}: no image could be measured; {first}")
+        outcome = {
+            "not_applicable": evaluation.not_applicable,
+            "out_of_reach": evaluation.out_of_reach,
+            "failures": [vars(failure) for failure in evaluation.failures],
+            "units_computed": evaluation.computed,
+        }
+        record.finish(outcome, evaluation.points, complexity)
+    return record.folder, evaluation
+
+
+def carried_out(whole: Plan, what: str, workers: int) -> Evaluation:
+    """Measure what a plan lacks, with its progress on stderr; `what` says what it is."""
+    with progress(what, len(whole.images), "images") as advance:
+        return evaluate(
+            whole,
+            workers,
+            lambda _: advance(),
+            lambda holder: report(f"{what}: {holder} is measuring the rest; waiting for it"),
+        )

@@ -1,0 +1,77 @@
+"""What weights files are called and hold, without building anything from them and without torch."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file
+
+from jpegai_bench.errors import BenchError
+
+FORMAT = "jpegai-bench weights 1"
+SHARED_FILE = "shared.safetensors"
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class WeightIds:
+    """The content of a variant's two files, each as its `content_id`."""
+
+    shared: str
+    synthesis: str
+
+
+def synthesis_file(variant: str) -> str:
+    """The name of a variant's synthesis in a weights folder."""
+    return f"{variant}.safetensors"
+
+
+def shared_id(folder: Path) -> str:
+    """The `content_id` of the encoder in `folder`, which every bitstream of it carries."""
+    return content_id(read(folder / SHARED_FILE, "shared")[0])
+
+
+def ids(folder: Path, variant: str) -> WeightIds:
+    """What the two files of `variant` in `folder` hold."""
+    synthesis, _ = read(folder / synthesis_file(variant), "synthesis")
+    return WeightIds(shared_id(folder), content_id(synthesis))
+
+
+def read(path: Path, kind: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
+    """Arrays and metadata of one weights file, `kind` being `shared` or `synthesis`.
+
+    Raises:
+        BenchError: there is none, it is damaged, of another kind, or of another program.
+    """
+    if not path.is_file():
+        raise BenchError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="numpy") as opened:
+            meta = opened.metadata() or {}
+        arrays = load_file(path)
+    except (SafetensorError, OSError, KeyError, TypeError) as error:
+        raise BenchError(
+            f"{path}: not a safetensors file ({error}); pickled weights (.pt, .pth) are never opened"
+        ) from None
+    if meta.get("format") != FORMAT or meta.get("kind") != kind:
+        found = f"{meta.get('format', 'another program')}, kind {meta.get('kind', 'unknown')}"
+        raise BenchError(f"{path}: weights of {found}, expected {FORMAT}, kind {kind}")
+    recorded = meta.get("shared_id" if kind == "shared" else "content_id")
+    if recorded not in (None, content_id(arrays)):  # None: written before synthesis files recorded it
+        raise BenchError(f"{path}: damaged weights: not what was saved there; get the file again")
+    return arrays, meta
+
+
+def content_id(arrays: Arrays) -> str:
+    """16 hex digits that name the content of a set of arrays."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} torch.{array.dtype} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:16]

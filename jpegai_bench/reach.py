@@ -1,0 +1,227 @@
+"""Which source a class or a function reaches, found by reading it: what decides a variant's results, no more.
+
+In this package it is followed definition by definition, so that a change of one module under study leaves the
+results of variants that do not use it valid. In a user's own code it is followed file by file, through every
+import of it. An installed library counts by its version.
+"""
+
+import ast
+import hashlib
+import sysconfig
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import invalidate_caches
+from importlib.machinery import PathFinder
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.sources import dumped, is_text
+
+_OURS = __name__.partition(".")[0]
+_HOME = Path(__file__).parent
+_LIBRARY = tuple(
+    Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+_DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def reached(targets: Iterable[str]) -> dict[str, str]:
+    """Name and hash of every part that the targets reach.
+
+    Args:
+        targets: import paths of classes or functions, as `my_codec.blocks.Gate`.
+
+    Returns:
+        `network/attention.py:RNAB` and 16 hex digits of a definition of this package, `my_codec/blocks.py`
+        and the same of a user's file, `torch` and the version of a library that a target or a user's file
+        is of.
+        What cannot be found is absent: whoever imports it will say so.
+
+    Raises:
+        BenchError: a user's file is no Python.
+    """
+    invalidate_caches()
+    walk = _Walk()
+    for target in targets:
+        module, _, name = target.rpartition(".")
+        walk.symbol(module, name)
+    return dict(sorted(walk.parts.items()))
+
+
+@dataclass
+class _Walk:
+    parts: dict[str, str] = field(default_factory=dict)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def symbol(self, module: str, name: str) -> None:
+        """A name of a module, wherever that module is from; `*` is all of it."""
+        if (module, name) in self.seen:
+            return
+        self.seen.add((module, name))
+        top = module.partition(".")[0]
+        if top == _OURS:
+            self._of_ours(module, name)
+        elif name != "*" and _users_file(f"{module}.{name}"):
+            self.symbol(f"{module}.{name}", "*")
+        elif path := _users_file(module):
+            self._of_users(module, path)
+        elif library := _library(top):
+            self.parts[top] = library
+
+    def _of_ours(self, module: str, name: str) -> None:
+        if _our_file(f"{module}.{name}"):  # a module, not yet what is used of it
+            self.symbol(f"{module}.{name}", "*")
+            return
+        path = _our_file(module)
+        if path is None:
+            return
+        source = _read(path)
+        names = list(source.definitions) if name == "*" else [name]
+        for one in names:
+            if one in source.imports:  # handed on
+                self.symbol(*source.imports[one])
+        nodes = [node for one in names for node in source.definitions.get(one, ())]
+        if not nodes:
+            return
+        where = path.relative_to(_HOME).as_posix()
+        self.parts[where if name == "*" else f"{where}:{name}"] = _hash(nodes)
+        for node in (*nodes, *source.effects):
+            self._used_by(node, module, source)
+
+    def _used_by(self, node: ast.AST, module: str, source: "_Source") -> None:
+        """Everything that a part of a file of ours names."""
+        imports = source.imports | dict(_imports(ast.walk(node), module, package=False))
+        spoken: set[int] = set()
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
+                whole = imports.get(inner.value.id)
+                if whole and whole[0].startswith(_OURS) and _our_file(".".join(whole)):
+                    spoken.add(id(inner.value))
+                    self.symbol(".".join(whole), inner.attr)
+        for inner in ast.walk(node):
+            if not isinstance(inner, ast.Name) or id(inner) in spoken:
+                continue
+            if inner.id in imports:
+                used = imports[inner.id]
+                if used[0].partition(".")[0] == _OURS:
+                    self.symbol(*used)
+            elif inner.id in source.definitions:
+                self.symbol(module, inner.id)
+
+    def _of_users(self, module: str, path: Path) -> None:
+        package = path.name == "__init__.py"
+        where = module.replace(".", "/") + ("/__init__.py" if package else ".py")
+        if where in self.parts:
+            return
+        tree = _parsed(path)
+        found = list(_imports(ast.walk(tree), module, package))
+        self.parts[where] = _hash([tree])
+        parents = module.split(".")[:-1]
+        for length in range(1, len(parents) + 1):  # importing a module runs those that it lies in
+            self.symbol(".".join(parents[:length]), "*")
+        for _, used in found:
+            self.symbol(*used)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file of this package: what its names stand for."""
+
+    definitions: dict[str, list[ast.stmt]]
+    imports: dict[str, tuple[str, str]]
+    """By local name the module and the name in it."""
+    effects: list[ast.stmt]
+    """Statements that define nothing and run when the file is imported."""
+
+
+@cache
+def _read(path: Path) -> _Source:
+    module = ".".join((_OURS, *path.relative_to(_HOME).with_suffix("").parts)).removesuffix(".__init__")
+    source = _Source({}, {}, [])
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            source.imports.update(_imports([node], module, path.name == "__init__.py"))
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            source.imports.update(_imports(ast.walk(node), module, path.name == "__init__.py"))
+        elif names := list(_defined(node)):
+            for name in names:
+                source.definitions.setdefault(name, []).append(node)
+        elif not is_text(node):
+            source.effects.append(node)
+    return source
+
+
+def _defined(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, _DEFINITION):
+        yield node.name
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            for inner in ast.walk(target):
+                if isinstance(inner, ast.Name):
+                    yield inner.id
+
+
+def _imports(nodes: Iterable[ast.AST], module: str, package: bool) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Local name, and module and name that it stands for; a module imported as such as its parent's name."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                parent, _, name = alias.name.rpartition(".")
+                yield alias.asname or alias.name, (parent, name) if parent else (name, "*")
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".")
+                kept = parts[: len(parts) - node.level + (1 if package else 0)]
+                base = ".".join([*kept, *([base] if base else [])])
+            for alias in node.names:
+                yield alias.asname or alias.name, (base, alias.name)
+
+
+def _hash(nodes: Iterable[ast.AST]) -> str:
+    text = "\0".join(dumped(node) for node in nodes)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _our_file(module: str) -> Path | None:
+    parts = module.split(".")
+    if parts[0] != _OURS:
+        return None
+    path = _HOME.joinpath(*parts[1:])
+    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
+
+
+def _users_file(module: str) -> Path | None:
+    """The file of a module that is no part of Python, of an installed library, or of this package."""
+    top, *inner = module.split(".")
+    try:
+        spec = find_spec(top) if top else None
+    except (ImportError, ValueError):  # loaded, and without a specification of its own
+        spec = None
+    for part in inner:
+        spec = spec and PathFinder.find_spec(part, list(spec.submodule_search_locations or []))
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return None
+    path = Path(spec.origin).resolve()
+    return None if any(path.is_relative_to(library) for library in _LIBRARY) else path
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        raise BenchError(f"{path}, line {error.lineno}: {error.msg}") from None
+
+
+@cache
+def _library(top: str) -> str | None:
+    """The version of the installed library of a top-level module; None for Python's own."""
+    try:
+        return version(top)
+    except (PackageNotFoundError, ValueError):
+        named = packages_distributions().get(top, [])
+    return ", ".join(f"{name} {version(name)}" for name in sorted(set(named))) or None

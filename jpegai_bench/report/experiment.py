@@ -1,0 +1,146 @@
+"""The tables and plots of an experiment from the store alone: without torch, and without measuring."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from jpegai_bench.atomic import make_folder
+from jpegai_bench.errors import BenchError
+from jpegai_bench.experiment import Experiment
+from jpegai_bench.report import missing
+from jpegai_bench.report.codec_points import chosen_by
+from jpegai_bench.report.comparable import anchors_of, chosen_anchors
+from jpegai_bench.report.experiment_sheets import study_sheets, write_study
+from jpegai_bench.report.experiment_tables import Experimental, Timing
+from jpegai_bench.report.noise import by_seeds
+from jpegai_bench.report.published_figures import PublishedFigures, published_figures
+from jpegai_bench.report.rebuild import Selection, alike, finished_groups, prefix_of, study_of
+from jpegai_bench.report.sheets import Sheet
+from jpegai_bench.report.study import Entry
+from jpegai_bench.report.tables import build_tables
+from jpegai_bench.store import Run, Store
+from jpegai_bench.timing import latest_times
+
+
+@dataclass(frozen=True)
+class RebuiltExperiment:
+    """An experiment on each data set, model preset and kind of rates of the store, and what was written."""
+
+    parts: list[Experimental]
+    files: list[Path]
+
+    def sheets(self) -> list[Sheet]:
+        """What a terminal shows: every study of every part."""
+        return [sheet for part in self.parts for one in part.experiment.studies
+                for sheet in study_sheets(part, one)]  # fmt: skip
+
+    def frame(self) -> pd.DataFrame:
+        """All rows at full precision."""
+        return pd.concat([part.frame(one) for part in self.parts for one in part.experiment.studies])
+
+
+def rebuild_experiment(
+    store: Store, experiment: Experiment, selection: Selection, tables: bool = True, plots: bool = True
+) -> RebuiltExperiment:
+    """Write the tables of each study into `tables/<experiment>/`, plots of all into `plots/<experiment>/`.
+
+    Variants that have no finished run beside the others have rows that say why.
+
+    Raises:
+        BenchError: the store holds no finished run of any variant that fits, a codec that is chosen lacks
+            points, or the paper's figures cannot be read.
+    """
+    parts, files = [], []
+    for made, prefix in experimental(store, experiment, selection):
+        parts.append(made)
+        if tables:
+            folder = make_folder(store.root / "tables" / experiment.name)
+            for study in experiment.studies:
+                files += write_study(made, study, folder, prefix)
+        if plots:
+            from jpegai_bench.report.plots import write_plots
+
+            folder = store.root / "plots" / experiment.name
+            files += write_plots(made.tables.study, folder, prefix, made.tables, parts=True)
+    return RebuiltExperiment(parts, files)
+
+
+def experimental(
+    store: Store, experiment: Experiment, selection: Selection
+) -> list[tuple[Experimental, str]]:
+    """An experiment on each data set, model preset and kind of rates, with the prefix of its files' names.
+
+    Raises:
+        BenchError: as `rebuild_experiment`.
+    """
+    figures = published_figures(experiment)
+    groups = {
+        key: [run for run in runs if run.label in experiment.variants]
+        for key, runs in sorted(finished_groups(store, selection).items())
+    }
+    found = [(_made(store, experiment, figures, selection, runs), prefix_of(*key))
+             for key, runs in groups.items() if runs]  # fmt: skip
+    if not found:
+        raise _none(store, experiment, selection)
+    return found
+
+
+def _none(store: Store, experiment: Experiment, selection: Selection) -> BenchError:
+    """The store has nothing to make a table from."""
+    own = [run for run in store.runs() if run.label in experiment.variants]
+    unfinished = ", ".join(sorted({f"{run.label} {run.state}" for run in own if not run.done}))
+    fits = " that fits" if any(run.done for run in own) else f" ({unfinished})" if unfinished else ""
+    words = [f"experiment={experiment.name}"]
+    words += [chosen_by(selection.dataset)] if selection.dataset else []
+    words += [f"model={selection.model}"] if selection.model else []
+    return BenchError(
+        f"{store.root}: holds no finished run of {experiment.name}{fits}; make them with: "
+        f"jpegai-bench sweep {' '.join(words)}"
+    )
+
+
+def _made(
+    store: Store, experiment: Experiment, figures: PublishedFigures, selection: Selection, runs: list[Run]
+) -> Experimental:
+    fit = alike(runs)
+    latest = {run.label: run for run in fit}
+    chosen = [latest[label] for label in experiment.variants if label in latest]
+    anchors, notes = _anchors(store, experiment, selection, fit[-1])
+    study = study_of(store, chosen, anchors, selection, experiment.reference, notes)
+    absent = missing.missing(store, experiment.variants, fit)
+    like = latest.get(experiment.reference, fit[-1])
+    remedy = missing.command(absent, like, store, experiment.config_folders) if absent else ""
+    return Experimental(
+        experiment,
+        build_tables(study),
+        figures,
+        tuple(absent),
+        remedy,
+        by_seeds(study, fit),
+        {run.label: str(run.manifest.get("weights", "")) for run in chosen},
+        {run.label: timing for run in chosen if (timing := _timing(store, run))},
+    )
+
+
+def _anchors(
+    store: Store, experiment: Experiment, selection: Selection, newest: Run
+) -> tuple[list[Entry], tuple[str, ...]]:
+    """Those of the command line, else of the experiment, else what the newest run was made with."""
+    if selection.anchors:
+        return chosen_anchors(store, newest, selection.anchors), ()
+    try:
+        return chosen_anchors(store, newest, experiment.anchors), ()
+    except BenchError as error:
+        own = anchors_of(store, newest)
+        if not own:
+            raise
+        return own, (f"The anchor is what the runs were made with: {error}.",)
+
+
+def _timing(store: Store, run: Run) -> Timing | None:
+    times = latest_times(store, run.manifest.get("codec") or {}, run.manifest.get("images_key"))
+    if times is None:
+        return None
+    machine = times.get("machine") or {}
+    return Timing(float(times["summary"]["decode_s"]), f"{machine.get('cpu')} ({times.get('host')})")

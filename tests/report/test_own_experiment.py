@@ -1,0 +1,71 @@
+"""An experiment of a user's own, in a folder of theirs, and the errors one makes in it."""
+
+import shutil
+
+import pytest
+from command import fails, several, tree
+from synthetic import fill_store
+
+MINE = """# @package _global_
+experiment:
+  name: ours
+  studies:
+    gates: {title: Gates, variants: [mine, activation]}
+  published: ours.csv
+"""
+VARIANT = "name: mine\nactivation:\n  _target_: jpegai_bench.network.activation.SimplifiedActivation\n"
+FIGURES = (
+    "study,variant,quantity,against,value,unit,where\ngates,mine,complexity,,123.4,kMACs/pixel,table 2\n"
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A user's own experiment of a variant of theirs, in `conf/`, and a store with its runs."""
+    (tmp_path / "conf/experiment").mkdir(parents=True)
+    (tmp_path / "conf/variant").mkdir()
+    (tmp_path / "conf/experiment/ours.yaml").write_text(MINE)
+    (tmp_path / "conf/experiment/ours.csv").write_text(FIGURES)
+    (tmp_path / "conf/variant/mine.yaml").write_text(VARIANT)
+    store = fill_store(tmp_path / "results", ("base", "activation"), images=6)
+    shutil.copytree(store.root / "runs/activation", store.root / "runs/mine")
+    [path] = store.root.glob("runs/mine/*/run.json")
+    path.write_text(path.read_text().replace('"label": "activation"', '"label": "mine"'))
+    return tmp_path
+
+
+def test_a_users_experiment_works_from_its_folder(folder):
+    command = ["tables", "--config-dir", "conf", "experiment=ours"]
+    shown, latex = several(command, [*command, "format=latex"], cwd=folder)
+    assert shown.code == 0, shown.err
+    assert "Gates, kodak, model small" in shown.out
+    assert "123.4" in shown.out
+    assert {path.split("-")[-1] for path in tree(folder / "results/tables/ours")} == {
+        "gates.csv",
+        "gates.md",
+        "gates.tex",
+    }
+    assert latex.out.count(r"\begin{table*}") == 3
+
+
+def test_a_users_mistakes_are_one_line_that_names_the_place(folder):
+    (folder / "conf/experiment/lost.yaml").write_text(MINE.replace("ours.csv", "lost.csv"))
+    (folder / "conf/experiment/other.yaml").write_text(MINE.replace("mine,", "renamed,"))
+    (folder / "conf/variant/renamed.yaml").write_text(VARIANT)
+    (folder / "conf/experiment/bare.yaml").write_text("# @package _global_\nexperiment: {name: bare}\n")
+    (folder / "conf/experiment/wrong.yaml").write_text(MINE.replace("ours.csv", "wrong.csv"))
+    (folder / "conf/experiment/wrong.csv").write_text(FIGURES.replace("quantity", "what"))
+    names = ("lost", "other", "bare", "wrong", "ourz")
+    done = several(*(["tables", "--config-dir=conf", f"experiment={name}"] for name in names), cwd=folder)
+    for one, said in zip(
+        done,
+        (
+            ("lost.csv", "conf/experiment"),
+            ("variant/renamed.yaml says name: mine",),
+            ("experiment.studies: is missing",),
+            ("wrong.csv: no column 'quantity'",),
+            ("no experiment 'ourz' (did you mean ours?)",),
+        ),
+        strict=True,
+    ):
+        fails(one, *said)

@@ -1,0 +1,44 @@
+import pytest
+
+from jpegai_bench.changes import why
+
+RUN = {
+    "codec": {"shared_weights": "aa", "synthesis_weights": "bb", "source": "1"},
+    "sources": {"network/attention.py:RNAB": "1", "my/gate.py": "2"},
+    "metrics": {"torch": "2.6"},
+    "images": {"a": "pixels a", "b": "pixels b"},
+    "rates": "quality",
+    "qualities": [0.0, 1.0],
+    "start": "1",
+    "status": "done",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"codec": {**RUN["codec"], "synthesis_weights": "cc"}}, "synthesis weights changed (bb to cc)"),
+        (
+            {"codec": {**RUN["codec"], "source": "2"}, "sources": {**RUN["sources"], "my/gate.py": "3"}},
+            "source changed: my/gate.py",
+        ),
+        ({"metrics": {"torch": "2.7"}}, "metrics changed: torch"),
+        ({"images": {"a": "other", "b": "pixels b"}}, "other pixels: a"),
+        ({"images": {**RUN["images"], "c": "pixels c"}}, "new images: c"),
+        ({"images": {f"{n}": f"{n}" for n in range(9)}}, "new images: 0, 1, 2 and 6 more"),
+        ({"qualities": [0.0, 0.5, 1.0]}, "new qualities: 0.5"),
+        ({"rates": "target", "targets": [0.25], "qualities": None}, "new targets: 0.25"),
+        ({}, "the run before ended as done, or its units were removed"),
+    ],
+)
+def test_what_differs_from_the_nearest_run_is_named(change, said):
+    far = {**RUN, "codec": {}, "metrics": {}, "images": {}, "start": "0"}
+    assert why({**RUN, **change}, [far, RUN]) == said
+
+
+def test_what_was_never_measured_is_said_to_be():
+    assert why(RUN, []) == "not measured before"
+
+
+def test_a_run_that_was_killed_is_said_to_have_been():
+    assert why(RUN, [{**RUN, "status": "running"}]).startswith("the run before ended as running")
