@@ -1,7 +1,7 @@
 """What an evaluation codes at: qualities of the codec's own, or target rates, which it may not reach."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,8 @@ TARGETS = (0.06, 0.12, 0.25, 0.5, 0.75)
 """The target rates of JPEG AI's test conditions, in bpp."""
 REACHED_WITHIN = 0.02
 """A target counts as reached by a rate that differs by no more than this share of it."""
+WANTED_BPP = 0.5
+"""The rate that codecs are timed near, where no quality is asked for."""
 
 Kind = Literal["quality", "target"]
 KINDS: tuple[Kind, ...] = ("quality", "target")
@@ -95,3 +97,28 @@ def coded_once(points: "pd.DataFrame") -> "pd.DataFrame":
         return points
     again = points.duplicated(["image", "quality"]) & points["target_bpp"].notna()
     return points[~again]
+
+
+def nearest_quality(
+    qualities: Sequence[float], rate_of: Callable[[float], float], wanted: float = WANTED_BPP
+) -> float:
+    """The quality whose rate is nearest to `wanted` in bpp.
+
+    From the middle it goes on to whichever neighbour is nearer, so that few qualities are coded: the rate
+    must rise with quality, or fall. Of one quality alone the rate is not asked for.
+    """
+    ordered = sorted(set(qualities))
+    distances: dict[int, float] = {}
+
+    def distance(index: int) -> float:
+        if index not in distances:
+            distances[index] = abs(rate_of(ordered[index]) - wanted)
+        return distances[index]
+
+    at = len(ordered) // 2
+    while len(ordered) > 1:
+        best = min((i for i in (at, at - 1, at + 1) if 0 <= i < len(ordered)), key=distance)
+        if best == at:
+            break
+        at = best
+    return ordered[at]

@@ -11,12 +11,8 @@ import multiprocessing
 import os
 import signal
 import socket
-import statistics
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,38 +21,27 @@ from typing import Any
 
 from jpegai_bench import __version__
 from jpegai_bench.analysis import latency
-from jpegai_bench.analysis.latency import Times, timed
 from jpegai_bench.atomic import make_folder, write_bytes
+from jpegai_bench.clocked import Beat, Job, measure
 from jpegai_bench.codecs.protocol import Codec
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
-from jpegai_bench.images.read import Image8
 from jpegai_bench.parallel import join_work, kill_group
-from jpegai_bench.store import Store, content_key, now
+from jpegai_bench.rates import WANTED_BPP
+from jpegai_bench.store import Run, Store, content_key, now
 
-WANTED_BPP = 0.5
-"""The rate that codecs are timed near, where no quality is asked for."""
-START_UP_SIDE = 16
-"""Side in pixels of the picture by which the start-up of a program is measured."""
 LIBRARIES = ("torch", "compressai", "numpy", "pillow", "imageio-ffmpeg")
 
-_LOOK = 0.3
-"""Seconds for which the cores are watched before one is chosen."""
 _TIMEOUT = 3600.0
 """Of one encoding or decoding, where a codec has no `timeout` of its own."""
 _GRACE = 60.0
 """For a codec that notices for itself that its program hangs."""
 
-Beat = Callable[[str], None]
-"""Called before each encoding and decoding with the name of the image."""
 
-
-@dataclass(frozen=True)
-class _Job:
-    codec: Codec
-    images: tuple[ImageFile, ...]
-    qualities: tuple[float, ...]
-    repeats: int
+def runs_under_way(store: Store) -> list[Run]:
+    """Runs of this results folder that are at work on this machine: nothing can be timed beside them."""
+    held = ((run, run.holder) for kind in ("runs", "anchors") for run in store.runs(kind))
+    return [run for run, holder in held if holder is not None and holder.is_here]
 
 
 def time_codec(
@@ -102,10 +87,13 @@ def time_codec(
         | {"jpegai-bench": __version__, "python": python_version()},
         "start": now(),
     }
-    found = _in_a_process(_Job(codec, tuple(images), tuple(qualities), repeats), beat)
-    cpu = about["machine"]["cpu"]
-    key = content_key([fingerprint, about["images_key"], cpu, found["quality"], repeats])
-    manifest = {**about, **found, "key": key, "end": now()}
+    found = _in_a_process(Job(codec, tuple(images), tuple(qualities), repeats), beat)
+    machine = about["machine"]
+    processor = machine["cpu"] if found["device"] == "cpu" else [machine["cpu"], machine["gpus"]]
+    key = content_key([fingerprint, about["images_key"], processor, found["quality"], repeats])
+    beside = [str(run.folder.relative_to(store.root)) for run in runs_under_way(store)]
+    found["busy"] = found["busy"] or bool(beside)
+    manifest = {**about, **found, "runs_beside": beside, "key": key, "end": now()}
     folder = make_folder(store.run_folder("latency", codec.name, key))
     write_bytes(folder / "latency.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
     return folder, manifest
@@ -121,16 +109,47 @@ def latest_times(
         fingerprint: the codec's, as it is or as `codec` in the manifest of a run.
         images_key: that of the images, as in the manifest of a run; None: of whatever images.
     """
-    found = []
+    found = [
+        manifest
+        for manifest in _idle(store)
+        if manifest.get("codec") == dict(fingerprint) and images_key in (None, manifest.get("images_key"))
+    ]
+    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
+
+
+def latest_of(store: Store, label: str, like: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was measured last on an idle machine of a variant that another can be set against, or None.
+
+    Args:
+        store: where to look.
+        label: the name of the variant, whose weights may lie elsewhere than those of `like`.
+        like: `latency.json` of another variant.
+    """
+    found = [
+        one
+        for one in _idle(store)
+        if one.get("label") == label and one.get("decode_parts") and comparable(one, like)
+    ]
+    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
+
+
+def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two variants were timed on the same bytes of the same pictures, by like machines."""
+    alike = all(one.get(key) == other.get(key) for key in ("images_key", "quality", "device", "versions"))
+    encoders = (manifest["codec"].get("shared_weights") for manifest in (one, other))
+    machines = ([manifest["machine"].get(key) for key in ("cpu", "gpus")] for manifest in (one, other))
+    return alike and len(set(encoders)) == 1 and next(machines) == next(machines)
+
+
+def _idle(store: Store) -> Iterator[dict[str, Any]]:
+    """All that was measured while the machine did nothing else."""
     for path in store.root.glob("latency/*/*/latency.json"):
         try:
             manifest = json.loads(path.read_text())
         except (OSError, ValueError):
             continue
-        same = manifest.get("codec") == dict(fingerprint) and not manifest.get("busy", True)
-        if same and images_key in (None, manifest.get("images_key")):
-            found.append(manifest)
-    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
+        if not manifest.get("busy", True):
+            yield manifest
 
 
 def decode_seconds(
@@ -141,32 +160,7 @@ def decode_seconds(
     return None if found is None else float(found["summary"]["decode_s"])
 
 
-def nearest_quality(
-    qualities: Sequence[float], rate_of: Callable[[float], float], wanted: float = WANTED_BPP
-) -> float:
-    """The quality whose rate is nearest to `wanted` in bpp.
-
-    From the middle it goes on to whichever neighbour is nearer, so that few qualities are coded: the rate
-    must rise with quality, or fall. Of one quality alone the rate is not asked for.
-    """
-    ordered = sorted(set(qualities))
-    distances: dict[int, float] = {}
-
-    def distance(index: int) -> float:
-        if index not in distances:
-            distances[index] = abs(rate_of(ordered[index]) - wanted)
-        return distances[index]
-
-    at = len(ordered) // 2
-    while len(ordered) > 1:
-        best = min((i for i in (at, at - 1, at + 1) if 0 <= i < len(ordered)), key=distance)
-        if best == at:
-            break
-        at = best
-    return ordered[at]
-
-
-def _in_a_process(job: _Job, beat: Beat) -> dict[str, Any]:
+def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:
     """Let a process of its own do the job; it and the programs that it runs end with this one."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -214,133 +208,12 @@ def _surroundings() -> Iterator[None]:
         signal.signal(signal.SIGINT, answer)
 
 
-def _work(connection: Connection, job: _Job) -> None:
+def _work(connection: Connection, job: Job) -> None:
     """Do the job, and tell what came of it; runs in the process of its own."""
     join_work()
     try:
-        connection.send(("done", _measure(job, lambda image: connection.send(("at", image)))))
+        connection.send(("done", measure(job, lambda image: connection.send(("at", image)))))
     except BenchError as error:
         connection.send(("failed", str(error)))
     except Exception as error:
         connection.send(("failed", f"{job.codec.name}: {type(error).__name__}: {error}"))
-
-
-def _measure(job: _Job, beat: Beat) -> dict[str, Any]:
-    load = os.getloadavg()[0]
-    before = latency.read_clocks()
-    time.sleep(_LOOK)
-    core = latency.pin_to_idlest_core(before, latency.read_clocks())
-    quality = nearest_quality(job.qualities, lambda quality: _mean_bpp(job, quality, beat))
-    pictures = [_Picture.of(job, image, quality, beat) for image in job.images]
-    all_times = [times for picture in pictures for times in (picture.encode, picture.decode)]
-    start_up: tuple[float | None, float | None] = (None, None)
-    if any(times.programs for times in all_times):
-        start_up = _start_up(job, quality, beat)
-    others = latency.cores_of_others(before, latency.read_clocks())
-    share = sum(times.cpu for times in all_times) / sum(sum(times.seconds) for times in all_times)
-    share = min(1.0, share)  # the CPU's clock is read just before and after the wall's
-    return {
-        "quality": quality,
-        "core": core,
-        "affinity": sorted(os.sched_getaffinity(0)) if core is not None else None,
-        "threads": _threads(),
-        "load": load,
-        "others_cores": others,
-        "cpu_share": share,
-        "busy": (load if others is None else others) > latency.MOST_OTHERS or share < latency.LEAST_SHARE,
-        "summary": _summary(pictures) | {"encode_start_up_s": start_up[0], "decode_start_up_s": start_up[1]},
-        "pictures": [picture.as_dict() for picture in pictures],
-    }
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """One image: its size, its rate, and the times."""
-
-    name: str
-    width: int
-    height: int
-    bits: int
-    encode: Times
-    decode: Times
-
-    @classmethod
-    def of(cls, job: _Job, image: ImageFile, quality: float, beat: Beat) -> "_Picture":
-        pixels = image.read()
-        data, encode, decode = _time_both(job, pixels, quality, lambda: beat(image.name))
-        return cls(image.name, pixels.shape[1], pixels.shape[0], 8 * len(data), encode, decode)
-
-    @property
-    def bpp(self) -> float:
-        return self.bits / (self.width * self.height)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "image": self.name,
-            "width": self.width,
-            "height": self.height,
-            "bpp": self.bpp,
-            "encode_s": self.encode.median,
-            "decode_s": self.decode.median,
-            "encode_repeats_s": self.encode.seconds,
-            "decode_repeats_s": self.decode.seconds,
-        }
-
-
-def _time_both(
-    job: _Job, pixels: Image8, quality: float, beat: Callable[[], None]
-) -> tuple[bytes, Times, Times]:
-    def picture() -> tuple[Image8, float]:
-        beat()
-        return pixels.copy(), quality
-
-    def stream() -> tuple[bytes]:
-        beat()
-        return (encoded.data,)
-
-    encoded, encode = timed(job.codec.encode, picture, job.repeats)
-    _, decode = timed(job.codec.decode, stream, job.repeats)
-    return encoded.data, encode, decode
-
-
-def _mean_bpp(job: _Job, quality: float, beat: Beat) -> float:
-    rates = []
-    for image in job.images:
-        beat(image.name)
-        pixels = image.read()
-        encoded = job.codec.encode(pixels, quality)
-        rates.append(8 * len(encoded.data) / (pixels.shape[0] * pixels.shape[1]))
-    return statistics.fmean(rates)
-
-
-def _start_up(job: _Job, quality: float, beat: Beat) -> tuple[float | None, float | None]:
-    """Seconds of a picture with next to nothing in it; None where the codec takes none so small."""
-    corner = job.images[0].read()[:START_UP_SIDE, :START_UP_SIDE]
-    with suppress(BenchError):
-        _, encode, decode = _time_both(job, corner, quality, lambda: beat("start-up"))
-        return encode.median, decode.median
-    return None, None
-
-
-def _summary(pictures: Sequence[_Picture]) -> dict[str, float | None]:
-    """Means over the images: of the medians, of the fastest and of the slowest repeat of each."""
-    summary: dict[str, float | None] = {"bpp": statistics.fmean(picture.bpp for picture in pictures)}
-    pixels = sum(picture.width * picture.height for picture in pictures)
-    for what in ("encode", "decode"):
-        times: list[Times] = [getattr(picture, what) for picture in pictures]
-        median = statistics.fmean(one.median for one in times)
-        summary |= {
-            f"{what}_s": median,
-            f"{what}_lowest_s": statistics.fmean(min(one.seconds) for one in times),
-            f"{what}_highest_s": statistics.fmean(max(one.seconds) for one in times),
-            f"{what}_mp_s": pixels / 1e6 / (median * len(times)),
-        }
-    return summary
-
-
-def _threads() -> dict[str, int]:
-    """Threads that libraries take; torch's own word where it is loaded."""
-    threads = {name: int(os.environ.get(name, "0")) for name in latency.ONE_THREAD}
-    if torch := sys.modules.get("torch"):
-        threads["torch"] = torch.get_num_threads()
-    return threads

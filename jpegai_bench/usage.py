@@ -158,20 +158,24 @@ shows the codecs, and which can be used here.
         ),
         Command(
             "latency",
-            "latency [codec=NAME|[NAME,…]|all] [+variant=NAME] [dataset=sample|kodak] [overrides]",
-            "encoding and decoding seconds on one core",
+            "latency [+variant=NAME] [codec=NAME|[NAME,…]|all] [dataset=sample|kodak] [overrides]",
+            "encoding and decoding seconds, by part for variants",
             """Times one codec after the other, each in a process of its own on one core, in one thread: every
-image is coded and decoded once to warm up, then five times; the median counts. Let nothing else run
-meanwhile. The times are kept in results/latency/, and measured again whenever they are asked for.
+image is coded and decoded once to warm up, then five times; the median counts. Where nothing is named
+it times every variant. For variants it shows seconds by part, how much of the machine's peak each
+makes use of, and time beside kMACs, both by base's. Let nothing else run meanwhile; beside a run of
+the same results folder it refuses to. The times are kept in results/latency/, and measured again
+whenever they are asked for.
 
-  jpegai-bench latency codec=jpeg
+  jpegai-bench latency dataset=kodak dataset.limit=3
+  jpegai-bench latency +variant=combined dataset=kodak dataset.limit=3 format=csv
   jpegai-bench latency codec=all dataset=kodak
-  jpegai-bench latency +variant=base dataset=kodak dataset.limit=3 format=csv
 
   repeats=9            how often each is timed
+  device=cuda          variants on a GPU; rANS stays on the core
   quality=32           on one codec's scale; otherwise that of its grid whose mean rate is nearest 0.5 bpp
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer""",
-            options=("codec", "arch", "checkpoint", "quality", "repeats"),
+            options=("codec", "arch", "checkpoint", "quality", "repeats", "device"),
             variant="",
         ),
         Command(

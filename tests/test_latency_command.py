@@ -3,24 +3,35 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command import TINY, bench, fails, is_alive, modules_loaded, photographs, picture, several
+import torch
+from command import TINY, bench, fails, is_alive, modules_loaded, photographs, picture, settings, several
+from torch import nn
 
 from jpegai_bench import timing
+from jpegai_bench.claims import Holder
+from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.protocol import Encoded
+from jpegai_bench.config import structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
+from jpegai_bench.network import weights
+from jpegai_bench.network.codec import Network
+from jpegai_bench.rates import nearest_quality
+from jpegai_bench.report.latency import as_frame
 from jpegai_bench.store import Store
-from jpegai_bench.timing import decode_seconds, latest_times, nearest_quality, time_codec
+from jpegai_bench.timing import decode_seconds, latest_of, latest_times, time_codec
 
 PHOTOS = ("dataset=folder", "dataset.path=photos", "repeats=2")
 
@@ -82,6 +93,24 @@ class Broken(Sleeping):
         program.wait()
 
 
+class Uncounted(nn.Module):
+    """A convolution that belongs to no layer."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(channels)[:, :, None, None])
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.weight)
+
+
+def tiny_codec(folder, variant="base", **changes):
+    chosen = settings(f"+variant={variant}", *TINY)
+    named = variant_of(chosen)
+    made = LearnedCodec(variant, partial(named.network, chosen.model), structure_of(chosen, named), folder)
+    return replace(made, **changes)
+
+
 @pytest.fixture
 def images(tmp_path):
     photographs(tmp_path / "photos")
@@ -113,6 +142,32 @@ def test_every_picture_takes_what_the_codec_takes_though_it_keeps_what_it_saw(st
     assert summary["encode_start_up_s"] is None  # it runs no program
     assert told["busy"] is True  # its core had nothing to do for it
     assert told["cpu_share"] < 0.5
+
+
+def test_a_module_that_cannot_be_counted_is_timed_all_the_same(store, images, tiny_weights, tmp_path):
+    base, chosen = tiny_codec(tiny_weights), settings("+variant=base", *TINY)
+    size = chosen.model.network_size()
+    make = partial(Network, size, replace(variant_of(chosen).modules(size), activation=Uncounted))
+    structure = {**base.structure, "modules": {}}
+    weights.save(make(), tmp_path, "mine", structure, {}, shared_from=tiny_weights)
+    mine = replace(base, name="mine", make_network=make, structure=structure, folder=tmp_path)
+    _, told = time_it(store, mine, images[:1])
+    assert "call convolutions through torch.nn modules" in told["work_not_counted"]
+    parts = {part["part"]: part for part in told["decode_parts"]}
+    assert parts["luma act1"]["s"] > 0
+    assert {part["kmacs_px"] for part in parts.values()} == {None}
+    assert told["peak"] == {}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_parts_and_whole_are_timed_apart_and_its_memory_is_measured(store, images, tiny_weights):
+    _, told = time_it(store, tiny_codec(tiny_weights, device="cuda"), images[:1])
+    assert told["device"] == told["codec"]["device"] == "cuda"
+    (one,) = told["pictures"]
+    assert one["decode_parts_repeats_s"]["whole"] != one["decode_repeats_s"]
+    assert 0 < one["decode_peak_bytes"] < 100e6
+    assert told["peak"]["float32"]["gflop_s"] > 100
+    assert all(part["s"] > 0 for part in told["decode_parts"] if part["part"] != "rest")
 
 
 def test_it_runs_on_one_core_and_in_one_thread_whatever_the_environment(store, images, tmp_path, monkeypatch):
@@ -215,6 +270,25 @@ def test_times_are_found_by_content_the_newest_and_none_of_a_busy_machine(store,
     assert decode_seconds(store, codec.fingerprint()) == newer["summary"]["decode_s"]
 
 
+def test_base_is_found_among_what_was_timed_likewise_wherever_its_weights_lie(store, images):
+    _, like = time_it(store, Pillow("jpeg"), images, (50.0,))
+    assert latest_of(store, "base", like) is None
+
+    def keep(key, **changes):
+        folder = store.run_folder("latency", "base", key)
+        folder.mkdir(parents=True)
+        told = {**like, "label": "base", "busy": False, "decode_parts": [{}], "end": key, **changes}
+        (folder / "latency.json").write_text(json.dumps(told))
+
+    keep("1")
+    keep("2")
+    keep("3", quality=51.0)
+    keep("4", busy=True)
+    keep("5", decode_parts=[])
+    keep("6", label="combined")
+    assert latest_of(store, "base", like)["end"] == "2"
+
+
 def test_tables_can_ask_for_times_without_torch(tmp_path):
     code = "import sys; from jpegai_bench import timing; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
@@ -232,6 +306,7 @@ def measured(tmp_path_factory, tiny_weights):
         ["latency", "codec=[jpeg,hm]", *PHOTOS, *hm],
         ["latency", "+variant=base", *TINY, f"weights={tiny_weights}", *PHOTOS, "format=json"],
         ["latency", "codec=jpeg", "quality=30", *PHOTOS, "format=csv"],
+        ["latency", *TINY, f"weights={tiny_weights}", *PHOTOS, "results=every"],
         cwd=folder,
     )
     return folder, done
@@ -275,20 +350,109 @@ def test_a_codec_that_cannot_be_used_is_named_and_the_others_are_timed(measured)
 
 
 def test_a_variant_is_timed_as_a_whole_codec(measured, tiny_weights):
-    folder, (_, _, done, _) = measured
+    folder, (_, _, done, *_) = measured
     assert done.code == 0, done.err
     (row,) = json.loads(done.out)
     assert row["codec"] == "base"
     assert row["decode_s"] > 0
     (kept,) = (folder / "results/latency/base").glob("*/latency.json")
     told = json.loads(kept.read_text())
+    assert told["device"] == row["device"] == "cpu"
     assert {"shared_weights", "synthesis_weights"} <= told["codec"].keys()
     assert told["quality"] in range(6)
     assert told["threads"]["torch"] == 1
 
 
+def test_its_parts_and_the_rest_come_to_the_whole_in_every_repeat(measured):
+    folder, (_, _, done, *_) = measured
+    (row,) = json.loads(done.out)
+    (kept,) = (folder / "results/latency/base").glob("*/latency.json")
+    told = json.loads(kept.read_text())
+    for step in ("encode", "decode"):
+        for one in told["pictures"]:
+            parts = dict(one[f"{step}_parts_repeats_s"])
+            whole = parts.pop("whole")
+            assert whole == one[f"{step}_repeats_s"]
+            assert [sum(repeat) for repeat in zip(*parts.values(), strict=True)] == pytest.approx(whole)
+            assert min(parts.pop("rest")) > 0
+        parts = {part["part"]: part for part in told[f"{step}_parts"]}
+        assert parts["whole"]["s"] == told["summary"][f"{step}_s"]
+        for name, part in parts.items():
+            if name != "whole":
+                slug = name.replace(" ", "_").replace("/", "_").replace("-", "_")
+                assert row[f"{step}_{slug}_s"] == part["s"]
+                assert part["lowest_s"] <= part["s"] <= part["highest_s"]
+
+
+def test_the_share_of_the_machines_peak_and_the_memory_are_told(measured):
+    folder, (_, _, done, *_) = measured
+    (row,) = json.loads(done.out)
+    assert 0 < row["decode_luma_up1_peak_share"] < 1
+    gflop = row["decode_luma_up1_gflop_s"] / row["peak_float32_gflop_s"]
+    assert row["decode_luma_up1_peak_share"] == pytest.approx(gflop)
+    exact = row["decode_hyper_synthesis_gflop_s"] / row["peak_float64_gflop_s"]
+    assert row["decode_hyper_synthesis_peak_share"] == pytest.approx(exact)
+    assert row["decode_range_decoding_peak_share"] is None
+    # 96x96 pixels are computed of 80x72, and of 65x81
+    (kept,) = (folder / "results/latency/base").glob("*/latency.json")
+    told = json.loads(kept.read_text())
+    seconds = row["decode_luma_up1_s"]
+    flops = 2 * 1000 * row["decode_luma_up1_kmacs_px"] * 96 * 96
+    assert row["decode_luma_up1_gflop_s"] == pytest.approx(flops / 1e9 / seconds)
+    assert row["decode_peak_mb"] == max(one["decode_peak_bytes"] for one in told["pictures"]) / 1e6
+
+
+def test_where_nothing_is_named_every_variant_with_weights_is_timed_and_set_against_base(measured):
+    folder, (*_, done) = measured
+    assert done.code == 0, done.err
+    kept = [folder / line for line in done.out.splitlines() if line.startswith("every/latency/")]
+    assert [path.parent.name for path in kept] == ["base", "combined"]
+    left_out = [line for line in done.err.splitlines() if line.startswith("jpegai-bench: left out: ")]
+    assert len(left_out) == 5
+    assert "no attention_cs.safetensors" in "".join(left_out)
+    assert "kMACs are not time" in done.out
+    assert "luma attention 1/2" in done.out
+    (row,) = [line.split() for line in done.out.splitlines() if re.match(r" ?base\*? .* 1\.00 ", line)]
+    assert row.count("1.00") == 4
+    base, combined = (json.loads((path / "latency.json").read_text()) for path in kept)
+    frame = as_frame([base, combined], base).set_index("codec")
+    seconds = combined["summary"]["decode_s"] / base["summary"]["decode_s"]
+    assert frame.loc["combined", "decode_s_vs_base"] == pytest.approx(seconds)
+    assert frame.loc["combined", "decoder_kmacs_px_vs_base"] < 1
+    assert frame.loc["base", "luma_synthesis_s_vs_base"] == 1.0
+
+
+def test_beside_a_run_at_work_nothing_is_timed(tmp_path):
+    photographs(tmp_path / "photos")
+    jpeg = ("latency", "codec=jpeg", *PHOTOS, "format=csv")
+    store = Store(tmp_path / "results")
+    folder = store.run_folder("runs", "base", "0" * 24)
+
+    def mark(**about):
+        own = vars(Holder.this_process())
+        store.write_run(folder, {"label": "base", "status": "running", **own, **about})
+
+    mark()
+    fails(bench(*jpeg, cwd=tmp_path), "results/runs/base/000", f"process {os.getpid()}", "wait until")
+    assert not (tmp_path / "results/latency").exists()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    mark(pid=ended.pid)
+    assert bench(*jpeg, cwd=tmp_path).code == 0
+    mark(host="another machine")
+    assert bench(*jpeg, cwd=tmp_path).code == 0
+
+
+def test_times_during_which_a_run_began_are_not_to_be_trusted(store, images):
+    begun = {"label": "base", "status": "running", **vars(Holder.this_process())}
+    store.write_run(store.run_folder("runs", "base", "0" * 24), begun)
+    _, told = time_it(store, Pillow("jpeg"), images, (50.0,))
+    assert told["runs_beside"] == ["runs/base/" + "0" * 24]
+    assert told["busy"] is True
+
+
 def test_a_quality_asked_for_is_the_one_that_is_timed(measured):
-    _, (*_, done) = measured
+    _, (*_, done, _) = measured
     assert done.code == 0, done.err
     (row,) = csv.DictReader(done.out.splitlines())
     assert row["quality"] == "30.0"
@@ -305,10 +469,13 @@ def test_bad_settings_and_pictures_are_told(tmp_path):
         ("latency", "codec=jpegai_vtm", *PHOTOS): "nothing can be coded",
         ("latency", "codec=jpg", *PHOTOS): "did you mean jpeg?",
         ("latency", "codec=jpeg", "dataset=folder", "dataset.path=nowhere"): "no such folder",
+        ("latency", *jpeg, "device=cuda"): "device=cuda: only variants",
+        ("latency", "+variant=base", *PHOTOS, "device=nonsense"): "device=nonsense: cannot be used",
+        ("latency", *PHOTOS, "model=paper"): "no variant of the package has weights for model=paper",
     }
     *refused, cut = several(*cases, ["latency", *jpeg, "format=csv"], cwd=tmp_path)
     for done, said in zip(refused, cases.values(), strict=True):
-        lines = [line for line in done.err.splitlines() if "left out" not in line]
+        lines = [line for line in done.err.splitlines() if "bench: left out" not in line]
         wrong = said in ("repeats=0: must be at least 1", "choose one codec", "did you mean jpeg?")
         fails(type(done)(done.code, done.out, "\n".join(lines)), said, code=2 if wrong else 1)
     assert cut.code == 1

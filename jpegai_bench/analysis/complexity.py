@@ -26,9 +26,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.check import check_modules
-from jpegai_bench.network.codec import NetworkSize
+from jpegai_bench.network.codec import Network, NetworkSize
 from jpegai_bench.network.entropy import Hyperprior
-from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules
+from jpegai_bench.network.transforms import SynthesisModules
 
 SIDE = 256
 """Counted on an image of 256x256: every layer's output is whole, and counts are linear in the pixels."""
@@ -82,11 +82,22 @@ class Complexity:
 
 
 PARTS = {"residual": "residual blocks", "up": "upsampling", "attention": "attention", "act": "activation"}
+_STAGES = {
+    "residual": "residual blocks",
+    "attention_quarter": "attention 1/4",
+    "attention_half": "attention 1/2",
+}
+"""Children of a synthesis whose names are not what people call them."""
 
 
 def total(counts: Iterable[Counts]) -> Counts:
     """The sum of several parts."""
     return sum(counts, Counts())
+
+
+def luma_part(child: str) -> str:
+    """What the part of the luma synthesis is called that this child of `Synthesis` is."""
+    return f"luma {_STAGES.get(child, child)}"
 
 
 def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
@@ -97,37 +108,57 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
     """
     check_modules(modules, size)
     with torch.device("meta"):
-        luma = Synthesis(size.latent_luma, size.luma, 1, size.residual_blocks, modules)
-        joined = size.latent_luma + size.latent_chroma
-        chroma = Synthesis(joined, size.chroma, 2, size.residual_blocks, modules)
-        rnab = (size.rnab_trunk_blocks, size.rnab_mask_blocks)
-        analysis = Analysis(1, size.luma, size.latent_luma, *rnab)
-        analysis_chroma = Analysis(3, size.chroma, size.latent_chroma, *rnab)
-        priors = [
-            Hyperprior(size.latent_luma, size.hyper_luma),
-            Hyperprior(size.latent_chroma, size.hyper_chroma),
-        ]
-    latent, small = SIDE // 16, SIDE // 32
-    by_child = count(luma, (size.latent_luma, latent, latent))
-    parts = {
+        transforms = _transforms(Network(size, modules))
+    by_child = count(*transforms["luma synthesis"])
+    luma = {
         label: total(counts for name, counts in by_child.items() if name.startswith(prefix))
         for prefix, label in PARTS.items()
     }
-    hyper = zip(priors, (size.hyper_luma, size.hyper_chroma), (latent, small), strict=True)
-    entropy = [whole(prior.synthesis, (width, side // 4, side // 4)) for prior, width, side in hyper]
-    sides = zip(priors, (size.latent_luma, size.latent_chroma), (latent, small), strict=True)
+    encoder = ("luma analysis", "chroma analysis", "luma hyper-analysis", "chroma hyper-analysis")
     return Complexity(
-        parts,
-        whole(chroma, (joined, small, small)),
-        total(entropy),
-        total(
-            [
-                whole(analysis, (1, SIDE, SIDE)),
-                whole(analysis_chroma, (3, SIDE // 2, SIDE // 2)),
-                *(whole(prior.analysis, (width, side, side)) for prior, width, side in sides),
-            ]
-        ),
+        luma,
+        whole(*transforms["chroma synthesis"]),
+        total(whole(*transforms[f"{branch} hyper-synthesis"]) for branch in ("luma", "chroma")),
+        total(whole(*transforms[name]) for name in encoder),
     )
+
+
+def by_part(network: Network) -> dict[str, Counts]:
+    """Count a codec by the parts that can be timed: the luma synthesis stage by stage, the rest in wholes.
+
+    Args:
+        network: on the meta device.
+
+    Raises:
+        BenchError: a module cannot be counted.
+    """
+    transforms = _transforms(network)
+    counted = {luma_part(name): counts for name, counts in count(*transforms.pop("luma synthesis")).items()}
+    for name, (transform, shape) in transforms.items():
+        branch, _, kind = name.partition(" ")
+        part = kind if kind.startswith("hyper") else f"{branch} {kind}"  # hyper-transforms of both branches
+        counted[part] = counted.get(part, Counts()) + whole(transform, shape)
+    return counted
+
+
+def _transforms(network: Network) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
+    """Every transform, and its input's shape for an image of `SIDE`, without the batch."""
+    size, shared, synthesis = network.size, network.shared, network.synthesis
+    latent, small = SIDE // 16, SIDE // 32
+    luma, chroma = size.latent_luma, size.latent_chroma
+    priors = shared["prior_luma"], shared["prior_chroma"]
+    assert isinstance(priors[0], Hyperprior)
+    assert isinstance(priors[1], Hyperprior)
+    return {
+        "luma synthesis": (synthesis["luma"], (luma, latent, latent)),
+        "chroma synthesis": (synthesis["chroma"], (luma + chroma, small, small)),
+        "luma hyper-synthesis": (priors[0].synthesis, (size.hyper_luma, latent // 4, latent // 4)),
+        "chroma hyper-synthesis": (priors[1].synthesis, (size.hyper_chroma, small // 4, small // 4)),
+        "luma analysis": (shared["analysis_luma"], (1, SIDE, SIDE)),
+        "chroma analysis": (shared["analysis_chroma"], (3, SIDE // 2, SIDE // 2)),
+        "luma hyper-analysis": (priors[0].analysis, (luma, latent, latent)),
+        "chroma hyper-analysis": (priors[1].analysis, (chroma, small, small)),
+    }
 
 
 def whole(module: nn.Module, shape: tuple[int, ...]) -> Counts:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from jpegai_bench.analysis.stopwatch import Stopwatch, no_wait
+
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """Environment in which torch, numpy and scipy, when they are loaded, take one thread."""
 MOST_OTHERS = 0.5
@@ -30,6 +32,8 @@ class Times:
     """Seconds that cores worked for all of them together, programs that were run included."""
     programs: float
     """The programs' part of `cpu`; 0 where none was run."""
+    parts: tuple[dict[str, float], ...] = ()
+    """Seconds of each part, for each of `seconds`; empty where parts were not timed."""
 
     @property
     def median(self) -> float:
@@ -38,7 +42,11 @@ class Times:
 
 
 def timed(
-    call: Callable[..., Result], given: Callable[[], tuple[Any, ...]], repeats: int
+    call: Callable[..., Result],
+    given: Callable[[], tuple[Any, ...]],
+    repeats: int,
+    wait: Callable[[], None] = no_wait,
+    watch: Stopwatch | None = None,
 ) -> tuple[Result, Times]:
     """Make a call once to warm up, then `repeats` times by the clock.
 
@@ -47,24 +55,32 @@ def timed(
         given: makes the arguments before each call, untimed: what a call keeps of them, as an analysis of the
             same array, is of no use to the next one.
         repeats: at least 1.
+        wait: returns when what a call began is done, where a GPU goes on after the call.
+        watch: times parts of the call.
 
     Returns:
         What the first call returned, and the times of the others.
     """
     result = call(*given())
-    seconds = []
+    seconds, parts = [], []
     cpu = programs = 0.0
     for _ in range(repeats):
         arguments = given()
+        if watch:
+            watch.take()
+        wait()
         own, theirs = _worked()
         start = time.perf_counter()
         made = call(*arguments)
+        wait()
         seconds.append(time.perf_counter() - start)
+        if watch:
+            parts.append(watch.take())
         del made
         own_after, theirs_after = _worked()
         programs += theirs_after - theirs
         cpu += own_after - own + theirs_after - theirs
-    return result, Times(tuple(seconds), cpu, programs)
+    return result, Times(tuple(seconds), cpu, programs, tuple(parts))
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 """A variant of the JPEG AI transform network as a codec."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.analysis.peak import Work
+from jpegai_bench.analysis.stopwatch import Stopwatch
 from jpegai_bench.codecs import identity
 from jpegai_bench.codecs.protocol import Encoded
+from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import weight_files
 from jpegai_bench.network.bitstream import Bitstream
@@ -28,13 +32,22 @@ class LearnedCodec:
     """Structural numbers and modules as plain data; weights of another structure are refused."""
     folder: Path
     """Holds `shared.safetensors` and `<name>.safetensors`."""
+    device: str = "cpu"
+    """Where the network computes, as torch names it; symbols are range-coded on the CPU."""
 
     @cached_property
     def coder(self) -> "Coder":
-        """The loaded network; a `BenchError` where the weights are missing or do not fit."""
+        """The loaded network; a `BenchError` where weights or device are missing or do not fit."""
         from jpegai_bench.network import weights
 
-        return weights.load(self.make_network(), self.folder, self.name, self.structure, self.weight_ids)
+        network = self.make_network()
+        coder = weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
+        try:
+            network.to(self.device)
+        except (RuntimeError, AssertionError) as error:  # the latter of a torch without CUDA
+            reason = str(error).partition("\n")[0]
+            raise BenchError(f"device={self.device}: cannot be used ({reason})") from None
+        return coder
 
     @cached_property
     def weight_ids(self) -> weight_files.WeightIds:
@@ -56,16 +69,37 @@ class LearnedCodec:
         return self.coder.decode(Bitstream.from_bytes(data))
 
     def fingerprint(self) -> dict[str, str]:
-        """Weights, structure, and the source of everything between image and bytes."""
-        return identity.fingerprint(self.weight_ids, self.structure)
+        """Weights, structure, source of everything between image and bytes, a device other than the CPU."""
+        place = {"device": self.device} if self.device != "cpu" else {}
+        return identity.fingerprint(self.weight_ids, self.structure) | place
 
     def sources(self) -> dict[str, str]:
         """Name and hash of every part of the source that the fingerprint is of."""
         return identity.sources(self.structure)
 
+    @property
+    def alignment(self) -> int:
+        """The network works on sides that are multiples of it."""
+        from jpegai_bench.network.codec import ALIGNMENT
+
+        return ALIGNMENT
+
+    def watched(self, watch: Stopwatch) -> AbstractContextManager[None]:
+        """While the context lasts, the parts of encoding and decoding are timed by `watch`."""
+        from jpegai_bench.codecs.parts import watched
+
+        return watched(self.coder, watch)
+
+    def work(self) -> dict[str, Work]:
+        """The multiplications of each part that has some; a `BenchError` where they cannot be counted."""
+        from jpegai_bench.codecs.parts import work
+
+        return work(self.make_network)
+
     def describe(self) -> str:
         """What the name leaves open."""
-        return f"weights {self.folder.name}, encoder {self.weight_ids.shared}"
+        place = f", on {self.device}" if self.device != "cpu" else ""
+        return f"weights {self.folder.name}, encoder {self.weight_ids.shared}{place}"
 
     def _analyze(self, image: Image8) -> "Analyzed":
         last: tuple[Image8, Analyzed] | None = self.__dict__.get("_last")

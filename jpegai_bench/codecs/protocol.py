@@ -1,9 +1,12 @@
 """What the evaluator asks of a codec, learned or conventional."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from jpegai_bench.analysis.peak import Work
+from jpegai_bench.analysis.stopwatch import Stopwatch
 from jpegai_bench.images.read import Image8
 
 
@@ -73,5 +76,27 @@ class RateCodec(Codec, Protocol):
 
         Where a target is out of reach it is the nearest end. A target's quality must not depend on the
         other targets: it is kept, and found again under the target alone.
+        """
+        ...
+
+
+@runtime_checkable
+class PartedCodec(Codec, Protocol):
+    """A codec whose time can be taken by part."""
+
+    device: str
+    """Where it computes: `cpu`, or as torch names a GPU."""
+    alignment: int
+    """The sides of a picture are padded to multiples of it before the multiplications."""
+
+    def watched(self, watch: Stopwatch) -> AbstractContextManager[None]:
+        """While the context lasts, the parts of encoding and decoding are timed by `watch`."""
+        ...
+
+    def work(self) -> Mapping[str, Work]:
+        """The multiplications of each part that has some.
+
+        Raises:
+            BenchError: they cannot be counted.
         """
         ...

@@ -1,34 +1,39 @@
-"""Coding times on one core."""
+"""Coding times on one core, by part where a codec has parts."""
 
 import sys
 import time
-from collections.abc import Callable, Sized
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config import Settings, on_command_line, variant_of
+from jpegai_bench.config import Settings, on_command_line, packaged_variant, variant_names, variant_of
 from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.protocol import AnchorCodec
     from jpegai_bench.images.datasets import Dataset, ImageFile
+    from jpegai_bench.store import Store
 
 Timed = tuple[Path, dict[str, Any]]
 """Folder and content of a `latency.json`."""
 
 
 def command(settings: Settings) -> int:
-    """Time one codec after the other; print each folder and the means over images.
+    """Time one codec after the other; print each folder, the means over images, and the parts of variants.
 
     One codec that fails or cannot be used here leaves the others running. Of `codec=all` what cannot be used
     is left out and no failure.
+
+    Raises:
+        BenchError: also where a run of the same results folder is at work on this machine.
     """
+    from jpegai_bench.report.latency import count_images
     from jpegai_bench.store import Store
     from jpegai_bench.timing import time_codec
 
+    _refuse_beside_runs(Store(settings.results))
     codecs = _codecs(settings)
     if on_command_line("quality") and len(codecs) > 1:
         raise UsageError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
@@ -48,7 +53,7 @@ def command(settings: Settings) -> int:
             continue
         try:
             qualities = _qualities(settings, codec)
-            said = _progress(f"{codec.name} on {dataset.name}, {_count(images)}")
+            said = _progress(f"{codec.name} on {dataset.name}, {count_images(images)}")
             measured.append(time_codec(store, codec, dataset.name, images, qualities, settings.repeats, said))
         except BenchError as error:
             if len(codecs) == 1:
@@ -56,21 +61,46 @@ def command(settings: Settings) -> int:
             _say(str(error))
             failures.append(str(error))
     if measured:
-        _print(measured, settings.format)
+        _print(settings, store, measured)
         _warn([manifest for _, manifest in measured])
     return 1 if failures else 0
 
 
+def _refuse_beside_runs(store: "Store") -> None:
+    from jpegai_bench.timing import runs_under_way
+
+    if runs := runs_under_way(store):
+        first, more = runs[0], f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+        raise BenchError(
+            f"{first.folder}{more}: a run is at work here (process {first.manifest.get('pid')}), and would "
+            "slow what is timed: wait until it has ended, or stop it, the same command goes on with it later"
+        )
+
+
 def _codecs(settings: Settings) -> list[Any]:
-    """The variant where one is named, and the codecs; with a variant only those that are asked for too."""
+    """The variant that is named, and the codecs that are; where none is, every variant of the package."""
     from jpegai_bench import runner
 
+    asked = on_command_line("anchor")
+    variants = [variant_of(settings)] if settings.variant else []
+    if not variants and not asked:
+        variants = [packaged_variant(settings, name) for name in variant_names()]
     codecs: list[Any] = []
-    if settings.variant:
-        codecs.append(runner.learned_codec(settings, variant_of(settings)))
-    if not settings.variant or on_command_line("anchor"):
-        codecs += runner.anchor_codecs(settings)
-    return codecs
+    for variant in variants:
+        try:
+            codecs.append(replace(runner.learned_codec(settings, variant), device=settings.device))
+        except BenchError as error:
+            if len(variants) == 1:
+                raise
+            _say(f"left out: {error}")
+    if not codecs and not asked:
+        raise BenchError(
+            f"no variant of the package has weights for model={settings.model.name} in {settings.weights}: "
+            "name one with +variant=NAME, or a codec with codec=NAME"
+        )
+    if asked and settings.device != "cpu":
+        raise BenchError(f"device={settings.device}: only variants can be timed there; leave codec=… out")
+    return codecs + (runner.anchor_codecs(settings) if asked else [])
 
 
 def _qualities(settings: Settings, codec: "AnchorCodec") -> tuple[float, ...]:
@@ -124,6 +154,8 @@ def _warn(manifests: list[dict[str, Any]]) -> None:
         return
     known = [one["others_cores"] for one in busy if one["others_cores"] is not None]
     beside = f"others kept up to {max(known):.1f} cores at work" if known else f"load {busy[0]['load']:.1f}"
+    if runs := sorted({run for one in busy for run in one["runs_beside"]}):
+        beside += f", the run {runs[0]} was at work"
     share = min(one["cpu_share"] for one in busy)
     names = ", ".join(one["label"] for one in busy)
     _say(
@@ -132,84 +164,27 @@ def _warn(manifests: list[dict[str, Any]]) -> None:
     )
 
 
-def _print(measured: list[Timed], layout: str) -> None:
-    if layout != "table":
-        frame = pd.DataFrame([_row(manifest) for _, manifest in measured])
-        print_frame(frame, layout)
+def _print(settings: Settings, store: "Store", measured: list[Timed]) -> None:
+    from jpegai_bench.report.latency import as_frame, as_rich
+
+    manifests = [manifest for _, manifest in measured]
+    base = _base(store, manifests)
+    if settings.format != "table":
+        print_frame(as_frame(manifests, base), settings.format)
         return
     for folder, _ in measured:
         print(folder)
-    print_rich(_table([manifest for _, manifest in measured]))
+    print_rich(as_rich(manifests, base))
 
 
-def _row(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "codec": manifest["label"],
-        "dataset": manifest["dataset"],
-        "images": len(manifest["images"]),
-        "quality": manifest["quality"],
-        **manifest["summary"],
-        "repeats": manifest["repeats"],
-        "cpu": manifest["machine"]["cpu"],
-        "busy": manifest["busy"],
-    }
+def _base(store: "Store", manifests: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What variants are set against: base as it was timed just now, or else last on an idle machine."""
+    from jpegai_bench.report.latency import BASE
+    from jpegai_bench.timing import latest_of
 
-
-def _table(manifests: list[dict[str, Any]]) -> Any:
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("codec")
-    both = [f"{what}\n{unit}" for what in ("encode", "decode") for unit in ("s", "range", "MP/s")]
-    for column in ("quality", "bpp", *both, "start-up\ns + s"):
-        table.add_column(column, justify="right")
-    for manifest in manifests:
-        summary = manifest["summary"]
-        cells = []
-        for what in ("encode", "decode"):
-            median = summary[f"{what}_s"]
-            ends = (100 * (summary[f"{what}_{end}_s"] / median - 1) for end in ("lowest", "highest"))
-            cells += [_figure(median), " ".join(f"{end:+.0f}" for end in ends) + " %"]
-            cells.append(_figure(summary[f"{what}_mp_s"]))
-        start_up = [summary[f"{what}_start_up_s"] for what in ("encode", "decode")]
-        table.add_row(
-            manifest["label"] + ("*" if manifest["busy"] else ""),
-            f"{manifest['quality']:g}",
-            f"{summary['bpp']:.3f}",
-            *cells,
-            "" if None in start_up else "+".join(f"{one:#.2g}" for one in start_up),
-        )
-    return Group(table, _caption(manifests))
-
-
-def _caption(manifests: list[dict[str, Any]]) -> str:
-    first = manifests[0]
-    images = f"{_count(first['images'])} of {first['dataset']}"
-    pinned = "pinned to one core" if first["core"] is not None else "not pinned, as the system cannot"
-    lines = [
-        f"Seconds a picture: the median of {first['repeats']} after one to warm up, mean over {images}.",
-        "range: the fastest and the slowest of each picture, likewise, from the median.",
-        f"One thread, {pinned}: {first['machine']['cpu']}.",
-    ]
-    if any(one["summary"]["encode_start_up_s"] is not None for one in manifests):
-        lines.append(
-            "start-up: encoding and decoding of a 16x16 picture, where a program is run for each; the times\n"
-            "hold it, and the files that the program reads and writes."
-        )
-    if any(one["busy"] for one in manifests):
-        lines.append("* The machine was busy: not to be trusted.")
-    return "\n".join([*lines, *(f"{one['label']}: {one['note']}" for one in manifests)])
-
-
-def _count(images: Sized) -> str:
-    return f"{len(images)} image{'' if len(images) == 1 else 's'}"
-
-
-def _figure(value: float) -> str:
-    """Three digits that count."""
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+    variants = [one for one in manifests if one.get("decode_parts")]
+    now = next((one for one in variants if one["label"] == BASE), None)
+    return now or (latest_of(store, BASE, variants[0]) if variants else None)
 
 
 def _say(message: str) -> None:

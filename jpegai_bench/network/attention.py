@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jpegai_bench.network.blocks import conv3x3, deconv3x3, residual_blocks
+from jpegai_bench.network.strips import in_strips, run_blocks
 
 
 class RNAB(nn.Module):
@@ -48,8 +49,11 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` to the same shape."""
-        last = x.permute(0, 2, 3, 1)  # no copy where x is channels-last
-        return F.layer_norm(last, self.weight.shape, self.weight, self.bias).permute(0, 3, 1, 2)
+        return self.last(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # no copy where x is channels-last
+
+    def last(self, x: Tensor) -> Tensor:
+        """The same of `[..., C]`."""
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias)
 
 
 class ChannelAttention(nn.Module):
@@ -133,6 +137,8 @@ class RestormerStack(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` to the same shape."""
+        if in_strips(x):
+            return run_blocks(self.blocks, x)  # type: ignore[arg-type]
         return self.blocks(x)
 
 

@@ -73,12 +73,17 @@ class Coder:
         self.tables = tables
         self.shared_id = shared_id
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is; symbols are range-coded on the CPU all the same."""
+        return next(self.network.parameters()).device
+
     @torch.inference_mode()
     def analyze(self, image: Image8) -> Analyzed:
         """Do on RGB `[H, W, 3]` what is done once for all rates: analysis, z, the parameters from z."""
         height, width = image.shape[:2]
         check_size(width, height)
-        latents = self.network.analyze(_to_planes(image))
+        latents = self.network.analyze(to_planes(image, self.device))
         sides, coded, parameters, side_bits = [], [], [], 0.0
         for branch, latent in zip(BRANCHES, latents, strict=True):
             prior = self._prior(branch)
@@ -132,7 +137,7 @@ class Coder:
             BenchError: the stream was written with other shared weights, or names a quality out of range.
         """
         planes = self.network.synthesize(self.decode_latents(stream))
-        return _to_image(planes, stream.width, stream.height)
+        return to_image(planes, stream.width, stream.height)
 
     @torch.inference_mode()
     def decode_latents(self, stream: Bitstream) -> Latents:
@@ -151,10 +156,12 @@ class Coder:
             width = _aligned(stream.width) // stride
             z_shape = (1, self._hyper_channels(branch), -(-height // 4), -(-width // 4))
             z_data, y_data = stream.payloads[2 * number : 2 * number + 2]
-            z = rans.decode(z_data, channel_indexes(torch.empty(z_shape)), self.tables[f"z_{branch}"])
+            z_indexes = channel_indexes(torch.empty(z_shape))
+            z = rans.decode(z_data, z_indexes, self.tables[f"z_{branch}"]).to(self.device)
             mean, log2_scale = self._prior(branch).parameters_of(z, height, width)
             log2_gain = self._log2_gain(branch, stream.quality)
-            symbols = rans.decode(y_data, table_indexes(log2_scale, log2_gain), self.tables["y"])
+            indexes = table_indexes(log2_scale, log2_gain)
+            symbols = rans.decode(y_data, indexes, self.tables["y"]).to(self.device)
             decoded.append(mean + symbols / torch.exp2(from_fixed(log2_gain))[:, None, None])
         return Latents(decoded[0], decoded[1])
 
@@ -201,14 +208,17 @@ def _aligned(length: int) -> int:
     return -(-length // ALIGNMENT) * ALIGNMENT
 
 
-def _to_planes(image: Image8) -> Planes:
+def to_planes(image: Image8, device: torch.device) -> Planes:
+    """RGB `[H, W, 3]` to planes of a size that the network takes."""
     height, width = image.shape[:2]
     padding = ((0, _aligned(height) - height), (0, _aligned(width) - width), (0, 0))
     luma, chroma = to_420(np.pad(image, padding, mode="edge"))
-    return Planes(torch.from_numpy(luma)[None, None].float(), torch.from_numpy(chroma)[None].float())
+    planes = torch.from_numpy(luma)[None, None].float(), torch.from_numpy(chroma)[None].float()
+    return Planes(*(plane.to(device) for plane in planes))
 
 
-def _to_image(planes: Planes, width: int, height: int) -> Image8:
-    luma = planes.luma[0, 0, :height, :width].double().numpy()
-    chroma = planes.chroma[0, :, : -(-height // 2), : -(-width // 2)].double().numpy()
+def to_image(planes: Planes, width: int, height: int) -> Image8:
+    """Planes to RGB `[height, width, 3]`."""
+    luma = planes.luma[0, 0, :height, :width].cpu().double().numpy()
+    chroma = planes.chroma[0, :, : -(-height // 2), : -(-width // 2)].cpu().double().numpy()
     return from_420(luma, chroma)
