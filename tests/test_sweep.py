@@ -218,7 +218,9 @@ def test_shards_do_the_same(begun, swept, tmp_path):
     assert done.code == 0, done.err
     assert points(folder).equals(points(swept[0]))
     notes = [json.loads(path.read_text()) for path in folder.glob("results/sweeps/*/job-*.json")]
-    shards = [note["value"]["computed"] for note in notes if any(w.startswith("shard=") for w in note["overrides"])]
+    shards = [
+        note["value"]["computed"] for note in notes if any(w.startswith("shard=") for w in note["overrides"])
+    ]
     assert len(shards) == 4
     assert min(shards) == len(RATES)  # an image each
     assert sum(shards) == 2 * 2 * len(RATES) + 2 * 4  # the anchor's once
