@@ -119,6 +119,7 @@ class Settings:
     bpp_range: list[float] | None = None
     lower_is_better: list[str] = field(default_factory=list)
     plot: str | None = None
+    pictures: Any = 4
     anchor_points: str | None = None
     only: list[str] | None = None
     device: str = "cpu"
@@ -139,6 +140,8 @@ class Settings:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
         if self.workers is not None and self.workers < 1:
             raise BenchError(f"workers={self.workers}: must be at least 1")
+        if self.pictures != "all" and (type(self.pictures) is not int or self.pictures < 0):
+            raise BenchError(f"pictures={self.pictures}: give how many of the first images, 0, or all")
         if self.repeats < 1:
             raise BenchError(f"repeats={self.repeats}: must be at least 1")
 

@@ -2,15 +2,17 @@
 
 Work is spread over processes, an image each. What is finished is kept at once and found again by content, so
 a killed evaluation goes on where it was and nothing is measured twice. A target rate becomes a quality first,
-which is kept too; the unit of work is the image at that quality, whoever asked for it.
+which is kept too; the unit of work is the image at that quality, whoever asked for it. Of the first images
+the decoded pictures are kept as well; one that is missing is made again, and not measured again.
 """
 
 import math
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,6 +22,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
 from jpegai_bench.images.read import Image8
 from jpegai_bench.parallel import spread
+from jpegai_bench.pictures import keep, original_path, picture_path
 from jpegai_bench.rates import Rates, out_of_reach
 from jpegai_bench.store import POINT_COLUMNS, Store, content_key
 
@@ -64,6 +67,8 @@ class _Image:
     fingerprint: dict[str, str]
     metrics: dict[str, str]
     store: Store
+    kept: bool
+    """Whether its pictures are kept."""
 
     def unit_key(self, quality: float) -> str:
         return unit_key(self.fingerprint, self.metrics, self.hash, quality)
@@ -79,7 +84,19 @@ class _Image:
 
     def is_done(self, rates: Rates) -> bool:
         qualities = self.qualities(rates).values()
-        return all(q is not None and self.store.unit(self.unit_key(q)) is not None for q in qualities)
+        measured = all(q is not None and self.store.unit(self.unit_key(q)) is not None for q in qualities)
+        return measured and not (self.kept and self.lacks_picture(qualities))
+
+    def lacks_picture(self, qualities: Iterable[float | None]) -> bool:
+        paths = [self.picture_path(quality) for quality in qualities if quality is not None]
+        return not all(path.exists() for path in (*paths, self.original_path))
+
+    def picture_path(self, quality: float) -> Path:
+        return picture_path(self.store, self.fingerprint, self.hash, quality)
+
+    @property
+    def original_path(self) -> Path:
+        return original_path(self.store, self.hash)
 
 
 @dataclass(frozen=True)
@@ -107,6 +124,7 @@ def evaluate(
     store: Store,
     workers: int,
     advance: Callable[[str], None],
+    pictures: int = 0,
 ) -> Evaluation:
     """Measure `codec` on every image at every rate.
 
@@ -118,6 +136,7 @@ def evaluate(
         store: finished units are looked up in and written to it.
         workers: processes; 1 works in this one.
         advance: called with the image's name when all its rates are there.
+        pictures: of how many of the first images the decoded pictures are kept.
 
     Raises:
         BenchError: target rates are asked of a codec that cannot search for them.
@@ -128,9 +147,9 @@ def evaluate(
     evaluation = Evaluation(pd.DataFrame(), {})
     known: list[_Image] = []
     tasks = []
-    for file in images:
+    for number, file in enumerate(images):
         try:
-            image = _Image(file, file.sha256, fingerprint, metrics, store)
+            image = _Image(file, file.sha256, fingerprint, metrics, store, kept=number < pictures)
         except BenchError as error:
             evaluation.failures.append(Failure(file.name, str(error)))
             continue
@@ -184,14 +203,23 @@ def _measure(task: _Task) -> tuple[int, Failure | None]:
     from jpegai_bench.metrics.measure import Reference
 
     torch.set_num_threads(1)
-    name, computed = task.image.file.name, 0
+    image, computed = task.image, 0
+    name = image.file.name
     try:
-        pixels = task.image.file.read()
+        pixels = image.file.read()
         reference = Reference(pixels)
+        if image.kept:
+            keep(image.original_path, pixels)
         for quality in _searched(task, pixels):
-            key = task.image.unit_key(quality)
-            if task.image.store.unit(key) is None:
-                task.image.store.put_unit(key, _unit(task.codec, pixels, reference, quality))
+            key = image.unit_key(quality)
+            measured = image.store.unit(key) is not None
+            if measured and not (image.kept and image.lacks_picture([quality])):
+                continue
+            coded = _code(task.codec, pixels, quality)
+            if image.kept:
+                keep(image.picture_path(quality), coded.decoded)
+            if not measured:
+                image.store.put_unit(key, _unit(coded, reference))
                 computed += 1
     except BenchError as error:
         return computed, Failure(name, f"{name}: {error}")
@@ -213,26 +241,41 @@ def _searched(task: _Task, pixels: Image8) -> list[float]:
     return [quality for quality in qualities.values() if quality is not None]
 
 
-def _unit(codec: Codec, pixels: Image8, reference: "Reference", quality: float) -> dict[str, Any]:
-    """Code, decode and measure one image at one quality."""
-    height, width = pixels.shape[:2]
+@dataclass(frozen=True)
+class _Coded:
+    """One image at one quality, coded and decoded."""
+
+    bits: int
+    estimated_bits: float | None
+    decoded: Image8
+    encode_s: float
+    decode_s: float
+
+
+def _code(codec: Codec, pixels: Image8, quality: float) -> _Coded:
     start = time.perf_counter()
     encoded = codec.encode(pixels, quality)
     middle = time.perf_counter()
     decoded = codec.decode(encoded.data)
     end = time.perf_counter()
     if decoded.shape != pixels.shape:
-        made = f"{decoded.shape[1]}x{decoded.shape[0]}"
-        raise BenchError(f"{codec.name}: decodes a picture of {width}x{height} pixels to {made}")
-    scores = reference.compare(decoded)
-    estimate = encoded.estimated_bits
+        size, made = (f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, decoded.shape))
+        raise BenchError(f"{codec.name}: decodes a picture of {size} pixels to {made}")
+    return _Coded(8 * len(encoded.data), encoded.estimated_bits, decoded, middle - start, end - middle)
+
+
+def _unit(coded: _Coded, reference: "Reference") -> dict[str, Any]:
+    """Measure what was decoded."""
+    height, width = coded.decoded.shape[:2]
+    scores = reference.compare(coded.decoded)
+    estimate = coded.estimated_bits
     return {
         "width": width,
         "height": height,
-        "bpp": 8 * len(encoded.data) / (width * height),
+        "bpp": coded.bits / (width * height),
         "estimated_bpp": None if estimate is None else estimate / (width * height),
         **{k: None if math.isnan(v) else v for k, v in scores.values.items()},
         "reasons": scores.reasons,
-        "encode_s": middle - start,
-        "decode_s": end - middle,
+        "encode_s": coded.encode_s,
+        "decode_s": coded.decode_s,
     }

@@ -228,7 +228,14 @@ def _measure(
     with store.recorded(store.run_folder(kind, codec.name, key), manifest) as record:
         with progress(what, len(dataset.images), "images") as advance:
             evaluation = evaluate(
-                codec, dataset.images, rates, metrics, store, settings.worker_count, lambda _: advance()
+                codec,
+                dataset.images,
+                rates,
+                metrics,
+                store,
+                settings.worker_count,
+                lambda _: advance(),
+                pictures=len(dataset.images) if settings.pictures == "all" else settings.pictures,
             )
         if evaluation.points.empty:
             first = evaluation.failures[0].message

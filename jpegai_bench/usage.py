@@ -38,8 +38,9 @@ command goes on where a killed one stopped.
   rates=target         0.06, 0.12, 0.25, 0.5, 0.75 bpp, each met within 2% where the model reaches it
   targets=[0.1,0.3]    with rates=target: others, in bpp
   weights=FOLDER       weights of your own         weights=train           train them first
-  workers=2            processes that measure      results=PATH            where results go""",
-            options=("rates", "targets", "arch", "checkpoint", "peers"),
+  workers=2            processes that measure      results=PATH            where results go
+  pictures=all         keep the decoded pictures of every image for the report; 4 unless given""",
+            options=("rates", "targets", "arch", "checkpoint", "peers", "pictures"),
             variant="base",
         ),
         Command(
@@ -114,8 +115,9 @@ shows the codecs, and which can be used here.
   anchor.vvc.preset=slow           any setting of a codec's node: jpegai-bench anchor codec=vvc --cfg job
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer, a file for each rate
   --config-dir my_conf codec=mine  a codec of your own: my_conf/anchor/mine.yaml
-  workers=2                        processes that measure""",
-            options=("codec", "arch", "checkpoint"),
+  workers=2                        processes that measure
+  pictures=all                     keep the decoded pictures of every image for the report""",
+            options=("codec", "arch", "checkpoint", "pictures"),
         ),
         Command(
             "latency",
