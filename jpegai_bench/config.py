@@ -30,6 +30,7 @@ FORMATS = ("table", "csv", "json", "markdown")
 METHODS = ("pchip", "cubic", "akima")
 CURVES = ("image", "mean")
 PLOT_FORMATS = ("png", "pdf", "svg")
+IMAGES = ("embedded", "linked")
 
 
 @dataclass
@@ -120,6 +121,7 @@ class Settings:
     lower_is_better: list[str] = field(default_factory=list)
     plot: str | None = None
     pictures: Any = 4
+    images: str = "embedded"
     anchor_points: str | None = None
     only: list[str] | None = None
     device: str = "cpu"
@@ -135,6 +137,7 @@ class Settings:
         one_of("method", self.method, METHODS)
         one_of("curve", self.curve, CURVES)
         one_of("rates", self.rates, KINDS)
+        one_of("images", self.images, IMAGES)
         self._check_bpp_range()
         if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in PLOT_FORMATS:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")

@@ -179,6 +179,22 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
             options=("anchors", "peers"),
         ),
         Command(
+            "report",
+            "report [images=embedded|linked] [results=PATH]",
+            "one page to look at: tables, curves, pictures, provenance",
+            """Writes results/report/index.html from the store alone: one file that loads nothing from
+anywhere, to be opened in a browser or sent to a colleague. It measures nothing; what is missing it
+names, with the command that makes it.
+
+  jpegai-bench report
+  jpegai-bench report dataset=kodak model=small
+  jpegai-bench report images=linked
+
+  images=linked        pictures lossless, as files in results/report/pictures, not inside the page
+  anchor=, peers=      as for tables; without peers= every codec that was measured on the images""",
+            options=("anchors", "peers", "images"),
+        ),
+        Command(
             "bdrate",
             "bdrate ANCHOR TEST [curve=image|mean] [format=table|csv|json|markdown] [plot=FILE]",
             "BD-rate of TEST against ANCHOR, from two files",

@@ -95,7 +95,8 @@ def entry_of(run: Run, conditions: Conditions | None) -> Entry:
     note = str(run.manifest.get("note", ""))
     found = re.search(r"4:[024]:[024]", note)  # older runs say it there alone
     chroma = str(run.manifest.get("chroma") or (found[0] if found else ""))
-    return Entry(run.label, "codec", points, note=note, chroma=chroma, metrics=run.manifest.get("metrics"))
+    metrics = run.manifest.get("metrics")
+    return Entry(run.label, "codec", points, note=note, chroma=chroma, metrics=metrics, run=run)
 
 
 def chosen_by(dataset: str) -> str:
