@@ -31,6 +31,7 @@ FORMATS = ("table", "csv", "json", "markdown", "latex")
 METHODS = ("pchip", "cubic", "akima")
 CURVES = ("image", "mean")
 PLOT_FORMATS = ("png", "pdf", "svg")
+IMAGES = ("embedded", "linked")
 
 
 @dataclass
@@ -121,6 +122,8 @@ class Settings:
     bpp_range: list[float] | None = None
     lower_is_better: list[str] = field(default_factory=list)
     plot: str | None = None
+    pictures: Any = 4
+    images: str = "embedded"
     anchor_points: str | None = None
     only: list[str] | None = None
     device: str = "cpu"
@@ -141,6 +144,7 @@ class Settings:
         one_of("method", self.method, METHODS)
         one_of("curve", self.curve, CURVES)
         one_of("rates", self.rates, KINDS)
+        one_of("images", self.images, IMAGES)
         self._check_bpp_range()
         if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in PLOT_FORMATS:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
@@ -150,6 +154,8 @@ class Settings:
             raise UsageError(f"shards={self.shards}: must be at least 1")
         if self.shard is not None and not 0 <= self.shard < self.shards:
             raise UsageError(f"shard={self.shard}: must be from 0 to shards - 1")
+        if self.pictures != "all" and (type(self.pictures) is not int or self.pictures < 0):
+            raise UsageError(f"pictures={self.pictures}: give how many of the first images, 0, or all")
         if self.repeats < 1:
             raise BenchError(f"repeats={self.repeats}: must be at least 1")
 
@@ -158,6 +164,10 @@ class Settings:
             told = ",".join(f"{value:g}" for value in self.bpp_range)
             if len(self.bpp_range) != 2 or not 0 <= self.bpp_range[0] < self.bpp_range[1]:
                 raise BenchError(f"bpp_range=[{told}]: give the lowest and the highest rate, as [0.1,1]")
+
+    def pictures_of(self, images: int) -> int:
+        """Of how many of the first of so many images the decoded pictures are kept."""
+        return images if self.pictures == "all" else int(self.pictures)
 
     @property
     def worker_count(self) -> int:

@@ -2,14 +2,15 @@
 
 Work is spread over processes, an image each. What is finished is kept at once and found again by content, so
 a killed evaluation goes on where it was and nothing is measured twice. A target rate becomes a quality first,
-which is kept too; the unit of work is the image at that quality, whoever asked for it. Several evaluations on
-one store share out the images by claims.
+which is kept too; the unit of work is the image at that quality, whoever asked for it. Of the first images
+the decoded pictures are kept as well; one that is missing is made again, and not measured again. Several
+evaluations on one store share out the images by claims.
 """
 
 import math
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
 from jpegai_bench.images.read import Image8
 from jpegai_bench.parallel import spread
+from jpegai_bench.pictures import keep, original_path, picture_path
 from jpegai_bench.rates import Rates, out_of_reach
 from jpegai_bench.store import POINT_COLUMNS, Store, content_key
 
@@ -69,6 +71,8 @@ class _Image:
     fingerprint: dict[str, str]
     metrics: dict[str, str]
     store: Store
+    kept: bool
+    """Whether its pictures are kept."""
 
     def unit_key(self, quality: float) -> str:
         return unit_key(self.fingerprint, self.metrics, self.hash, quality)
@@ -87,6 +91,21 @@ class _Image:
         qualities = self.qualities(rates).values()
         return sum(q is None or self.store.unit(self.unit_key(q)) is None for q in qualities)
 
+    def lacks_pictures(self, rates: Rates) -> bool:
+        """Whether one of its pictures is to be kept and is not there."""
+        return self.kept and self.lacks_picture(self.qualities(rates).values())
+
+    def lacks_picture(self, qualities: Iterable[float | None]) -> bool:
+        paths = [self.picture_path(quality) for quality in qualities if quality is not None]
+        return not all(path.exists() for path in (*paths, self.original_path))
+
+    def picture_path(self, quality: float) -> Path:
+        return picture_path(self.store, self.fingerprint, self.hash, quality)
+
+    @property
+    def original_path(self) -> Path:
+        return original_path(self.store, self.hash)
+
     def claim(self) -> str:
         """What a process claims that measures it, at whatever rates."""
         return content_key({"codec": self.fingerprint, "metrics": self.metrics, "image": self.hash})
@@ -104,6 +123,13 @@ class Plan:
     """Pictures that cannot be read."""
     missing: tuple[int, ...]
     """Units that are not there, of each image."""
+    undrawn: tuple[bool, ...]
+    """Whether a picture is to be kept and is not there, of each image."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to code."""
+        return not any(self.missing) and not any(self.undrawn)
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -114,7 +140,8 @@ class Plan:
         """Every `shards`-th image, from the one of that number on."""
         chosen = slice(number, None, shards)
         failures = self.failures if number == 0 else ()
-        return replace(self, images=self.images[chosen], missing=self.missing[chosen], failures=failures)
+        part = {name: getattr(self, name)[chosen] for name in ("images", "missing", "undrawn")}
+        return replace(self, failures=failures, **part)
 
 
 @dataclass(frozen=True)
@@ -139,7 +166,12 @@ def search_key(codec: dict[str, str], image_hash: str, target_bpp: float) -> str
 
 
 def plan(
-    codec: Codec, images: Sequence[ImageFile], rates: Rates, metrics: dict[str, str], store: Store
+    codec: Codec,
+    images: Sequence[ImageFile],
+    rates: Rates,
+    metrics: dict[str, str],
+    store: Store,
+    pictures: int = 0,
 ) -> Plan:
     """Look up what is there already; nothing is measured, and of a learned codec nothing loaded.
 
@@ -149,6 +181,7 @@ def plan(
         rates: qualities on the codec's own scale, or targets.
         metrics: the metrics' fingerprint; it is part of what names the work.
         store: where finished units are.
+        pictures: of how many of the first images the decoded pictures are kept.
 
     Raises:
         BenchError: target rates are asked of a codec that cannot search for them.
@@ -157,13 +190,14 @@ def plan(
         raise BenchError(f"{codec.name} cannot meet a target rate; give it qualities of its own")
     fingerprint = codec.fingerprint()
     known, failures = [], []
-    for file in images:
+    for number, file in enumerate(images):
         try:
-            known.append(_Image(file, file.sha256, fingerprint, metrics, store))
+            known.append(_Image(file, file.sha256, fingerprint, metrics, store, kept=number < pictures))
         except BenchError as error:
             failures.append(Failure(file.name, str(error)))
     missing = tuple(image.missing(rates) for image in known)
-    return Plan(codec, rates, metrics, tuple(known), tuple(failures), missing)
+    undrawn = tuple(image.lacks_pictures(rates) for image in known)
+    return Plan(codec, rates, metrics, tuple(known), tuple(failures), missing, undrawn)
 
 
 def evaluate(
@@ -179,8 +213,8 @@ def evaluate(
     """
     evaluation = Evaluation(pd.DataFrame(), plan.hashes, failures=list(plan.failures))
     tasks = []
-    for image, missing in zip(plan.images, plan.missing, strict=True):
-        if missing:
+    for image, missing, undrawn in zip(plan.images, plan.missing, plan.undrawn, strict=True):
+        if missing or undrawn:
             tasks.append(_Task(plan.codec, image, plan.rates))
         else:
             advance(image.file.name)
@@ -257,7 +291,7 @@ def _measure(task: _Task) -> _Done:
     name = image.file.name
     try:
         with claimed(task.claim_path) as done.holder:
-            if done.holder is None and image.missing(task.rates):
+            if done.holder is None and (image.missing(task.rates) or image.lacks_pictures(task.rates)):
                 _measure_image(task, done)
     except BenchError as error:
         done.failure = Failure(name, f"{name}: {error}")
@@ -273,12 +307,21 @@ def _measure_image(task: _Task, done: _Done) -> None:
     from jpegai_bench.metrics.measure import Reference
 
     torch.set_num_threads(1)
-    pixels = task.image.file.read()
+    image = task.image
+    pixels = image.file.read()
     reference = Reference(pixels)
+    if image.kept:
+        keep(image.original_path, pixels)
     for quality in _searched(task, pixels):
-        key = task.image.unit_key(quality)
-        if task.image.store.unit(key) is None:
-            task.image.store.put_unit(key, _unit(task.codec, pixels, reference, quality))
+        key = image.unit_key(quality)
+        measured = image.store.unit(key) is not None
+        if measured and not (image.kept and image.lacks_picture([quality])):
+            continue
+        coded = _code(task.codec, pixels, quality)
+        if image.kept:
+            keep(image.picture_path(quality), coded.decoded)
+        if not measured:
+            image.store.put_unit(key, _unit(coded, reference))
             done.computed += 1
 
 
@@ -295,26 +338,41 @@ def _searched(task: _Task, pixels: Image8) -> list[float]:
     return [quality for quality in qualities.values() if quality is not None]
 
 
-def _unit(codec: Codec, pixels: Image8, reference: "Reference", quality: float) -> dict[str, Any]:
-    """Code, decode and measure one image at one quality."""
-    height, width = pixels.shape[:2]
+@dataclass(frozen=True)
+class _Coded:
+    """One image at one quality, coded and decoded."""
+
+    bits: int
+    estimated_bits: float | None
+    decoded: Image8
+    encode_s: float
+    decode_s: float
+
+
+def _code(codec: Codec, pixels: Image8, quality: float) -> _Coded:
     start = time.perf_counter()
     encoded = codec.encode(pixels, quality)
     middle = time.perf_counter()
     decoded = codec.decode(encoded.data)
     end = time.perf_counter()
     if decoded.shape != pixels.shape:
-        made = f"{decoded.shape[1]}x{decoded.shape[0]}"
-        raise BenchError(f"{codec.name}: decodes a picture of {width}x{height} pixels to {made}")
-    scores = reference.compare(decoded)
-    estimate = encoded.estimated_bits
+        size, made = (f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, decoded.shape))
+        raise BenchError(f"{codec.name}: decodes a picture of {size} pixels to {made}")
+    return _Coded(8 * len(encoded.data), encoded.estimated_bits, decoded, middle - start, end - middle)
+
+
+def _unit(coded: _Coded, reference: "Reference") -> dict[str, Any]:
+    """Measure what was decoded."""
+    height, width = coded.decoded.shape[:2]
+    scores = reference.compare(coded.decoded)
+    estimate = coded.estimated_bits
     return {
         "width": width,
         "height": height,
-        "bpp": 8 * len(encoded.data) / (width * height),
+        "bpp": coded.bits / (width * height),
         "estimated_bpp": None if estimate is None else estimate / (width * height),
         **{k: None if math.isnan(v) else v for k, v in scores.values.items()},
         "reasons": scores.reasons,
-        "encode_s": middle - start,
-        "decode_s": end - middle,
+        "encode_s": coded.encode_s,
+        "decode_s": coded.decode_s,
     }

@@ -48,8 +48,10 @@ def measure_anchor(
     Raises:
         BenchError: it cannot be used here, or no image could be measured.
     """
-    whole = plan(codec, dataset.images, of_qualities(codec.qualities), metrics_fingerprint(), store)
-    if any(whole.missing) and not gather_only:
+    pictures = settings.pictures_of(len(dataset.images))
+    rates = of_qualities(codec.qualities)
+    whole = plan(codec, dataset.images, rates, metrics_fingerprint(), store, pictures)
+    if not whole.is_done and not gather_only:
         codec.check()
     return measure_codec(settings, store, "anchors", whole, dataset, gather_only=gather_only)
 
@@ -96,6 +98,8 @@ def measure_codec(
         manifest["why"] = why(manifest, sorted(earlier, key=lambda one: str(one.get("start"))))
         units = len(whole.images) * len(rates.values)
         report(f"{what}: {missing} of {units} units to measure: {manifest['why']}")
+    elif undrawn := sum(whole.undrawn):
+        report(f"{what}: pictures of {undrawn} images to keep, nothing to measure")
     with store.recorded(store.run_folder(kind, codec.name, key), manifest) as record:
         evaluation = gather(whole) if gather_only else carried_out(whole, what, settings.worker_count)
         if evaluation.points.empty:

@@ -71,8 +71,8 @@ def measure(settings: Settings, how: Literal["all", "shard", "gather"] = "all") 
     codecs, peers = anchor_codecs(settings), wanted_peers(settings.peers)
     conditions = Conditions(dataset.name, dataset.hashes(), metrics)
     require_peers(store, peers, conditions, [one.name for one in codecs])
-    whole = plan(codec, dataset.images, rates, metrics, store)
-    if any(whole.missing) and how != "gather":
+    whole = plan(codec, dataset.images, rates, metrics, store, settings.pictures_of(len(dataset.images)))
+    if not whole.is_done and how != "gather":
         codec.coder  # noqa: B018  weights that do not fit are an error before any work is begun
     selection = Selection(
         dataset.name,
@@ -114,8 +114,9 @@ def _measure_shard(
     Returns:
         How many units were measured, and one line for each image that failed.
     """
+    pictures = settings.pictures_of(len(dataset.images))
     plans = [
-        plan(anchor, dataset.images, of_qualities(anchor.qualities), whole.metrics, store)
+        plan(anchor, dataset.images, of_qualities(anchor.qualities), whole.metrics, store, pictures)
         for anchor in anchors
         if not shipped_points(anchor, dataset)
     ]

@@ -46,8 +46,9 @@ command goes on where a killed one stopped.
   targets=[0.1,0.3]    with rates=target: others, in bpp
   weights=FOLDER       weights of your own         weights=train           train them first
   workers=2            processes that measure      results=PATH            where results go
+  pictures=all         keep the decoded pictures of every image for the report; 4 unless given
   -m                   for each of several variants or settings, as `sweep`""",
-            options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast"),
+            options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast", "pictures"),
             variant="base",
         ),
         Command(
@@ -77,6 +78,7 @@ same command goes on from there; two at once share out the work.
                 "shards",
                 "fail_fast",
                 "experiment",
+                "pictures",
             ),
             variant="glob(*)",
             does="run",
@@ -153,8 +155,9 @@ shows the codecs, and which can be used here.
   anchor.vvc.preset=slow           any setting of a codec's node: jpegai-bench anchor codec=vvc --cfg job
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer, a file for each rate
   --config-dir my_conf codec=mine  a codec of your own: my_conf/anchor/mine.yaml
-  workers=2                        processes that measure""",
-            options=("codec", "arch", "checkpoint"),
+  workers=2                        processes that measure
+  pictures=all                     keep the decoded pictures of every image for the report""",
+            options=("codec", "arch", "checkpoint", "pictures"),
         ),
         Command(
             "latency",
@@ -222,6 +225,22 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
   jpegai-bench plots dataset=kodak peers=[hevc,av1,jpeg]
   jpegai-bench plots experiment=vcip2023""",
             options=("anchors", "experiment", "peers"),
+        ),
+        Command(
+            "report",
+            "report [images=embedded|linked] [results=PATH]",
+            "one page to look at: tables, curves, pictures, provenance",
+            """Writes results/report/index.html from the store alone: one file that loads nothing from
+anywhere, to be opened in a browser or sent to a colleague. It measures nothing; what is missing it
+names, with the command that makes it.
+
+  jpegai-bench report
+  jpegai-bench report dataset=kodak model=small
+  jpegai-bench report images=linked
+
+  images=linked        pictures lossless, as files in results/report/pictures, not inside the page
+  anchor=, peers=      as for tables; without peers= every codec that was measured on the images""",
+            options=("anchors", "peers", "images"),
         ),
         Command(
             "bdrate",

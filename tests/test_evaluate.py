@@ -12,6 +12,8 @@ from jpegai_bench.config import structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import evaluate, plan, search_key, unit_key
 from jpegai_bench.images import datasets
+from jpegai_bench.images.read import read_rgb
+from jpegai_bench.pictures import original_path, picture_path
 from jpegai_bench.rates import of_qualities, of_targets
 from jpegai_bench.store import Store
 
@@ -111,6 +113,33 @@ def test_what_is_not_applicable_is_recorded_with_its_reason(tmp_path, store):
     assert {"vmaf", "fsim"} <= absent.keys()
     assert evaluation.points[list(absent)].isna().all(axis=None)
     assert evaluation.points["psnr_y"].notna().all()
+
+
+def kept(store):
+    return sorted(path.relative_to(store.root).as_posix() for path in store.root.glob("pictures/*/*"))
+
+
+def test_pictures_are_kept_of_the_first_images_and_made_again_without_measuring(tmp_path, store):
+    folder, codec, rates = photographs(tmp_path / "photos"), Pillow("jpeg"), of_qualities((20.0, 60.0))
+    images = datasets.load("folder", folder).images
+    plain = evaluate(codec, images, rates, METRICS, store, 1, str)
+    assert kept(store) == []
+    shown = evaluate(codec, images, rates, METRICS, store, 1, str, pictures=1)
+    assert shown.computed == 0
+    assert shown.points.equals(plain.points)
+    before = kept(store)
+    assert len(before) == 3
+    hashes = [image.sha256 for image in images]
+    assert read_rgb(original_path(store, hashes[0])).tolist() == images[0].read().tolist()
+    path = picture_path(store, codec.fingerprint(), hashes[0], 60.0)
+    decoded = codec.decode(codec.encode(images[0].read(), 60.0).data)
+    assert read_rgb(path).tolist() == decoded.tolist()
+    path.unlink()
+    again = evaluate(codec, images, rates, {"version": "another"}, store, 1, str, pictures=1)
+    assert (again.computed, kept(store)) == (4, before)
+    path.unlink()
+    evaluate(codec, images, rates, METRICS, store, 1, str)
+    assert not path.exists()
 
 
 def test_a_key_follows_everything_that_decides_a_unit():

@@ -29,7 +29,7 @@ def test_a_run_leaves_results_and_nothing_else(study):
     folder, _ = study
     assert {path.name for path in folder.iterdir()} == {"photos", "results"}
     names = {path.name for path in (folder / "results").iterdir()}
-    assert names == {"anchors", "plots", "runs", "sweeps", "tables", "units"}
+    assert names == {"anchors", "pictures", "plots", "runs", "sweeps", "tables", "units"}
     assert not list((folder / "results").rglob("*.part"))
     assert not list((folder / "results").rglob(".hydra"))
 

@@ -101,7 +101,7 @@ def entry_of(store: Store, run: Run, conditions: Conditions | None) -> Entry:
     times = (decode_seconds(store, made_by, images_key) for made_by in _timed(store, run))
     seconds = next((time for time in times if time is not None), None)
     metrics = run.manifest.get("metrics")
-    return Entry(run.label, "codec", points, None, seconds, note, chroma=chroma, metrics=metrics)
+    return Entry(run.label, "codec", points, None, seconds, note, chroma=chroma, metrics=metrics, run=run)
 
 
 def chosen_by(dataset: str) -> str:

@@ -105,7 +105,7 @@ def _subtitle(study: Study) -> str:
 
 def _plain(study: Study, panel: Panel) -> dict[str, Any]:
     """As JSON can hold it, with the axes' limits and each curve's style."""
-    drawn = [{**asdict(curve), "style": _style(study, curve.label)} for curve in panel.curves]
+    drawn = [{**asdict(curve), "style": style_of(study, curve.label)} for curve in panel.curves]
     rates = rate_limits(panel, from_zero=not study.peers)
     metric = next(metric for metric in METRICS if metric.name == panel.metric)
     unit = f" ({metric.unit})" if metric.unit else ""
@@ -122,7 +122,7 @@ def _plain(study: Study, panel: Panel) -> dict[str, Any]:
     }
 
 
-def _style(study: Study, label: str) -> dict[str, Any]:
+def style_of(study: Study, label: str) -> dict[str, Any]:
     """How an entry looks, the same in every figure: by its place among those of its kind."""
     entry = study.entry(label)
     if entry.kind == "variant":
@@ -147,7 +147,7 @@ def _complexity_panels(study: Study, tables: Tables) -> list[dict[str, Any]]:
             elif row["published_kmacs_px"] > 0:
                 figures["kmacs"] = row["published_kmacs_px"]
                 plain = {key: float(v) if math.isfinite(v) else None for key, v in figures.items()}
-                points.append({"label": label, "style": _style(study, label), **plain})
+                points.append({"label": label, "style": style_of(study, label), **plain})
         panels.append(
             {"anchor": anchor.name, "described": anchor.described, "points": points, "levels": levels}
         )

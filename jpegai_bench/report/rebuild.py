@@ -155,7 +155,7 @@ def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
 def _variant(store: Store, run: Run, model: str) -> Entry:
     made_by = run.manifest.get("codec")
     seconds = decode_seconds(store, made_by, run.manifest.get("images_key")) if made_by else None
-    return Entry(run.label, "variant", run.points(), run.complexity(), seconds, model=model)
+    return Entry(run.label, "variant", run.points(), run.complexity(), seconds, model=model, run=run)
 
 
 def _file_name(text: str) -> str:

@@ -3,11 +3,14 @@
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from jpegai_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from jpegai_bench.store import Run
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Entry:
     """The chroma format, for codecs; empty where it is not known."""
     metrics: Any = field(default=None, repr=False)
     """Versions that decide the scores, as in `run.json`."""
+    run: "Run | None" = field(default=None, repr=False)
+    """The run that measured it, where it comes from a store."""
 
     @property
     def name(self) -> str:

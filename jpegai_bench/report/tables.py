@@ -45,6 +45,11 @@ def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tab
     return Tables(study, pd.DataFrame(rows), frame[columns])
 
 
+def to_csv(frame: pd.DataFrame) -> str:
+    """A frame at full precision; NA is written as `NA`."""
+    return frame.to_csv(index=False, na_rep="NA", lineterminator="\n")
+
+
 def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     """Write a frame at full precision; NA is written as `NA`.
 
@@ -53,7 +58,7 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     """
     path = Path(path)
     make_folder(path.parent)
-    write_bytes(path, frame.to_csv(index=False, na_rep="NA", lineterminator="\n").encode())
+    write_bytes(path, to_csv(frame).encode())
     return path
 
 

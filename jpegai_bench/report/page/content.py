@@ -1,0 +1,151 @@
+"""All that a page shows, gathered from the store as plain data."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from jpegai_bench import __version__
+from jpegai_bench.errors import BenchError
+from jpegai_bench.report.codec_points import images_of
+from jpegai_bench.report.page.about import about, name_of
+from jpegai_bench.report.page.figures import figures
+from jpegai_bench.report.page.provenance import commands_of, lacks_of, runs_of, unfinished
+from jpegai_bench.report.page.reproduce import first_run_command
+from jpegai_bench.report.page.shots import Scene, scenes
+from jpegai_bench.report.rebuild import Selection, studies
+from jpegai_bench.report.study import Study
+from jpegai_bench.report.tables import Tables, build_tables, to_csv
+from jpegai_bench.store import Store
+from jpegai_bench.timing import latest_times
+
+
+def content(store: Store, selection: Selection, results: str) -> tuple[dict[str, Any], list[list[Scene]]]:
+    """The studies of the store, and what is missing; of an empty store nothing but that.
+
+    `results` is the folder as the user gives it.
+
+    Returns:
+        All as plain data but the pictures, and for each study the scenes that there are.
+
+    Raises:
+        BenchError: what was asked for by name is not there.
+    """
+    found, missing = _studies(store, selection, results)
+    shown = [scenes(store, study, _hashes(study)) for study, _ in found]
+    studies_shown = [
+        _study(store, study, prefix, own, results) for (study, prefix), own in zip(found, shown, strict=True)
+    ]
+    told = [*missing, *unfinished(store, results)]
+    return {"version": __version__, "studies": studies_shown, "missing": told}, shown
+
+
+def _studies(
+    store: Store, selection: Selection, results: str
+) -> tuple[list[tuple[Study, str]], list[dict[str, str]]]:
+    """Each study that can be made, and why others cannot."""
+    wanted = (selection.dataset, selection.model, selection.rates)
+    keys = {
+        (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
+        for run in store.runs("runs")
+        if run.done
+    }
+    chosen = [key for key in sorted(keys) if all(w in (None, k) for w, k in zip(wanted, key, strict=True))]
+    each = [replace(selection, dataset=key[0], model=key[1], rates=key[2]) for key in chosen]
+    if not each and selection.model is None:
+        alone = {str(run.manifest.get("dataset")) for run in store.runs("anchors") if run.done}
+        each = [
+            replace(selection, dataset=name) for name in sorted(alone) if selection.dataset in (None, name)
+        ]
+    named = selection.anchors or (selection.peers and selection.peers != "all")
+    found: list[tuple[Study, str]] = []
+    missing = []
+    for one in each or [selection]:
+        try:
+            found += studies(store, one)
+        except BenchError as error:
+            if named:
+                raise
+            what = ", ".join(filter(None, (one.dataset, one.model)))
+            missing.append(
+                {"kind": "study", "what": what, "why": str(error), "command": ""}
+                if each
+                else _nothing(store, selection, results)
+            )
+    return found, missing
+
+
+def _nothing(store: Store, selection: Selection, results: str) -> dict[str, str]:
+    """Said of a store, or of a choice, without a finished run."""
+    fits = f" of {selection.dataset}" if selection.dataset else ""
+    fits += f" with model={selection.model}" if selection.model else ""
+    command = first_run_command(selection.dataset, selection.model, results)
+    return {
+        "kind": "study",
+        "what": f"A finished run{fits}",
+        "why": f"{results} holds none",
+        "command": command,
+    }
+
+
+def _study(store: Store, study: Study, prefix: str, shown: Sequence[Scene], results: str) -> dict[str, Any]:
+    tables, hashes = build_tables(study), _hashes(study)
+    pictured = {label for scene in shown for label in scene.shots}
+    return {
+        "name": name_of(study),
+        "about": about(study, len(hashes)),
+        **figures(tables, list(hashes), results),
+        "times": _times(store, study),
+        "runs": runs_of(study, results),
+        "commands": commands_of(study, results),
+        "lacks": lacks_of(study, pictured, results),
+        "csv": _files(tables, prefix),
+    }
+
+
+def _hashes(study: Study) -> dict[str, str]:
+    """Name and pixel hash of every image that the study is of."""
+    run = next((entry.run for entry in (*study.variants, *study.anchor_entries) if entry.run), None)
+    there = {str(name) for entry in study.entries for name in entry.points["image"].unique()}
+    known = images_of(run) if run else {}
+    return {name: known.get(name, "") for name in sorted(there)}
+
+
+def _times(store: Store, study: Study) -> dict[str, dict[str, float]]:
+    """The fastest and the slowest repeat, mean over images, beside each decode time."""
+    found = {}
+    for entry in study.variants:
+        if entry.run and entry.decode_s is not None:
+            times = latest_times(store, entry.run.manifest["codec"], entry.run.manifest.get("images_key"))
+            summary = times["summary"] if times else {}
+            if "decode_lowest_s" in summary:
+                found[entry.label] = {"low": summary["decode_lowest_s"], "high": summary["decode_highest_s"]}
+    return found
+
+
+def _files(tables: Tables, prefix: str) -> list[dict[str, str]]:
+    """Each table as CSV at full precision, as `jpegai-bench tables` writes those that it writes."""
+    study = tables.study
+    points = [entry.points.assign(codec=entry.label) for entry in study.entries]
+    joined = pd.concat(points, ignore_index=True)
+    frames = {
+        "results": tables.results,
+        "per_image": tables.per_image,
+        "points": joined[["codec", *(name for name in joined if name != "codec")]],
+        "complexity": _complexity(study),
+    }
+    return [
+        {"table": table, "name": f"{prefix}{table}.csv", "text": to_csv(frame)}
+        for table, frame in frames.items()
+        if len(frame)
+    ]
+
+
+def _complexity(study: Study) -> pd.DataFrame:
+    rows = []
+    for entry in study.variants:
+        parts = ((entry.complexity or {}).get("detail") or {}).get("luma") or {}
+        for part, counts in parts.items():
+            rows.append({"variant": entry.label, "model": entry.model, "part": part, **counts})
+    return pd.DataFrame(rows)

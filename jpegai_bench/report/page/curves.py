@@ -1,0 +1,76 @@
+"""R-D points of every image, mean curves, and axes that stay as they are whichever curves are shown."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from jpegai_bench.metrics.catalogue import METRICS
+from jpegai_bench.report.curves import Curve, Panel, panels, quality_limits, rate_limits
+from jpegai_bench.report.study import Entry, Study
+
+MEAN = ""
+"""In place of an image's name."""
+
+
+def curves_of(study: Study, images: list[str]) -> dict[str, Any]:
+    """Plain data: `points` by label and image, `means` by metric, `axes` by metric and image."""
+    means = panels(study)
+    points = {entry.label: _points(entry) for entry in study.entries}
+    axes: dict[str, dict[str, Any]] = {}
+    for metric in METRICS:
+        found = {MEAN: means[metric.name]} if metric.name in means else {}
+        for image in images:
+            if panel := _panel(study, points, metric.name, image):
+                found[image] = panel
+        if found:
+            axes[metric.name] = {image: _axes(study, panel) for image, panel in found.items()}
+    return {
+        "points": points,
+        "means": {name: _mean(panel) for name, panel in means.items()},
+        "axes": axes,
+    }
+
+
+def plain(value: float) -> float | None:
+    """As JSON can hold it: what is not finite is None."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _points(entry: Entry) -> dict[str, dict[str, list[float | None]]]:
+    names = [metric.name for metric in METRICS if metric.name in entry.points]
+    found = {}
+    for image, rows in entry.points.groupby("image", sort=False):
+        ordered = rows.sort_values(["bpp", "quality"], kind="stable")
+        columns = ordered[["quality", "bpp", *names]].astype(float)
+        found[str(image)] = {str(name): [plain(value) for value in columns[name]] for name in columns}
+    return found
+
+
+def _panel(study: Study, points: dict[str, Any], metric: str, image: str) -> Panel | None:
+    curves = []
+    for entry in study.entries:
+        columns = points[entry.label].get(image, {})
+        pairs = [
+            (bpp, quality)
+            for bpp, quality in zip(columns.get("bpp", ()), columns.get(metric, ()), strict=False)
+            if bpp is not None and quality is not None
+        ]
+        if pairs:
+            bpp, quality = np.unique(np.array(pairs), axis=0).T.tolist()
+            curves.append(Curve(entry.label, entry.name, entry.kind, tuple(bpp), tuple(quality)))
+    return Panel(metric, 1, tuple(curves)) if curves else None
+
+
+def _axes(study: Study, panel: Panel) -> dict[str, list[float]]:
+    linear, logarithmic = rate_limits(panel), rate_limits(panel, from_zero=False)
+    return {
+        "linear": list(linear),
+        "log": list(logarithmic),
+        "quality": list(quality_limits(panel, (logarithmic[0], linear[1]))),
+    }
+
+
+def _mean(panel: Panel) -> dict[str, Any]:
+    drawn = {curve.label: {"bpp": curve.bpp, "quality": curve.quality} for curve in panel.curves}
+    return {"images": panel.images, "curves": drawn}

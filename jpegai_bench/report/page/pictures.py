@@ -1,0 +1,182 @@
+"""Pictures for a page: inside it, as good as its size allows, or whole and lossless beside it.
+
+The map of errors is made from the lossless pictures: per pixel the mean of the absolute differences of R, G
+and B, in 8-bit levels, black at 0 and white from `FULL` on.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jpegai_bench.atomic import make_folder, write_bytes
+from jpegai_bench.images.read import Image8, read_rgb
+from jpegai_bench.report.page.shots import Scene
+
+FULL = 24
+"""Levels of error that the map shows as the strongest."""
+SIDE = 1024
+"""Pixels of a side; of larger pictures the middle is embedded, at its own size."""
+FOLDER = "pictures"
+"""Of the pictures that stand beside the page."""
+
+_PLANS = (  # rates, JPEG quality; a picture of 0.4 megapixels takes about 0.1 MB at 90
+    (6, 93), (5, 91), (4, 90), (4, 86), (3, 86), (3, 80), (2, 80), (1, 80),
+)  # fmt: skip
+
+
+@dataclass
+class Gallery:
+    """The pictures as plain data: `scenes`, and `files`, each picture's address by its name there."""
+
+    scenes: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    about: str = ""
+    """In which form the pictures are there, in a sentence."""
+
+
+def embedded(scenes: Sequence[Scene], budget: int) -> Gallery:
+    """As JPEG without chroma subsampling, as data addresses, in `budget` characters at most.
+
+    Rates are left out first, then quality, then images.
+    """
+    made: dict[tuple[Path, int], tuple[str, str]] = {}
+    sample = [scene.thinned(1) for scene in scenes[:1]]
+    for images in range(len(scenes), 0, -1):
+        for rates, quality in _PLANS:
+            chosen = [scene.thinned(rates) for scene in scenes[:images]]
+            # One rate of the first image tells what all will take, near enough to spare most attempts.
+            each = _characters(_embed(sample, quality, made)) / sample[0].pictures
+            if each * sum(scene.pictures for scene in chosen) > 1.6 * budget:
+                continue
+            gallery = _embed(chosen, quality, made)
+            if _characters(gallery) <= budget:
+                most = max(len(scene.rates) for scene in scenes)
+                gallery.about = _told(len(scenes), images, most, min(rates, most), quality)
+                return gallery
+    return Gallery(about=f"The pictures do not fit into a page of {budget / 1e6:.0f} MB." if scenes else "")
+
+
+def linked(scenes: Sequence[Scene], folder: Path) -> Gallery:
+    """Lossless, as PNG files in `folder`.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    gallery = Gallery(about=f"Lossless, in the folder {FOLDER} beside this page.")
+    make_folder(folder)
+    for scene in scenes:
+        original = read_rgb(scene.original)
+
+        def put(name: str, data: bytes) -> str:
+            if not (folder / name).exists():
+                write_bytes(folder / name, data)
+            gallery.files[name] = f"{FOLDER}/{name}"
+            return name
+
+        def picture(path: Path) -> str:
+            return put(path.name, path.read_bytes())
+
+        def error(path: Path, original: Image8 = original) -> str:
+            name = f"{path.stem}-error.png"
+            if (folder / name).exists():
+                gallery.files[name] = f"{FOLDER}/{name}"
+                return name
+            return put(name, _saved(_error(original, read_rgb(path)), "PNG"))
+
+        gallery.scenes.append(_plain(scene, original.shape, original.shape, picture, error))
+    return gallery
+
+
+def _embed(scenes: Sequence[Scene], quality: int, made: dict[tuple[Path, int], tuple[str, str]]) -> Gallery:
+    """`made` keeps each picture and its error map at a quality."""
+    gallery = Gallery()
+    for scene in scenes:
+        original = read_rgb(scene.original)
+        cut = _middle(original)
+
+        def both(path: Path, cut: Image8 = cut) -> tuple[str, str]:
+            if (path, quality) not in made:
+                shown = _middle(read_rgb(path))
+                levels = _saved(_error(cut, shown), "JPEG", quality - 25)
+                made[path, quality] = _data(_saved(shown, "JPEG", quality)), _data(levels)
+            return made[path, quality]
+
+        def picture(path: Path) -> str:
+            gallery.files[path.stem] = both(path)[0]
+            return path.stem
+
+        def error(path: Path) -> str:
+            gallery.files[f"{path.stem}-error"] = both(path)[1]
+            return f"{path.stem}-error"
+
+        gallery.scenes.append(_plain(scene, original.shape, cut.shape, picture, error))
+    return gallery
+
+
+def _characters(gallery: Gallery) -> int:
+    return sum(map(len, gallery.files.values()))
+
+
+def _plain(
+    scene: Scene, whole: Sequence[int], shown: Sequence[int], picture: Any, error: Any
+) -> dict[str, Any]:
+    return {
+        "image": scene.image,
+        "width": shown[1],
+        "height": shown[0],
+        "whole": [whole[1], whole[0]],
+        "original": picture(scene.original),
+        "rates": scene.rates,
+        "shots": {
+            label: [
+                {
+                    "quality": shot.quality,
+                    "bpp": shot.bpp,
+                    "metrics": shot.metrics,
+                    "note": shot.note,
+                    "picture": picture(shot.path),
+                    "error": error(shot.path),
+                }
+                for shot in shots
+            ]
+            for label, shots in scene.shots.items()
+        },
+    }
+
+
+def _told(scenes: int, images: int, most: int, rates: int, quality: int) -> str:
+    said = f"Shown as JPEG of quality {quality} without chroma subsampling; the error maps are made from the "
+    said += "lossless pictures."
+    if images < scenes or rates < most:
+        left = [f"{rates} of {most} rates"] if rates < most else []
+        left += [f"{images} of {scenes} images"] if images < scenes else []
+        said += f" To stay small this page holds {' and '.join(left)}; images=linked shows all."
+    return said
+
+
+def _middle(rgb: Image8) -> Image8:
+    top, left = (max(0, size - SIDE) // 2 for size in rgb.shape[:2])
+    return rgb[top : top + SIDE, left : left + SIDE]
+
+
+def _error(original: Image8, decoded: Image8) -> Image8:
+    """`[H, W]` from 0 to 255."""
+    levels = np.abs(original.astype(np.int16) - decoded).sum(axis=2, dtype=np.int16)
+    return np.minimum(levels * (255 / 3 / FULL), 255).round().astype(np.uint8)
+
+
+def _saved(samples: Image8, form: str, quality: int = 0) -> bytes:
+    out = io.BytesIO()
+    options: dict[str, Any] = {"quality": quality, "subsampling": 0} if form == "JPEG" else {}
+    Image.fromarray(samples).save(out, format=form, **options)
+    return out.getvalue()
+
+
+def _data(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

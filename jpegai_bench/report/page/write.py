@@ -1,0 +1,88 @@
+"""The report: one file with everything in it, that loads nothing from anywhere.
+
+    results/report/index.html      results/report/pictures/*.png   (with images=linked)
+
+An equal store gives equal bytes: no time of day is in the page but those of the runs.
+"""
+
+import html
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jpegai_bench import __version__
+from jpegai_bench.atomic import make_folder, write_bytes
+from jpegai_bench.report.page.content import content
+from jpegai_bench.report.page.pictures import FOLDER, FULL, Gallery, embedded, linked
+from jpegai_bench.report.rebuild import Selection
+from jpegai_bench.store import Store
+
+MOST = 25_000_000
+"""Bytes of a page with embedded pictures: what mail still takes."""
+_SPARE = 500_000
+"""Of these, for what is said of each picture."""
+
+
+def write_page(store: Store, selection: Selection, results: str, is_linked: bool = False) -> Path:
+    """Write the page from the store alone; of an empty store it says what makes one.
+
+    Args:
+        store: what is shown.
+        selection: which studies; all of the store's unless it says.
+        results: the folder as the user gives it, for the commands that the page shows.
+        is_linked: pictures are lossless and files beside the page, instead of inside it.
+
+    Raises:
+        BenchError: the folder cannot be written, or what was asked for by name is not there.
+    """
+    folder = store.root / "report"
+    shown, scenes = content(store, selection, results)
+    for study in shown["studies"]:
+        study["pictures"] = vars(Gallery())
+    room = MOST - _SPARE - len(page(shown))
+    pictures = [sum(scene.pictures for scene in own) for own in scenes]
+    for study, own, count in zip(shown["studies"], scenes, pictures, strict=True):
+        share = room * count // max(sum(pictures), 1)
+        gallery = linked(own, folder / FOLDER) if is_linked else embedded(own, share)
+        study["pictures"] = vars(gallery) | {"full": FULL}
+    make_folder(folder)
+    path = folder / "index.html"
+    write_bytes(path, page(shown).encode())
+    if is_linked:
+        used = {name for study in shown["studies"] for name in study["pictures"]["files"]}
+        for stale in (folder / FOLDER).glob("*.png"):
+            if stale.name not in used:
+                stale.unlink()
+    return path
+
+
+def page(shown: dict[str, Any]) -> str:
+    """The HTML of a page with the data of `content`."""
+    from plotly.offline import get_plotlyjs
+
+    names = [study["name"] for study in shown["studies"]]
+    assets = files("jpegai_bench.report.page") / "assets"
+    scripts = sorted((assets / "js").iterdir(), key=lambda script: script.name)
+    parts = {
+        "title": html.escape(names[0] if len(names) == 1 else "Report" if names else "Nothing measured yet"),
+        "version": html.escape(__version__),
+        "images": "data: blob: file: 'self'",
+        "css": (assets / "page.css").read_text(encoding="utf-8"),
+        "data": _inert(shown),
+        "plotly": get_plotlyjs(),
+        "script": "\n".join(script.read_text(encoding="utf-8") for script in scripts),
+    }
+    # Each place once and in its order: what is put in is never searched for places.
+    text, made = (assets / "page.html").read_text(encoding="utf-8"), []
+    while "{{" in text:
+        before, _, rest = text.partition("{{")
+        name, _, text = rest.partition("}}")
+        made += [before, parts[name]]
+    return "".join([*made, text])
+
+
+def _inert(data: Any) -> str:
+    """JSON that no text in it can end or turn into markup."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
