@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -272,16 +272,28 @@ def experiment_of(settings: Settings) -> Experiment:
     if settings.experiment is None:
         known = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
         raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(known)}")
-    variants = {
-        path.stem: str(OmegaConf.select(OmegaConf.load(path), "name"))
-        for folder in folders
-        for path in sorted((folder / "variant").glob("*.yaml"))
-    }
     anchors = [
         str(node.get("name", label)) if isinstance(node, dict) else label
         for label, node in settings.anchor.items()
     ]
-    return checked(settings.experiment, variants, anchors, folders)
+    return checked(settings.experiment, _variants_in(folders), anchors, folders)
+
+
+def packaged_experiment(name: str) -> Experiment:
+    """An experiment of the package's own, as it ships."""
+    node = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").experiment
+    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentSettings), node))
+    assert isinstance(settings, ExperimentSettings)
+    return checked(settings, _variants_in([CONF]), (), [CONF])
+
+
+def _variants_in(folders: Sequence[Path]) -> dict[str, str]:
+    """The `name` of each variant by the name of its file."""
+    return {
+        path.stem: str(OmegaConf.select(OmegaConf.load(path), "name"))
+        for folder in folders
+        for path in sorted((folder / "variant").glob("*.yaml"))
+    }
 
 
 def config_folders() -> list[Path]:

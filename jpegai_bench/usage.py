@@ -228,7 +228,7 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
         ),
         Command(
             "report",
-            "report [images=embedded|linked] [results=PATH]",
+            "report [experiment=NAME] [images=embedded|linked] [results=PATH]",
             "one page to look at: tables, curves, pictures, provenance",
             """Writes results/report/index.html from the store alone: one file that loads nothing from
 anywhere, to be opened in a browser or sent to a colleague. It measures nothing; what is missing it
@@ -236,11 +236,13 @@ names, with the command that makes it.
 
   jpegai-bench report
   jpegai-bench report dataset=kodak model=small
+  jpegai-bench report experiment=vcip2023
   jpegai-bench report images=linked
 
+  experiment=NAME      its variants alone, and the figures of its paper
   images=linked        pictures lossless, as files in results/report/pictures, not inside the page
   anchor=, peers=      as for tables; without peers= every codec that was measured on the images""",
-            options=("anchors", "peers", "images"),
+            options=("anchors", "peers", "images", "experiment"),
         ),
         Command(
             "bdrate",

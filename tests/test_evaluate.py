@@ -122,9 +122,9 @@ def kept(store):
 def test_pictures_are_kept_of_the_first_images_and_made_again_without_measuring(tmp_path, store):
     folder, codec, rates = photographs(tmp_path / "photos"), Pillow("jpeg"), of_qualities((20.0, 60.0))
     images = datasets.load("folder", folder).images
-    plain = evaluate(codec, images, rates, METRICS, store, 1, str)
+    plain = evaluate(plan(codec, images, rates, METRICS, store), 1, str)
     assert kept(store) == []
-    shown = evaluate(codec, images, rates, METRICS, store, 1, str, pictures=1)
+    shown = evaluate(plan(codec, images, rates, METRICS, store, pictures=1), 1, str)
     assert shown.computed == 0
     assert shown.points.equals(plain.points)
     before = kept(store)
@@ -135,10 +135,10 @@ def test_pictures_are_kept_of_the_first_images_and_made_again_without_measuring(
     decoded = codec.decode(codec.encode(images[0].read(), 60.0).data)
     assert read_rgb(path).tolist() == decoded.tolist()
     path.unlink()
-    again = evaluate(codec, images, rates, {"version": "another"}, store, 1, str, pictures=1)
+    again = evaluate(plan(codec, images, rates, {"version": "another"}, store, pictures=1), 1, str)
     assert (again.computed, kept(store)) == (4, before)
     path.unlink()
-    evaluate(codec, images, rates, METRICS, store, 1, str)
+    evaluate(plan(codec, images, rates, METRICS, store), 1, str)
     assert not path.exists()
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from jpegai_bench.commands import chosen
-from jpegai_bench.config import Settings, on_command_line
+from jpegai_bench.config import Settings, experiment_of, on_command_line, packaged_experiment
 from jpegai_bench.report.page.write import write_page
 from jpegai_bench.store import Store
 
@@ -13,7 +13,9 @@ def command(settings: Settings) -> int:
     selection = chosen.selection(settings)
     if not on_command_line("peers"):
         selection = replace(selection, peers="all")
+    chosen_one = experiment_of(settings) if settings.experiment else packaged_experiment("vcip2023")
     store = Store(settings.results)
     store.prepare()
-    print(write_page(store, selection, settings.results, is_linked=settings.images == "linked"))
+    is_whole, is_linked = settings.experiment is None, settings.images == "linked"
+    print(write_page(store, selection, settings.results, chosen_one, is_whole, is_linked))
     return 0

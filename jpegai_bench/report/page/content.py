@@ -8,6 +8,7 @@ import pandas as pd
 
 from jpegai_bench import __version__
 from jpegai_bench.errors import BenchError
+from jpegai_bench.experiment import Experiment
 from jpegai_bench.report.codec_points import images_of
 from jpegai_bench.report.page.about import about, name_of
 from jpegai_bench.report.page.figures import figures
@@ -21,10 +22,17 @@ from jpegai_bench.store import Store
 from jpegai_bench.timing import latest_times
 
 
-def content(store: Store, selection: Selection, results: str) -> tuple[dict[str, Any], list[list[Scene]]]:
+def content(
+    store: Store, selection: Selection, results: str, experiment: Experiment, is_whole: bool = True
+) -> tuple[dict[str, Any], list[list[Scene]]]:
     """The studies of the store, and what is missing; of an empty store nothing but that.
 
-    `results` is the folder as the user gives it.
+    Args:
+        store: what is shown.
+        selection: which studies; all of the store's unless it says.
+        results: the folder as the user gives it.
+        experiment: whose paper's figures stand beside.
+        is_whole: show all variants, not only those of the experiment.
 
     Returns:
         All as plain data but the pictures, and for each study the scenes that there are.
@@ -33,9 +41,12 @@ def content(store: Store, selection: Selection, results: str) -> tuple[dict[str,
         BenchError: what was asked for by name is not there.
     """
     found, missing = _studies(store, selection, results)
+    if not is_whole:
+        found = [(_of_variants(study, experiment.variants), prefix) for study, prefix in found]
     shown = [scenes(store, study, _hashes(study)) for study, _ in found]
     studies_shown = [
-        _study(store, study, prefix, own, results) for (study, prefix), own in zip(found, shown, strict=True)
+        _study(store, study, prefix, own, results, experiment)
+        for (study, prefix), own in zip(found, shown, strict=True)
     ]
     told = [*missing, *unfinished(store, results)]
     return {"version": __version__, "studies": studies_shown, "missing": told}, shown
@@ -89,13 +100,25 @@ def _nothing(store: Store, selection: Selection, results: str) -> dict[str, str]
     }
 
 
-def _study(store: Store, study: Study, prefix: str, shown: Sequence[Scene], results: str) -> dict[str, Any]:
+def _of_variants(study: Study, variants: Sequence[str]) -> Study:
+    entries = tuple(e for e in study.entries if e.kind != "variant" or e.label in variants)
+    return replace(study, entries=entries)
+
+
+def _study(
+    store: Store,
+    study: Study,
+    prefix: str,
+    shown: Sequence[Scene],
+    results: str,
+    experiment: Experiment,
+) -> dict[str, Any]:
     tables, hashes = build_tables(study), _hashes(study)
     pictured = {label for scene in shown for label in scene.shots}
     return {
         "name": name_of(study),
         "about": about(study, len(hashes)),
-        **figures(tables, list(hashes), results),
+        **figures(tables, list(hashes), results, experiment),
         "times": _times(store, study),
         "runs": runs_of(study, results),
         "commands": commands_of(study, results),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from jpegai_bench.experiment import Experiment
 from jpegai_bench.metrics.catalogue import METRICS, average_of
 from jpegai_bench.report.page.appearance import OTHER_PARTS, PARTS, appearance
 from jpegai_bench.report.page.curves import curves_of
@@ -18,8 +19,11 @@ SEVEN = "mean"
 """The metric's name of the mean of seven."""
 
 
-def figures(tables: Tables, images: list[str], results: str) -> dict[str, Any]:
-    """Tables, curves, complexity; every number at full precision, NA as None with its reason."""
+def figures(tables: Tables, images: list[str], results: str, experiment: Experiment) -> dict[str, Any]:
+    """Tables, curves, complexity; every number at full precision, NA as None with its reason.
+
+    The figures of the experiment's paper stand beside.
+    """
     study = tables.study
     return {
         "dataset": study.dataset,
@@ -32,7 +36,7 @@ def figures(tables: Tables, images: list[str], results: str) -> dict[str, Any]:
         "metrics": _metrics(study),
         "results": _records(tables.results),
         "per_image": _per_image(tables),
-        "paper": _paper(study),
+        "paper": _paper(study, experiment),
         "untimed": {e.label: latency_command(e.run, results) for e in study.variants if e.run},
         "notes": _notes(tables),
         "parts": _parts(study),
@@ -103,10 +107,10 @@ def _per_image(tables: Tables) -> list[dict[str, Any]]:
     ]
 
 
-def _paper(study: Study) -> dict[str, Any]:
+def _paper(study: Study, experiment: Experiment) -> dict[str, Any]:
     """The paper's figures of the variants here; kMACs/pixel where the model is the paper's."""
     labels = [entry.label for entry in study.variants]
-    found = {label: dict(own) for label, own in paper_figures().items() if label in labels}
+    found = {label: dict(own) for label, own in paper_figures(experiment).items() if label in labels}
     for label, own in found.items():
         if study.entry(label).model != "paper":
             own.pop("published_kmacs_px", None)

@@ -1,31 +1,41 @@
-"""The figures of the VCIP 2023 paper, by variant, as they stand in gray beside one's own."""
+"""The figures of an experiment's paper, by variant, as they stand in gray beside one's own."""
 
-import csv
-from importlib.resources import files
 from typing import Any
 
-_COLUMNS = {
-    "decoder complexity": "published_kmacs_px",
-    "BD-rate against VVC (mean of seven metrics)": "mean_bd_rate",
-    "BD-rate against base": "vs_base_bd_rate",
-}
-_STUDIES = {"attention": ("attention_cs", "attention_ds")}
-"""The paper's figures of its attention study are not said to be of the one way or the other."""
+from jpegai_bench.experiment import Experiment
+from jpegai_bench.report.published_figures import Figure, PublishedFigures, published_figures
 
 
-def paper_figures() -> dict[str, dict[str, dict[str, Any]]]:
+def paper_figures(experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
     """By variant and column of the results: value, and where it stands in the paper; the first place counts.
 
-    `mean_bd_rate` is against VVC, `published_kmacs_px` of the paper's model.
+    `mean_bd_rate` is against the paper's anchor, `published_kmacs_px` of the paper's model. Where the paper
+    gives a figure of a study as a whole, each of its variants has it, and says so.
     """
+    figures = published_figures(experiment)
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    text = (files("jpegai_bench") / "experiments/vcip2023/paper.csv").read_text()
-    for row in csv.DictReader(text.splitlines()):
-        column = _COLUMNS.get(row["quantity"])
-        if column is None:
-            continue
-        study = row["variant"] if row["variant"] in _STUDIES else ""
-        where = f"VCIP 2023, {row['where']}{f', {study} study as a whole' if study else ''}"
-        for variant in _STUDIES.get(study, (row["variant"],)):
-            found.setdefault(variant, {}).setdefault(column, {"value": float(row["value"]), "where": where})
-    return found
+    for study in experiment.studies:
+        whole = figures.of_study(study.name)
+        for variant in study.variants:
+            own = found.setdefault(variant, {})
+            for column, (figure, *_) in _columns(figures.of_variant(variant)).items():
+                own.setdefault(column, _told(figure, experiment))
+            if variant == experiment.reference:
+                continue
+            for column, (figure, *_) in _columns(whole).items():
+                of_all = f", {study.title.lower()} study as a whole"
+                own.setdefault(column, _told(figure, experiment, of_all))
+    return {variant: own for variant, own in found.items() if own}
+
+
+def _columns(figures: PublishedFigures) -> dict[str, tuple[Figure, ...]]:
+    named = {
+        "published_kmacs_px": figures.complexity,
+        "mean_bd_rate": figures.against_anchor,
+        "vs_base_bd_rate": figures.against_reference,
+    }
+    return {column: given for column, given in named.items() if given}
+
+
+def _told(figure: Figure, experiment: Experiment, more: str = "") -> dict[str, Any]:
+    return {"value": figure.value, "where": f"{experiment.title}, {figure.where}{more}"}

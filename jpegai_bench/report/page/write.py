@@ -13,6 +13,7 @@ from typing import Any
 
 from jpegai_bench import __version__
 from jpegai_bench.atomic import make_folder, write_bytes
+from jpegai_bench.experiment import Experiment
 from jpegai_bench.report.page.content import content
 from jpegai_bench.report.page.pictures import FOLDER, FULL, Gallery, embedded, linked
 from jpegai_bench.report.rebuild import Selection
@@ -24,20 +25,29 @@ _SPARE = 500_000
 """Of these, for what is said of each picture."""
 
 
-def write_page(store: Store, selection: Selection, results: str, is_linked: bool = False) -> Path:
+def write_page(
+    store: Store,
+    selection: Selection,
+    results: str,
+    experiment: Experiment,
+    is_whole: bool = True,
+    is_linked: bool = False,
+) -> Path:
     """Write the page from the store alone; of an empty store it says what makes one.
 
     Args:
         store: what is shown.
         selection: which studies; all of the store's unless it says.
         results: the folder as the user gives it, for the commands that the page shows.
+        experiment: whose paper's figures stand beside.
+        is_whole: show all variants, not only those of the experiment.
         is_linked: pictures are lossless and files beside the page, instead of inside it.
 
     Raises:
         BenchError: the folder cannot be written, or what was asked for by name is not there.
     """
     folder = store.root / "report"
-    shown, scenes = content(store, selection, results)
+    shown, scenes = content(store, selection, results, experiment, is_whole)
     for study in shown["studies"]:
         study["pictures"] = vars(Gallery())
     room = MOST - _SPARE - len(page(shown))

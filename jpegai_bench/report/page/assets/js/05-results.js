@@ -108,7 +108,7 @@ function showResultNotes(study, anchor, rows, columns, withPeers) {
     `Anchor ${entryOf(study, anchor).described}. BD-rate: ${study.method} on log rate per image, mean over images, with 95% ` +
       `bootstrap intervals; negative means less rate at equal quality. The mean of 7 is over the metrics of this table, with ${hvs}.`,
     columns.includes(IMAGES) ? "" : `All means are over ${count(rows[0]?.images_most ?? 0, "image")}.`,
-    rows.some((row) => columns.some((column) => paperFigure(study, row.variant, column.key, anchor))) ? "In gray: the figures of the VCIP 2023 paper, from its own weights, training and images." : "",
+    rows.some((row) => columns.some((column) => paperFigure(study, row.variant, column.key, anchor))) ? "In gray: the paper\u2019s figures, from its own weights, training and images." : "",
     withPeers ? `Codecs: ${study.entries.filter((entry) => entry.role === "peer").map((entry) => entry.described).join("; ")}.` : "",
     ...study.notes,
   ];
