@@ -72,44 +72,11 @@ class _Walk:
             self.parts[top] = library
 
     def _of_ours(self, module: str, name: str) -> None:
-        if _our_file(f"{module}.{name}"):  # a module, not yet what is used of it
-            self.symbol(f"{module}.{name}", "*")
-            return
-        path = _our_file(module)
-        if path is None:
-            return
-        source = _read(path)
-        names = list(source.definitions) if name == "*" else [name]
-        for one in names:
-            if one in source.imports:  # handed on
-                self.symbol(*source.imports[one])
-        nodes = [node for one in names for node in source.definitions.get(one, ())]
-        if not nodes:
-            return
-        where = path.relative_to(_HOME).as_posix()
-        self.parts[where if name == "*" else f"{where}:{name}"] = _hash(nodes)
-        for node in (*nodes, *source.effects):
-            self._used_by(node, module, source)
-
-    def _used_by(self, node: ast.AST, module: str, source: "_Source") -> None:
-        """Everything that a part of a file of ours names."""
-        imports = source.imports | dict(_imports(ast.walk(node), module, package=False))
-        spoken: set[int] = set()
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
-                whole = imports.get(inner.value.id)
-                if whole and whole[0].startswith(_OURS) and _our_file(".".join(whole)):
-                    spoken.add(id(inner.value))
-                    self.symbol(".".join(whole), inner.attr)
-        for inner in ast.walk(node):
-            if not isinstance(inner, ast.Name) or id(inner) in spoken:
-                continue
-            if inner.id in imports:
-                used = imports[inner.id]
-                if used[0].partition(".")[0] == _OURS:
-                    self.symbol(*used)
-            elif inner.id in source.definitions:
-                self.symbol(module, inner.id)
+        part = _part(module, name)
+        if part.where:
+            self.parts[part.where] = part.hash
+        for used in part.uses:
+            self.symbol(*used)
 
     def _of_users(self, module: str, path: Path) -> None:
         package = path.name == "__init__.py"
@@ -135,6 +102,56 @@ class _Source:
     """By local name the module and the name in it."""
     effects: list[ast.stmt]
     """Statements that define nothing and run when the file is imported."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A definition of this package, or a whole file of it; without `where`, one that is not there."""
+
+    where: str = ""
+    hash: str = ""
+    uses: tuple[tuple[str, str], ...] = ()
+    """Module and name of everything that it names."""
+
+
+@cache
+def _part(module: str, name: str) -> _Part:
+    if _our_file(f"{module}.{name}"):  # a module, not yet what is used of it
+        return _Part(uses=((f"{module}.{name}", "*"),))
+    path = _our_file(module)
+    if path is None:
+        return _Part()
+    source = _read(path)
+    names = list(source.definitions) if name == "*" else [name]
+    uses = [source.imports[one] for one in names if one in source.imports]  # handed on
+    nodes = [node for one in names for node in source.definitions.get(one, ())]
+    if not nodes:
+        return _Part(uses=tuple(uses))
+    for node in (*nodes, *source.effects):
+        uses += _used_by(node, module, source)
+    where = path.relative_to(_HOME).as_posix()
+    return _Part(where if name == "*" else f"{where}:{name}", _hash(nodes), tuple(dict.fromkeys(uses)))
+
+
+def _used_by(node: ast.AST, module: str, source: "_Source") -> Iterator[tuple[str, str]]:
+    """Everything of this package that a part of one of its files names."""
+    inner = list(ast.walk(node))
+    imports = source.imports | dict(_imports(inner, module, package=False))
+    spoken: set[int] = set()
+    for one in inner:
+        if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name):
+            whole = imports.get(one.value.id)
+            if whole and whole[0].startswith(_OURS) and _our_file(".".join(whole)):
+                spoken.add(id(one.value))
+                yield ".".join(whole), one.attr
+    for one in inner:
+        if not isinstance(one, ast.Name) or id(one) in spoken:
+            continue
+        if one.id in imports:
+            if imports[one.id][0].partition(".")[0] == _OURS:
+                yield imports[one.id]
+        elif one.id in source.definitions:
+            yield module, one.id
 
 
 @cache

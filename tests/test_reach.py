@@ -73,15 +73,15 @@ def test_a_change_of_one_definition_changes_that_part_alone(tmp_path, monkeypatc
     targets = [*identity._CODEC, f"{ATTENTION}.RestormerStack"]
     before = reach.reached(targets)
     monkeypatch.setattr(reach, "_HOME", copy)
-    reach._read.cache_clear()
+    reach._part.cache_clear(), reach._read.cache_clear()
     assert reach.reached(targets) == before
     file = copy / "network/attention.py"
     text = file.read_text()
     start = text.index("class GatedFeedForward")
     file.write_text(text[:start] + text[start:].replace("def forward(", "def forward_(", 1))
-    reach._read.cache_clear()
+    reach._part.cache_clear(), reach._read.cache_clear()
     changed = reach.reached(targets)
-    reach._read.cache_clear()
+    reach._part.cache_clear(), reach._read.cache_clear()
     assert {name for name in changed.keys() | before.keys() if changed.get(name) != before.get(name)} == {
         "network/attention.py:GatedFeedForward"
     }

@@ -34,6 +34,10 @@ SUFFIXES = frozenset(
 _SAMPLE = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 
 
+_HASHES: dict[tuple[Path, int, int, int], str] = {}
+"""Pixel hashes by path and state of the file: the jobs of a sweep are of one data set."""
+
+
 @dataclass(frozen=True)
 class ImageFile:
     """A picture on disk, read when asked for."""
@@ -48,8 +52,15 @@ class ImageFile:
 
     @cached_property
     def sha256(self) -> str:
-        """`pixel_hash` of the picture; the first access reads it."""
-        return pixel_hash(self.read())
+        """`pixel_hash` of the picture; the first access reads it, unless this process has seen the file."""
+        try:
+            state = self.path.stat()
+        except OSError:  # reading it says what is wrong
+            return pixel_hash(self.read())
+        seen = (self.path.resolve(), state.st_ino, state.st_size, state.st_mtime_ns)
+        if seen not in _HASHES:
+            _HASHES[seen] = pixel_hash(self.read())
+        return _HASHES[seen]
 
 
 @dataclass(frozen=True)
