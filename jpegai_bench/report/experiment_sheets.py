@@ -123,7 +123,7 @@ def _beside_the_paper(
         "variant",
         "kMACs/px\npublished",
         "all\nMACs",
-        "reduc-\ntion, %",
+        "red.,\n%",
         *(["paper\nkMACs/px", "paper\nred., %"] if quotes else []),
         "mean of 7\nBD-rate, %",
         *([f"paper\nvs {quoted}"] if quotes else []),
