@@ -12,12 +12,13 @@ def why(wanted: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> str:
 
     Args:
         wanted: the manifest of the run: codec, sources, metrics, images, rates.
-        earlier: manifests of the same label on the same data set, the newest last.
+        earlier: manifests of the same label on the same data set, the newest last; `status` is the state, as
+            `killed`, and `holder` who is at work on one that is `running`.
     """
     if not earlier:
         return "not measured before"
     if all(wanted.get(part) == earlier[-1].get(part) for part in ("codec", "metrics", "images", *_RATES)):
-        return f"the run before ended as {earlier[-1].get('status')}, or its units were removed"
+        return _unfinished(earlier[-1])
     nearest = max(earlier, key=lambda one: (_alike(wanted, one), str(one.get("start"))))
     reasons = [
         *_codec(wanted, nearest),
@@ -26,6 +27,18 @@ def why(wanted: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> str:
         *_rates(wanted, nearest),
     ]
     return "; ".join(reasons) or "units were removed from the store"
+
+
+def _unfinished(run: Mapping[str, Any]) -> str:
+    """Why units of a run are missing that is the same."""
+    status = run.get("status")
+    if status == "running":
+        return f"{run.get('holder', 'another process')} is measuring the same"
+    if status == "failed":
+        return f"the run before failed: {run.get('error', 'no reason on record')}"
+    if status == "done" and run.get("failures"):
+        return f"the run before left out {len(run['failures'])} images"
+    return f"the run before was {status}" if status == "killed" else "its units were removed from the store"
 
 
 _RATES = ("rates", "qualities", "targets")

@@ -189,6 +189,11 @@ def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
     saved, sys.argv = sys.argv, ["jpegai-bench", *overrides]
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
+    except OSError as error:  # of a folder that Hydra makes for a sweep
+        where = error.filename or "results"
+        raise BenchError(
+            f"{where}: cannot be written ({error.strerror or error}); choose another folder with results=PATH"
+        ) from None
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise UsageError(_explain(error)) from None
     finally:

@@ -318,11 +318,11 @@ def _measure_image(task: _Task, done: _Done) -> None:
         if measured and not (image.kept and image.lacks_picture([quality])):
             continue
         coded = _code(task.codec, pixels, quality)
-        if image.kept:
-            keep(image.picture_path(quality), coded.decoded)
         if not measured:
             image.store.put_unit(key, _unit(coded, reference))
             done.computed += 1
+        if image.kept:
+            keep(image.picture_path(quality), coded.decoded)
 
 
 def _searched(task: _Task, pixels: Image8) -> list[float]:

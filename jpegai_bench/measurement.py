@@ -72,7 +72,8 @@ def measure_codec(
     if not hashes:
         dataset.images[0].read()  # raises, and says what is wrong with it
     fingerprint, metrics = codec.fingerprint(), metrics_fingerprint()
-    key = content_key([fingerprint, hashes, rates.content(), metrics])
+    # Units are found by content alone; a run is of a data set by its name, or one of two would lose it.
+    key = content_key([fingerprint, dataset.name, hashes, rates.content(), metrics])
     manifest = {
         "label": codec.name,
         "note": codec.describe(),
@@ -93,9 +94,7 @@ def measure_codec(
     }
     what = f"{'variant' if kind == 'runs' else 'anchor'} {codec.name} on {dataset.name}"
     if missing := sum(whole.missing):
-        earlier = [run.manifest for run in store.runs(kind) if run.label == codec.name]
-        earlier = [one for one in earlier if one.get("dataset") == dataset.name]
-        manifest["why"] = why(manifest, sorted(earlier, key=lambda one: str(one.get("start"))))
+        manifest["why"] = why(manifest, _earlier(store, kind, codec.name, dataset.name))
         units = len(whole.images) * len(rates.values)
         report(f"{what}: {missing} of {units} units to measure: {manifest['why']}")
     elif undrawn := sum(whole.undrawn):
@@ -124,3 +123,10 @@ def carried_out(whole: Plan, what: str, workers: int) -> Evaluation:
             lambda _: advance(),
             lambda holder: report(f"{what}: {holder} is measuring the rest; waiting for it"),
         )
+
+
+def _earlier(store: Store, kind: str, label: str, dataset: str) -> list[dict[str, Any]]:
+    """Manifests of a codec on a data set, by their start, with the state that each run is in."""
+    runs = [r for r in store.runs(kind) if r.label == label and r.manifest.get("dataset") == dataset]
+    told = [{**run.manifest, "status": run.state, "holder": str(run.holder)} for run in runs]
+    return sorted(told, key=lambda one: str(one.get("start")))

@@ -97,8 +97,13 @@ def measure(settings: Settings, how: Literal["all", "shard", "gather"] = "all") 
         "config": _plain(settings),
     }
     complexity = counts(settings, variant, store)
-    _, evaluation = measure_codec(settings, store, "runs", whole, dataset, about, complexity, how == "gather")
     failures = {line for _, lines in anchors for line in lines}
+    try:
+        _, evaluation = measure_codec(
+            settings, store, "runs", whole, dataset, about, complexity, how == "gather"
+        )
+    except BenchError as error:
+        raise BenchError("; ".join([str(error), *sorted(failures)[:1]])) from None
     failures |= {failure.message for failure in evaluation.failures}
     return Measured(variant.name, selection, evaluation.computed, tuple(sorted(failures)))
 
@@ -177,6 +182,7 @@ def weights_folder(settings: Settings, variant: Variant) -> Path:
         if not (folder / file).is_file():
             if not shipped:
                 raise BenchError(f"weights={folder}: no {file} in it")
+            variant.modules(settings.model.network_size())  # what does not fit is the first to be told
             raise BenchError(
                 f"no weights are shipped for variant {variant.name} at model={settings.model.name}: "
                 "give some with weights=FOLDER, or train them with weights=train training.data=[FOLDER]"

@@ -28,7 +28,7 @@ RUN = {
         ({"images": {f"{n}": f"{n}" for n in range(9)}}, "new images: 0, 1, 2 and 6 more"),
         ({"qualities": [0.0, 0.5, 1.0]}, "new qualities: 0.5"),
         ({"rates": "target", "targets": [0.25], "qualities": None}, "new targets: 0.25"),
-        ({}, "the run before ended as done, or its units were removed"),
+        ({}, "its units were removed from the store"),
     ],
 )
 def test_what_differs_from_the_nearest_run_is_named(change, said):
@@ -40,5 +40,14 @@ def test_what_was_never_measured_is_said_to_be():
     assert why(RUN, []) == "not measured before"
 
 
-def test_a_run_that_was_killed_is_said_to_have_been():
-    assert why(RUN, [{**RUN, "status": "running"}]).startswith("the run before ended as running")
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"status": "killed"}, "the run before was killed"),
+        ({"status": "failed", "error": "disk full"}, "the run before failed: disk full"),
+        ({"status": "running", "holder": "process 7"}, "process 7 is measuring the same"),
+        ({"status": "done", "failures": [{}, {}]}, "the run before left out 2 images"),
+    ],
+)
+def test_what_became_of_the_same_run_is_said(state, said):
+    assert why(RUN, [{**RUN, **state}]) == said

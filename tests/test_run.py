@@ -75,6 +75,7 @@ def test_points_and_manifest_tell_what_was_done(study):
 def test_what_is_finished_is_not_measured_again_and_what_changed_is(study, tmp_path, tiny_weights):
     shutil.copytree(study[0], tmp_path, dirs_exist_ok=True)
     before = manifests(tmp_path / "results")["base"]
+    shutil.copytree(tmp_path / "photos", tmp_path / "copy")
     same_pixels = tmp_path / "renamed"
     same_pixels.mkdir()
     Image.open(tmp_path / "photos/a.png").save(same_pixels / "other name.bmp")
@@ -82,16 +83,17 @@ def test_what_is_finished_is_not_measured_again_and_what_changed_is(study, tmp_p
     picture(80, 72, seed=3).save(mixed / "a.png")
     (mixed / "cut.png").write_bytes((mixed / "b.png").read_bytes()[:999])
     own = ("+variant=base", *RUN, f"weights={tiny_weights}", "workers=1")
-    again, named, changed = several(
+    again, copied, named, changed = several(
         ["run", *own],
+        ["run", *own, "dataset.path=copy"],
         ["run", *own, "dataset.path=renamed"],
         ["run", *own, "dataset.path=mixed"],
         cwd=tmp_path,
     )
-    assert again.code == named.code == 0, again
+    assert again.code == copied.code == named.code == 0, again
     found = [json.loads(path.read_text()) for path in (tmp_path / "results/runs/base").glob("*/run.json")]
     computed = {run["dataset"]: run["units_computed"] for run in found}
-    assert computed == {"photos": 0, "renamed": 0, "mixed": len(RATES)}
+    assert computed == {"photos": 0, "copy": 0, "renamed": 0, "mixed": len(RATES)}
     assert manifests(study[0] / "results")["base"]["images"] == before["images"]
     lines = [line for line in changed.err.splitlines() if line.startswith("jpegai-bench")]
     assert changed.code == 1

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jpegai_bench.analysis.bdrate import FEWEST_POINTS
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.codec_points import (
     Conditions,
@@ -131,6 +132,26 @@ def chosen_anchors(store: Store, run: Run, labels: Sequence[str]) -> list[Entry]
 def conditions_of(run: Run) -> Conditions:
     """What a codec's points must be of to stand beside a run."""
     return Conditions(str(run.manifest.get("dataset")), images_of(run), run.manifest.get("metrics"))
+
+
+def shared_qualities(runs: Sequence[Run]) -> tuple[set[float] | None, list[str]]:
+    """The qualities that count where runs were not coded at the same ones, and what is said of it.
+
+    Curves through other points are other curves: a difference of some percent would be theirs alone.
+    """
+    sets = {run.label: {float(q) for q in run.manifest.get("qualities") or ()} for run in runs}
+    if len({frozenset(own) for own in sets.values()}) < 2 or not all(sets.values()):
+        return None, []
+    shared = set.intersection(*sets.values())
+    if len(shared) < FEWEST_POINTS:
+        listed = "; ".join(f"{label} {_numbers(own)}" for label, own in sets.items())
+        return None, [f"Variants were coded at different qualities, which moves BD-rates: {listed}."]
+    more = ", ".join(label for label, own in sets.items() if own != shared)
+    return shared, [f"Only qualities {_numbers(shared)} count, at which all were coded; {more} had more."]
+
+
+def _numbers(qualities: set[float]) -> str:
+    return ", ".join(f"{quality:g}" for quality in sorted(qualities))
 
 
 def _own_anchors(store: Store, run: Run) -> dict[str, Entry]:

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-_APART = 8.0
-"""Least distance between points side by side, in points of the page: room for two markers."""
 _LINE = 8.5
 """Least distance between labels under each other, in points."""
 
@@ -47,11 +45,7 @@ def complexity(data: dict[str, Any]) -> "Figure":
 
 def _draw(axes: "Axes", panel: dict[str, Any]) -> None:
     points = panel["points"]
-    spots, moved = _side_by_side(axes, points)
-    if moved:
-        axes.set_title(f"{axes.get_title(loc='left')}; close points set side by side", loc="left")
-    for point, spot in zip(points, spots, strict=True):
-        x, _ = axes.transData.inverted().transform((spot.x / in_points(axes), spot.y / in_points(axes)))
+    for point in points:
         bars = None
         if point["low"] is not None:
             bars = [[point["bd_rate"] - point["low"]], [point["high"] - point["bd_rate"]]]
@@ -62,8 +56,8 @@ def _draw(axes: "Axes", panel: dict[str, Any]) -> None:
             "elinewidth": 0.8,
             "capsize": 2,
         }
-        axes.errorbar(x, point["bd_rate"], yerr=bars, **style)
-    place_labels(axes, spots)
+        axes.errorbar(point["kmacs"], point["bd_rate"], yerr=bars, **style)
+    place_labels(axes, _spots(axes, points))
     _levels(axes, panel["levels"])
 
 
@@ -133,21 +127,12 @@ def _limits(axes: "Axes", points: list[dict[str, Any]], levels: list[dict[str, A
     axes.set_ylim(min(ends + near) - 0.14 * room, max(ends + near) + 0.14 * room)
 
 
-def _side_by_side(axes: "Axes", points: list[dict[str, Any]]) -> tuple[list[Spot], bool]:
-    """Where on the page to draw each point, and whether any had to move.
-
-    Variants of nearly equal complexity are moved apart sideways, as little as will do: their intervals
-    would cover each other.
-    """
-    spots: list[Spot] = []
-    moved = False
+def _spots(axes: "Axes", points: list[dict[str, Any]]) -> list[Spot]:
+    """Where on the page each point and its interval are, in points of the page."""
+    spots = []
     for point in points:
         ends = [point["bd_rate"] if point[end] is None else point[end] for end in ("bd_rate", "low", "high")]
         places = axes.transData.transform([(point["kmacs"], end) for end in ends]) * in_points(axes)
         (x, y), (_, low), (_, high) = places.tolist()
-        beside = [spot.x for spot in spots if low - 4 < spot.high and spot.low < high + 4]
-        shifts = sorted(range(-80, 81), key=abs)
-        shift = next((s for s in shifts if all(abs(x + s - other) >= _APART for other in beside)), 0)
-        moved |= shift != 0
-        spots.append(Spot(point["label"], x + shift, y, low, high))
-    return spots, moved
+        spots.append(Spot(point["label"], x, y, low, high))
+    return spots

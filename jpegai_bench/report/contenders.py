@@ -17,6 +17,7 @@ from jpegai_bench.report.comparable import (
     anchors_of,
     chosen_anchors,
     run_in,
+    shared_qualities,
     variant_runs,
 )
 from jpegai_bench.report.seeds import replicates
@@ -112,8 +113,12 @@ def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:
         [entry] = chosen_anchors(store, study[-1], [word])
         return Side(Contender(word, (entry.points,)), kind)
     found = replicates([run for run in study if run.label == word])
-    points = tuple(coded_once(run.points()) for run in found.runs)
-    return Side(Contender(word, points), kind, found.seeds, found.notes)
+    qualities, told = shared_qualities(study)
+    points = [run.points() for run in found.runs]
+    if qualities is not None:
+        points = [frame[frame["quality"].isin(qualities)] for frame in points]
+    contender = Contender(word, tuple(coded_once(frame) for frame in points))
+    return Side(contender, kind, found.seeds, (*found.notes, *told))
 
 
 def _marked(side: Side, letter: str) -> Side:

@@ -126,7 +126,8 @@ def style_of(study: Study, label: str) -> dict[str, Any]:
     """How an entry looks, the same in every figure: by its place among those of its kind."""
     entry = study.entry(label)
     if entry.kind == "variant":
-        return style.variant_style([variant.label for variant in study.variants].index(label))
+        labels = [variant.label for variant in study.variants]
+        return style.variant_style(style.variant_number(label, labels))
     others = [one.label for one in study.entries if one.kind == "codec" and not style.is_known(one.label)]
     return style.codec_style(label, others.index(label) if label in others else 0)
 

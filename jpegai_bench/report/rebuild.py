@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.report.comparable import anchors_of, chosen_anchors, conditions_of
+from jpegai_bench.report.comparable import anchors_of, chosen_anchors, conditions_of, shared_qualities
 from jpegai_bench.report.peers import Wanted, codecs_alone, study_with
 from jpegai_bench.report.sheets import Sheet
 from jpegai_bench.report.study import Entry, Study
@@ -132,13 +132,14 @@ def study_of(
 ) -> Study:
     """A study of runs that are alike, one a variant, in their order."""
     conditions = conditions_of(runs[0])
-    variants = [_variant(store, run, str(run.manifest.get("model"))) for run in runs]
+    shared, told = shared_qualities(runs)
+    variants = [_variant(store, run, str(run.manifest.get("model")), shared) for run in runs]
     title = f"{conditions.dataset} at target rates" if runs[0].rates == "target" else ""
     study = study_with(
         store, variants, anchors, selection.peers, conditions,
         base=base, title=title, hvs=selection.hvs, method=selection.method,
     )  # fmt: skip
-    return replace(study, notes=(*notes, *study.notes))
+    return replace(study, notes=(*notes, *told, *study.notes))
 
 
 def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
@@ -152,10 +153,13 @@ def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
     return study_of(store, order, anchors, selection)
 
 
-def _variant(store: Store, run: Run, model: str) -> Entry:
+def _variant(store: Store, run: Run, model: str, qualities: set[float] | None) -> Entry:
     made_by = run.manifest.get("codec")
     seconds = decode_seconds(store, made_by, run.manifest.get("images_key")) if made_by else None
-    return Entry(run.label, "variant", run.points(), run.complexity(), seconds, model=model, run=run)
+    points = run.points()
+    if qualities is not None:
+        points = points[points["quality"].isin(qualities)]
+    return Entry(run.label, "variant", points, run.complexity(), seconds, model=model, run=run)
 
 
 def _file_name(text: str) -> str:

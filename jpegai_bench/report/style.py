@@ -1,5 +1,6 @@
 """How a figure looks: readable in gray, in print size, and to the colour-blind."""
 
+from collections.abc import Sequence
 from typing import Any
 
 RC: Any = {
@@ -45,6 +46,9 @@ _CODECS = {
     "jpeg2000": ("#997700", "2", (0, (4, 1.2, 1, 1.2))),
     "jpeg": ("#994455", "3", (0, (1.2, 1.2))),
 }
+_VARIANTS = (
+    "base", "attention_cs", "attention_ds", "upsampling", "activation", "combined", "combined_ds",
+)  # fmt: skip
 _OTHERS = (
     ("#666666", "4", "-"),
     ("#004488", "|", (0, (5, 1.5))),
@@ -76,6 +80,12 @@ def codec_style(label: str, number: int) -> dict[str, Any]:
         "markeredgewidth": 0.8,
         "zorder": 2.0,
     }
+
+
+def variant_number(label: str, labels: Sequence[str]) -> int:
+    """The number of a variant's style among `labels`: those that ship have theirs, others the next ones."""
+    others = [one for one in labels if one not in _VARIANTS]
+    return _VARIANTS.index(label) if label in _VARIANTS else len(_VARIANTS) + others.index(label)
 
 
 def variant_style(number: int) -> dict[str, Any]:

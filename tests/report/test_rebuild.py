@@ -1,6 +1,10 @@
+import io
+import json
 import os
 import shutil
 
+import pandas as pd
+import synthetic
 from command import fails, manifests, modules_loaded, several, tree
 
 
@@ -50,3 +54,37 @@ def test_an_anchor_that_is_gone_is_told(study, tmp_path):
     shutil.rmtree(tmp_path / "results" / key)
     [done] = several(["tables"], cwd=tmp_path)
     fails(done, f"{key}: the anchor's points are gone")
+
+
+def with_qualities(results, label, qualities):
+    """Change a run of the store as if it had been coded at these qualities alone."""
+    [path] = results.glob(f"runs/{label}/*/run.json")
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "qualities": qualities}))
+    points = pd.read_csv(path.parent / "points.csv")
+    points[points["quality"].isin(qualities)].to_csv(path.parent / "points.csv", index=False)
+
+
+def test_variants_of_different_qualities_are_compared_at_those_that_all_have(tmp_path):
+    results = tmp_path / "results"
+    synthetic.fill_store(results, images=6, qualities=[0, 1, 2, 3, 4])
+    [before] = several(["tables", "format=csv"], cwd=tmp_path)
+    with_qualities(results, "combined", [0, 1, 3, 4])
+    fewer, told = several(["tables", "format=csv"], ["tables"], cwd=tmp_path)
+    with_qualities(results, "base", [0, 1, 3, 4])
+    [same] = several(["tables", "format=csv"], cwd=tmp_path)
+
+    def against_base(done):
+        return pd.read_csv(io.StringIO(done.out)).set_index("variant")["vs_base_bd_rate"]["combined"]
+
+    assert before.code == fewer.code == 0, fewer.err
+    assert against_base(fewer) == against_base(same)
+    assert "Only qualities 0, 1, 3, 4 count, at which all were coded; " in " ".join(told.out.split())
+
+
+def test_too_few_common_qualities_are_told(tmp_path):
+    results = tmp_path / "results"
+    synthetic.fill_store(results, images=6, qualities=[0, 1, 2, 3, 4])
+    with_qualities(results, "combined", [0, 1, 2])
+    [told] = several(["tables"], cwd=tmp_path)
+    assert "Variants were coded at different qualities" in " ".join(told.out.split())

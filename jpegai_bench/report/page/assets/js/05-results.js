@@ -102,11 +102,15 @@ function timeColumn(study) {
   return { key: "decode_s", label: "Decode, s", tip: "seconds a picture on one core, median; below it the fastest and the slowest", value: (row) => row.decode_s, cell };
 }
 
+function hasIntervals(rows) {
+  return rows.some((row) => row.mean_ci_low !== null || row.vs_base_ci_low !== null);
+}
+
 function showResultNotes(study, anchor, rows, columns, withPeers) {
   const hvs = study.metrics.find((metric) => metric.seven && metric.name.includes("hvs")).label;
   const said = [
-    `Anchor ${entryOf(study, anchor).described}. BD-rate: ${study.method} on log rate per image, mean over images, with 95% ` +
-      `bootstrap intervals; negative means less rate at equal quality. The mean of 7 is over the metrics of this table, with ${hvs}.`,
+    `Anchor ${entryOf(study, anchor).described}. BD-rate: ${study.method} on log rate per image, mean over images, ` +
+      `${hasIntervals(rows) ? "with 95% bootstrap intervals" : "too few for 95% intervals"}; negative means less rate at equal quality. The mean of 7 is over the metrics of this table, with ${hvs}.`,
     columns.includes(IMAGES) ? "" : `All means are over ${count(rows[0]?.images_most ?? 0, "image")}.`,
     rows.some((row) => columns.some((column) => paperFigure(study, row.variant, column.key, anchor))) ? "In gray: the paper\u2019s figures, from its own weights, training and images." : "",
     withPeers ? `Codecs: ${study.entries.filter((entry) => entry.role === "peer").map((entry) => entry.described).join("; ")}.` : "",

@@ -55,7 +55,7 @@ function showCosts(study, key, anchor) {
   draw(place, traces, look, `${cost.label} against mean BD-rate of ${there.map((row) => row.variant).join(", ")}. Pareto front: ${names}.`);
   const reasons = [...new Set(missing.map((row) => missingReason(row, key)))];
   const left = reasons.map((reason) => `Not drawn: ${missing.filter((row) => missingReason(row, key) === reason).map((row) => row.variant).join(", ")} (${reason}).`).join(" ");
-  caption.textContent = `Lower left is better; bars are 95% intervals over images. Pareto front (line): ${names}. ${left}`;
+  caption.textContent = `Lower left is better${hasIntervals(there) ? "; bars are 95% intervals over images" : ""}. Pareto front (line): ${names}. ${left}`;
 }
 
 function missingReason(row, key) {
