@@ -7,9 +7,11 @@ out to several jobs, which leave units in the store; a last pass records the run
 
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.experimental.callback import Callback
 
-from jpegai_bench import gpus
+from jpegai_bench import gpus, slurm
 from jpegai_bench.config import launched_by, validated
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.jobs import Jobs, Outcome, Result
@@ -61,14 +63,19 @@ class Job:
         hydra = HydraConfig.get()
         overrides = [str(word) for word in hydra.overrides.task]
         folder = Path(str(hydra.sweep.dir)).resolve()
-        if launched_by() == "joblib":
-            gpus.take_one(folder, gpus.visible())
+        by, log = launched_by(), ""
+        if by == "joblib":
+            # In one place for all sweeps: a process may serve several, and keeps its GPU.
+            gpus.take_one(folder.parent / ".gpus" / socket.gethostname(), gpus.visible())
+        if by == "slurm":
+            log = slurm.log_of_this_job()
         told = " ".join(word for word in overrides if not word.startswith("hydra"))
         report(f"job {hydra.job.num + 1}: {told}")
         fail_fast = bool(config.get("fail_fast"))
-        outcome = Jobs(folder).carry_out(
-            int(hydra.job.num), overrides, lambda: self._work(config), explain, fail_fast
-        )
+        with slurm.ends_when_told() if by == "slurm" else nullcontext():
+            outcome = Jobs(folder).carry_out(
+                int(hydra.job.num), overrides, lambda: self._work(config), explain, fail_fast, log
+            )
         for line in outcome.failures:
             say(line)
 
@@ -107,7 +114,7 @@ def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence
     _tell(name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes)
     if trouble:
         say(str(trouble))
-    lost = [1 for outcome in outcomes if outcome.status == "running"]
+    lost = [1 for outcome in outcomes if not outcome.has_ended]
     return max([0, *lost, *(outcome.code for outcome in outcomes), trouble.status if trouble else 0])
 
 
@@ -119,7 +126,7 @@ def _sharded(
         trained, trouble = _pass(
             Job("train", ()), [word for word in overrides if _key(word) != "weights"], launch
         )
-        if trouble or any(outcome.status == "failed" for outcome in trained):
+        if trouble or any(outcome.status not in ("done", "cached") for outcome in trained):
             return trained, trouble
     measured, trouble = _pass(
         Job(command, tuple(words), "shard"), [f"shard=range(0,{shards})", *overrides], launch
@@ -128,7 +135,7 @@ def _sharded(
         return measured, trouble
     here = [word for word in overrides if not _key(word).startswith(_SHARED_OUT)]
     recorded, trouble = _pass(Job(command, tuple(words), "gather"), here, launch)
-    failed = [outcome for outcome in measured if outcome.status == "failed"]
+    failed = [outcome for outcome in measured if outcome.status not in ("done", "cached")]
     return [*failed, *recorded], trouble
 
 
@@ -151,22 +158,25 @@ def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome]
 
 def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome]) -> None:
     """How the jobs went, on stderr."""
-    counts = {status: sum(outcome.status == status for outcome in outcomes) for status in _TOLD}
+    lost = [outcome if outcome.has_ended else replace(outcome, status="lost") for outcome in outcomes]
+    counts = {status: sum(outcome.status == status for outcome in lost) for status in _TOLD}
     told = ", ".join(f"{count} {_TOLD[status]}" for status, count in counts.items() if count)
     report(f"{len(outcomes)} job{'s' if len(outcomes) != 1 else ''}: {told or 'none begun'}")
     for outcome in outcomes:
-        if outcome.status in ("failed", "running"):
+        if outcome.status not in ("done", "cached", "skipped"):
             why = outcome.failures[0] if outcome.failures else "its process ended without a word"
             more = f" (and {len(outcome.failures) - 1} more)" if len(outcome.failures) > 1 else ""
+            places = {"log": outcome.log, "traceback": outcome.note if outcome.details else ""}
+            where = "".join(f"\n  {what}: {place}" for what, place in places.items() if place)
             again = shlex.join(["jpegai-bench", command, *outcome.overrides, *flags])
-            report(f"failed: {why}{more}\n  again: {again}")
+            report(f"failed: {why}{more}{where}\n  again: {again}")
 
 
 _TOLD = {
     "done": "done",
     "cached": "cached",
     "failed": "failed",
-    "running": "ended without a word",
+    "lost": "ended without a word",
     "skipped": "left out after a failure",
 }
 

@@ -63,7 +63,10 @@ for seed, name in enumerate(("base", "gate", "broken")):
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """Photographs, two variants with weights, and one that cannot be built; nothing is measured yet."""
-    folder = tmp_path_factory.mktemp("begun")
+    return prepared(tmp_path_factory.mktemp("begun"))
+
+
+def prepared(folder: Path) -> Path:
     photographs(folder / "photos")
     (folder / "my_modules.py").write_text(GATE)
     variants = folder / "conf/variant"
@@ -136,8 +139,10 @@ def test_one_variant_that_fails_leaves_the_others_running_and_is_told_at_the_end
     assert "Traceback" not in done.err
     told = done.err.splitlines()
     [number] = [n for n, line in enumerate(told) if line.startswith("failed: variant broken: ")]
-    again = told[number + 1].strip()
-    assert again.startswith("again: jpegai-bench run ")
+    note = json.loads((folder / told[number + 1].removeprefix("  traceback: ")).read_text())
+    assert 'raise ValueError("broken")' in note["details"]
+    again = told[number + 2].strip()
+    assert again.startswith("again: jpegai-bench sweep ")
     assert "+variant=broken" in again
     assert again.endswith("--config-dir conf")
     table = pd.read_csv(folder / "results/tables/photos-small-results.csv")
