@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.claims import Holder
+from jpegai_bench.errors import BenchError
 
 Status = Literal["queued", "running", "done", "cached", "failed", "lost", "skipped"]
 
@@ -155,7 +156,12 @@ class Jobs:
 
 
 def _traceback(error: BaseException) -> str:
-    """With what a message in one line leaves out: where in a module of the user's it was raised."""
+    """With what a message in one line leaves out: where in a module of the user's it was raised.
+
+    Nothing where the message says all.
+    """
+    if isinstance(error, BenchError) and error.__context__ is None:
+        return ""
     link: BaseException | None = error
     while link is not None:
         link.__suppress_context__ = False

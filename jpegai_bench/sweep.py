@@ -5,6 +5,7 @@ machine. When all have ended, what they left is put together here. With shards, 
 out to several jobs, which leave units in the store; a last pass records the runs from these.
 """
 
+import multiprocessing
 import os
 import shlex
 import socket
@@ -14,6 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +34,13 @@ How = Literal["all", "shard", "gather"]
 Launch = Callable[["Job", list[str]], None]
 """Carries a job out for each combination of overrides."""
 
+_JOBS_AT_ONCE = 2
+"""With joblib, unless it is told otherwise; they share the cores."""
+_NEEDS = {
+    "joblib": ("parallel", ("hydra_plugins.hydra_joblib_launcher", "joblib")),
+    "slurm": ("slurm", ("hydra_plugins.hydra_submitit_launcher", "submitit")),
+}
+"""The extra and the modules that a launcher needs."""
 _SHARED_OUT = ("shards", "shard", "hydra/launcher", "hydra.launcher")
 _FOLDERS: list[Path] = []
 
@@ -65,6 +74,8 @@ class Job:
         folder = Path(str(hydra.sweep.dir)).resolve()
         by, log = launched_by(), ""
         if by == "joblib":
+            # Joblib's processes start others its own way, which those of multiprocessing do not know.
+            multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
             # In one place for all sweeps: a process may serve several, and keeps its GPU.
             gpus.take_one(folder.parent / ".gpus" / socket.gethostname(), gpus.visible())
         if by == "slurm":
@@ -103,6 +114,7 @@ def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence
     Returns:
         The exit status: 1 where a job failed.
     """
+    overrides = _launchable(overrides)
     shards = _value(overrides, "shards")
     if shards in (None, "1") or command != "run":
         outcomes, trouble = _pass(Job(command, tuple(words)), list(overrides), launch)
@@ -116,6 +128,28 @@ def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence
         say(str(trouble))
     lost = [1 for outcome in outcomes if not outcome.has_ended]
     return max([0, *lost, *(outcome.code for outcome in outcomes), trouble.status if trouble else 0])
+
+
+def _launchable(overrides: Sequence[str]) -> list[str]:
+    """The overrides, with what the chosen launcher is told besides.
+
+    Raises:
+        BenchError: it is not installed.
+    """
+    launcher = _value(overrides, "hydra/launcher")
+    extra, modules = _NEEDS.get(launcher or "", ("", ()))
+    if not all(map(_is_installed, modules)):
+        raise BenchError(f"hydra/launcher={launcher} is not installed; pip install 'jpegai-bench[{extra}]'")
+    if launcher == "joblib" and _value(overrides, "hydra.launcher.n_jobs") is None:
+        return [f"hydra.launcher.n_jobs={_JOBS_AT_ONCE}", *overrides]
+    return list(overrides)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _sharded(
@@ -150,6 +184,13 @@ def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome]
         launch(job, overrides)
     except BenchError as error:
         trouble = error
+    except Exception as error:
+        if type(error).__name__ != "TerminatedWorkerError":  # joblib's
+            raise
+        trouble = BenchError(
+            "the process of a job was killed, perhaps for want of memory, and joblib ended the others; the same "
+            "command goes on from there, with fewer at once by hydra.launcher.n_jobs=1"
+        )
     if len(_FOLDERS) == before:
         raise trouble or BenchError("no job was begun")
     outcomes = Jobs(_FOLDERS[-1]).outcomes()
