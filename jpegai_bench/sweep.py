@@ -188,8 +188,8 @@ def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome]
         if type(error).__name__ != "TerminatedWorkerError":  # joblib's
             raise
         trouble = BenchError(
-            "the process of a job was killed, perhaps for want of memory, and joblib ended the others; the same "
-            "command goes on from there, with fewer at once by hydra.launcher.n_jobs=1"
+            "the process of a job was killed, perhaps for want of memory, and joblib ended the others; "
+            "the same command goes on from there, with fewer at once by hydra.launcher.n_jobs=1"
         )
     if len(_FOLDERS) == before:
         raise trouble or BenchError("no job was begun")

@@ -223,9 +223,20 @@ def test_what_hydra_refuses_is_told_before_any_work(work):
 
 def test_several_jobs_at_once_do_the_same(begun, swept, tmp_path):
     folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
-    done = bench("sweep", "+variant=base,gate", *OWN, "hydra/launcher=joblib", cwd=folder)
+    done = bench("sweep", "+variant=base,gate", *OWN, "workers=2", "hydra/launcher=joblib", cwd=folder)
     assert done.code == 0, done.err
+    assert "Warning" not in done.err
     assert points(folder).equals(points(swept[0]))
+
+
+def test_where_there_is_no_slurm_it_says_so_in_one_line(begun, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = bench("sweep", "+variant=base,gate", *OWN, "hydra/launcher=slurm", cwd=begun)
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith(
+        "jpegai-bench: hydra/launcher=slurm: there is no sbatch here;"
+    )
+    assert "0 jobs: none begun" in done.err
 
 
 def test_shards_do_the_same(begun, swept, tmp_path):
