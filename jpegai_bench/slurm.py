@@ -161,7 +161,7 @@ def _watch(submitted: Sequence[Submitted], jobs: Jobs) -> None:
 
 def _names(outcomes: Sequence[Outcome]) -> dict[int, str]:
     """What of its overrides tells each job from the others."""
-    of_all = set.intersection(*(set(outcome.overrides) for outcome in outcomes)) if outcomes[1:] else set()
+    of_all = set.intersection(*(set(outcome.overrides) for outcome in outcomes))
     return {
         outcome.number: "".join(f" {word}" for word in outcome.overrides if word not in of_all)
         for outcome in outcomes

@@ -244,12 +244,13 @@ def test_shards_do_the_same(begun, swept, tmp_path):
     done = sweep(folder, "shards=2")
     assert done.code == 0, done.err
     assert points(folder).equals(points(swept[0]))
-    [several] = [
-        name
-        for name in (folder / "results/sweeps").iterdir()
-        if any("shard=1" in path.read_text() for path in name.glob("job-*.json"))
+    notes = [json.loads(path.read_text()) for path in folder.glob("results/sweeps/*/job-*.json")]
+    shards = [
+        note["value"]["computed"] for note in notes if any(w.startswith("shard=") for w in note["overrides"])
     ]
-    assert sorted(json.loads(path.read_text())["value"]["computed"] for path in several.iterdir()) == [3] * 4
+    assert len(shards) == 4
+    assert min(shards) == len(RATES)  # an image each
+    assert sum(shards) == 2 * 2 * len(RATES) + 2 * 4  # the anchor's once
 
 
 def started(folder: Path, *words: str) -> subprocess.Popen:
