@@ -368,7 +368,8 @@ def _nearest(word: str, known: list[str]) -> str:
 def _quiet_libraries() -> None:
     """Keep deprecation notes between libraries from the user, here and in worker processes."""
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.jit._script")
-    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning:torch.jit._script")
+    ignored = ("ignore::FutureWarning:torch.jit._script", "ignore:resource_tracker:UserWarning")
+    os.environ.setdefault("PYTHONWARNINGS", ",".join(ignored))
 
 
 def _complain(message: str, code: int = 1) -> int:

@@ -172,7 +172,7 @@ class Settings:
     @property
     def worker_count(self) -> int:
         """`workers`, or one a core that this process may use, shared with the jobs beside it."""
-        return self.workers or max(1, usable_cores() // jobs_at_once())
+        return self.workers or shared_cores()
 
     @property
     def chosen_rates(self) -> Rates:
@@ -344,6 +344,11 @@ def usable_cores() -> int:
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
     cores = len(os.sched_getaffinity(0))
     return min(cores, int(given)) if given.isdigit() and int(given) else cores
+
+
+def shared_cores() -> int:
+    """Cores for this job: those that may be used, shared with the jobs of the sweep beside it."""
+    return max(1, usable_cores() // jobs_at_once())
 
 
 def jobs_at_once() -> int:

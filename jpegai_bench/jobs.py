@@ -12,7 +12,7 @@ from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.claims import Holder
 from jpegai_bench.errors import BenchError
 
-Status = Literal["running", "done", "cached", "failed", "skipped"]
+Status = Literal["queued", "running", "done", "cached", "failed", "lost", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,19 @@ class Outcome:
     code: int = 0
     """The exit status that it would have alone."""
     details: str = ""
-    """A traceback, where a job failed by a defect."""
+    """A traceback, where a job failed altogether."""
+    log: str = ""
+    """The file that has what it said, where that is not the terminal."""
     seconds: float = 0.0
     holder: dict[str, Any] = field(default_factory=dict)
     """Machine and process."""
+    note: str = ""
+    """The file that it was read from."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it noted itself what became of it."""
+        return self.status not in ("queued", "running")
 
 
 class Jobs:
@@ -61,6 +70,7 @@ class Jobs:
         work: Callable[[], Result],
         explain: Callable[[Exception], str] = str,
         fail_fast: bool = False,
+        log: str = "",
     ) -> Outcome:
         """Do a job and note what came of it; only what ends the whole process is raised.
 
@@ -70,8 +80,10 @@ class Jobs:
             work: the job.
             explain: one line for an error of it.
             fail_fast: leave it alone where another job has failed.
+            log: the file that has what it says, where that is not the terminal.
         """
-        begun = Outcome(number, tuple(overrides), "running", holder=vars(Holder.this_process()))
+        holder = vars(Holder.this_process())
+        begun = Outcome(number, tuple(overrides), "running", log=log, holder=holder)
         if fail_fast and any(other.status == "failed" for other in self.outcomes()):
             return self._note(begun, status="skipped", code=1)
         self._note(begun)
@@ -79,14 +91,13 @@ class Jobs:
         try:
             result = work()
         except Exception as error:
-            details = "" if isinstance(error, BenchError) else traceback.format_exc()
             told = (explain(error),)
             return self._note(
                 begun,
                 status="failed",
                 failures=told,
                 code=getattr(error, "status", 1),
-                details=details,
+                details=_traceback(error),
                 seconds=monotonic() - start,
             )
         status: Status = "failed" if result.failures else "cached" if result.cached else "done"
@@ -99,8 +110,25 @@ class Jobs:
             seconds=monotonic() - start,
         )
 
+    def queue(self, number: int, overrides: Sequence[str]) -> None:
+        """Note a job that another machine will begin, so that it is missed where it never does."""
+        self._note(Outcome(number, tuple(overrides), "queued"), code=1)
+
+    def lose(self, number: int, why: str, log: str, details: str = "") -> None:
+        """Note that a job ended without a word of its own.
+
+        Args:
+            number: of the job.
+            why: what is known of its end.
+            log: the file that has what it said.
+            details: a traceback, where there is one.
+        """
+        for outcome in self.outcomes():
+            if outcome.number == number and not outcome.has_ended:
+                self._note(outcome, status="lost", failures=(why,), code=1, log=log, details=details)
+
     def outcomes(self) -> list[Outcome]:
-        """Of every job that has begun, by number; of one whose process is gone, that it failed."""
+        """Of every job that is queued or has begun, by number; of one whose process is gone, `running`."""
         return sorted(self._read(), key=lambda outcome: outcome.number)
 
     def _read(self) -> Iterator[Outcome]:
@@ -112,6 +140,7 @@ class Jobs:
                         **content,
                         "overrides": tuple(content["overrides"]),
                         "failures": tuple(content["failures"]),
+                        "note": str(path),
                     }
                 )
             except (OSError, ValueError, TypeError, KeyError):
@@ -124,3 +153,17 @@ class Jobs:
         content = json.dumps(asdict(outcome), indent=1, default=str) + "\n"
         write_bytes(self.folder / f"job-{outcome.number}.json", content.encode())
         return outcome
+
+
+def _traceback(error: BaseException) -> str:
+    """With what a message in one line leaves out: where in a module of the user's it was raised.
+
+    Nothing where the message says all.
+    """
+    if isinstance(error, BenchError) and error.__context__ is None:
+        return ""
+    link: BaseException | None = error
+    while link is not None:
+        link.__suppress_context__ = False
+        link = link.__context__
+    return "".join(traceback.format_exception(error))

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +17,8 @@ from jpegai_bench.errors import BenchError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+_GRACE = 1.0
+"""Seconds in which a signal to all processes of a job, as Slurm sends, ends this one before it complains."""
 
 
 def spread(
@@ -43,6 +46,7 @@ def spread(
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool:
+        time.sleep(_GRACE)
         raise BenchError(
             "a worker process died, perhaps for want of memory; "
             "run the same command again, with workers=1 if it dies again"

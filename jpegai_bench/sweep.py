@@ -5,19 +5,23 @@ machine. When all have ended, what they left is put together here. With shards, 
 out to several jobs, which leave units in the store; a last pass records the runs from these.
 """
 
+import multiprocessing
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.experimental.callback import Callback
 
-from jpegai_bench import gpus
+from jpegai_bench import gpus, slurm
 from jpegai_bench.config import launched_by, validated
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.jobs import Jobs, Outcome, Result
@@ -30,6 +34,13 @@ How = Literal["all", "shard", "gather"]
 Launch = Callable[["Job", list[str]], None]
 """Carries a job out for each combination of overrides."""
 
+_JOBS_AT_ONCE = 2
+"""With joblib, unless it is told otherwise; they share the cores."""
+_NEEDS = {
+    "joblib": ("parallel", ("hydra_plugins.hydra_joblib_launcher", "joblib")),
+    "slurm": ("slurm", ("hydra_plugins.hydra_submitit_launcher", "submitit")),
+}
+"""The extra and the modules that a launcher needs."""
 _SHARED_OUT = ("shards", "shard", "hydra/launcher", "hydra.launcher")
 _FOLDERS: list[Path] = []
 
@@ -61,14 +72,21 @@ class Job:
         hydra = HydraConfig.get()
         overrides = [str(word) for word in hydra.overrides.task]
         folder = Path(str(hydra.sweep.dir)).resolve()
-        if launched_by() == "joblib":
-            gpus.take_one(folder, gpus.visible())
+        by, log = launched_by(), ""
+        if by == "joblib":
+            # Joblib's processes start others its own way, which those of multiprocessing do not know.
+            multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
+            # In one place for all sweeps: a process may serve several, and keeps its GPU.
+            gpus.take_one(folder.parent / ".gpus" / socket.gethostname(), gpus.visible())
+        if by == "slurm":
+            log = slurm.log_of_this_job()
         told = " ".join(word for word in overrides if not word.startswith("hydra"))
         report(f"job {hydra.job.num + 1}: {told}")
         fail_fast = bool(config.get("fail_fast"))
-        outcome = Jobs(folder).carry_out(
-            int(hydra.job.num), overrides, lambda: self._work(config), explain, fail_fast
-        )
+        with slurm.ends_when_told() if by == "slurm" else nullcontext():
+            outcome = Jobs(folder).carry_out(
+                int(hydra.job.num), overrides, lambda: self._work(config), explain, fail_fast, log
+            )
         for line in outcome.failures:
             say(line)
 
@@ -96,6 +114,7 @@ def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence
     Returns:
         The exit status: 1 where a job failed.
     """
+    overrides = _launchable(overrides)
     shards = _value(overrides, "shards")
     if shards in (None, "1") or command != "run":
         outcomes, trouble = _pass(Job(command, tuple(words)), list(overrides), launch)
@@ -107,8 +126,30 @@ def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence
     _tell(name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes)
     if trouble:
         say(str(trouble))
-    lost = [1 for outcome in outcomes if outcome.status == "running"]
+    lost = [1 for outcome in outcomes if not outcome.has_ended]
     return max([0, *lost, *(outcome.code for outcome in outcomes), trouble.status if trouble else 0])
+
+
+def _launchable(overrides: Sequence[str]) -> list[str]:
+    """The overrides, with what the chosen launcher is told besides.
+
+    Raises:
+        BenchError: it is not installed.
+    """
+    launcher = _value(overrides, "hydra/launcher")
+    extra, modules = _NEEDS.get(launcher or "", ("", ()))
+    if not all(map(_is_installed, modules)):
+        raise BenchError(f"hydra/launcher={launcher} is not installed; pip install 'jpegai-bench[{extra}]'")
+    if launcher == "joblib" and _value(overrides, "hydra.launcher.n_jobs") is None:
+        return [f"hydra.launcher.n_jobs={_JOBS_AT_ONCE}", *overrides]
+    return list(overrides)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _sharded(
@@ -119,7 +160,7 @@ def _sharded(
         trained, trouble = _pass(
             Job("train", ()), [word for word in overrides if _key(word) != "weights"], launch
         )
-        if trouble or any(outcome.status == "failed" for outcome in trained):
+        if trouble or any(outcome.status not in ("done", "cached") for outcome in trained):
             return trained, trouble
     measured, trouble = _pass(
         Job(command, tuple(words), "shard"), [f"shard=range(0,{shards})", *overrides], launch
@@ -128,7 +169,7 @@ def _sharded(
         return measured, trouble
     here = [word for word in overrides if not _key(word).startswith(_SHARED_OUT)]
     recorded, trouble = _pass(Job(command, tuple(words), "gather"), here, launch)
-    failed = [outcome for outcome in measured if outcome.status == "failed"]
+    failed = [outcome for outcome in measured if outcome.status not in ("done", "cached")]
     return [*failed, *recorded], trouble
 
 
@@ -143,6 +184,13 @@ def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome]
         launch(job, overrides)
     except BenchError as error:
         trouble = error
+    except Exception as error:
+        if type(error).__name__ != "TerminatedWorkerError":  # joblib's
+            raise
+        trouble = BenchError(
+            "the process of a job was killed, perhaps for want of memory, and joblib ended the others; "
+            "the same command goes on from there, with fewer at once by hydra.launcher.n_jobs=1"
+        )
     if len(_FOLDERS) == before:
         raise trouble or BenchError("no job was begun")
     outcomes = Jobs(_FOLDERS[-1]).outcomes()
@@ -151,22 +199,25 @@ def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome]
 
 def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome]) -> None:
     """How the jobs went, on stderr."""
-    counts = {status: sum(outcome.status == status for outcome in outcomes) for status in _TOLD}
+    lost = [outcome if outcome.has_ended else replace(outcome, status="lost") for outcome in outcomes]
+    counts = {status: sum(outcome.status == status for outcome in lost) for status in _TOLD}
     told = ", ".join(f"{count} {_TOLD[status]}" for status, count in counts.items() if count)
     report(f"{len(outcomes)} job{'s' if len(outcomes) != 1 else ''}: {told or 'none begun'}")
     for outcome in outcomes:
-        if outcome.status in ("failed", "running"):
+        if outcome.status not in ("done", "cached", "skipped"):
             why = outcome.failures[0] if outcome.failures else "its process ended without a word"
             more = f" (and {len(outcome.failures) - 1} more)" if len(outcome.failures) > 1 else ""
+            places = {"log": outcome.log, "traceback": outcome.note if outcome.details else ""}
+            where = "".join(f"\n  {what}: {place}" for what, place in places.items() if place)
             again = shlex.join(["jpegai-bench", command, *outcome.overrides, *flags])
-            report(f"failed: {why}{more}\n  again: {again}")
+            report(f"failed: {why}{more}{where}\n  again: {again}")
 
 
 _TOLD = {
     "done": "done",
     "cached": "cached",
     "failed": "failed",
-    "running": "ended without a word",
+    "lost": "ended without a word",
     "skipped": "left out after a failure",
 }
 

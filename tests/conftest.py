@@ -6,11 +6,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(config, items):
-    """What is marked slow or benchmark runs only where -m or its name asks for it."""
+    """What is marked slow, slurm or benchmark runs only where -m or its name asks for it."""
     if config.option.markexpr or any("::" in word for word in config.args):
         return
     on_demand = [
-        item for item in items if item.get_closest_marker("slow") or item.get_closest_marker("benchmark")
+        item for item in items if any(item.get_closest_marker(m) for m in ("slow", "slurm", "benchmark"))
     ]
     if on_demand:
         config.hook.pytest_deselected(items=on_demand)

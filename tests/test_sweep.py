@@ -63,7 +63,10 @@ for seed, name in enumerate(("base", "gate", "broken")):
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """Photographs, two variants with weights, and one that cannot be built; nothing is measured yet."""
-    folder = tmp_path_factory.mktemp("begun")
+    return prepared(tmp_path_factory.mktemp("begun"))
+
+
+def prepared(folder: Path) -> Path:
     photographs(folder / "photos")
     (folder / "my_modules.py").write_text(GATE)
     variants = folder / "conf/variant"
@@ -136,7 +139,9 @@ def test_one_variant_that_fails_leaves_the_others_running_and_is_told_at_the_end
     assert "Traceback" not in done.err
     told = done.err.splitlines()
     [number] = [n for n, line in enumerate(told) if line.startswith("failed: variant broken: ")]
-    again = told[number + 1].strip()
+    note = json.loads((folder / told[number + 1].removeprefix("  traceback: ")).read_text())
+    assert 'raise ValueError("broken")' in note["details"]
+    again = told[number + 2].strip()
     assert again.startswith("again: jpegai-bench sweep ")
     assert "+variant=broken" in again
     assert again.endswith("--config-dir conf")
@@ -207,9 +212,20 @@ def test_what_hydra_refuses_is_told_before_any_work(work):
 
 def test_several_jobs_at_once_do_the_same(begun, swept, tmp_path):
     folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
-    done = bench("sweep", "+variant=base,gate", *OWN, "hydra/launcher=joblib", cwd=folder)
+    done = bench("sweep", "+variant=base,gate", *OWN, "workers=2", "hydra/launcher=joblib", cwd=folder)
     assert done.code == 0, done.err
+    assert "Warning" not in done.err
     assert points(folder).equals(points(swept[0]))
+
+
+def test_where_there_is_no_slurm_it_says_so_in_one_line(begun, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = bench("sweep", "+variant=base,gate", *OWN, "hydra/launcher=slurm", cwd=begun)
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith(
+        "jpegai-bench: hydra/launcher=slurm: there is no sbatch here;"
+    )
+    assert "0 jobs: none begun" in done.err
 
 
 def test_shards_do_the_same(begun, swept, tmp_path):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -15,7 +14,7 @@ import torch
 from jpegai_bench import __version__
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.codecs.identity import source_hash
-from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of
+from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, shared_cores, structure_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files, weights
 from jpegai_bench.network.codec import Network
@@ -122,8 +121,7 @@ def _network(plan: Plan) -> Network:
 
 def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
     operation = _operation(plan.settings)
-    cores = len(os.sched_getaffinity(0))
-    torch.set_num_threads(plan.settings.training.threads or max(1, cores // operation.devices))
+    torch.set_num_threads(plan.settings.training.threads or max(1, shared_cores() // operation.devices))
     what = f"training {plan.variant.name}, seed {plan.recipe.seed}"
     if rank:
         report = Report(progress=lambda _: None, warn=lambda _: None)
@@ -167,7 +165,7 @@ def _operation(settings: Settings) -> Operation:
     workers = training.data_workers
     if workers is None:
         gpu = accelerator_of(Operation(accelerator=chosen["accelerator"])) == "gpu"
-        workers = min(8, len(os.sched_getaffinity(0)) // training.devices) if gpu else 0
+        workers = min(8, shared_cores() // training.devices) if gpu else 0
     return Operation(**{**chosen, "data_workers": workers, "loggers": tuple(training.loggers)})
 
 
