@@ -19,9 +19,9 @@ from hydra.experimental.callback import Callback
 
 from jpegai_bench import gpus
 from jpegai_bench.config import launched_by, validated
+from jpegai_bench.console import complain, report
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.jobs import Jobs, Outcome, Result
-from jpegai_bench.progress import report, say
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -70,7 +70,7 @@ class Job:
             int(hydra.job.num), overrides, lambda: self._work(config), explain, fail_fast
         )
         for line in outcome.failures:
-            say(line)
+            complain(line)
 
     def _work(self, config: "DictConfig") -> Result:
         settings = validated(config)
@@ -106,7 +106,7 @@ def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence
         module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
     _tell(name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes)
     if trouble:
-        say(str(trouble))
+        complain(str(trouble))
     lost = [1 for outcome in outcomes if outcome.status == "running"]
     return max([0, *lost, *(outcome.code for outcome in outcomes), trouble.status if trouble else 0])
 
@@ -159,7 +159,7 @@ def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome]) -> No
             why = outcome.failures[0] if outcome.failures else "its process ended without a word"
             more = f" (and {len(outcome.failures) - 1} more)" if len(outcome.failures) > 1 else ""
             again = shlex.join(["jpegai-bench", command, *outcome.overrides, *flags])
-            report(f"failed: {why}{more}\n  again: {again}")
+            report(f"failed: {why}{more}\n  again: {again}", always=True)
 
 
 _TOLD = {
