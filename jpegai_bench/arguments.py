@@ -167,6 +167,36 @@ def known_variants(overrides: list[str]) -> tuple[list[str], list[str]]:
     return kept, [no_choice("variant", name, known) for name in chosen if name not in known]
 
 
+def shows_only(overrides: Sequence[str]) -> bool:
+    """Whether the configuration is to be shown, and nothing done."""
+    return any(word in ("--cfg", "-c", "--info", "-i") for word in overrides)
+
+
+def first_job(overrides: Sequence[str]) -> list[str]:
+    """The overrides of the first of several jobs, without `-m`: `--cfg` and `--info` show one.
+
+    Raises:
+        HydraException: an override cannot be read.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Glob
+
+    from jpegai_bench.vocabulary import choices
+
+    end = next((n for n, word in enumerate(overrides) if word.startswith("-")), len(overrides))
+    chosen = []
+    for override in OverridesParser.create().parse_overrides(list(overrides[:end])):
+        value: str | None = None
+        if override.is_sweep_override():
+            if isinstance(sweep := override.value(), Glob):
+                value = next(iter(sweep.filter(choices(override.key_or_group, folders_of(overrides)))), "")
+            else:
+                value = next(override.sweep_string_iterator())
+        sign = override.input_line[: len(override.input_line) - len(override.input_line.lstrip("+~"))]
+        chosen.append(override.input_line if value is None else f"{sign}{override.key_or_group}={value}")
+    return [*chosen, *(word for word in overrides[end:] if word not in ("-m", "--multirun"))]
+
+
 def refuse_names_that_ship(overrides: Sequence[str]) -> None:
     """A file of the user's with the name of one that ships would be passed over without a word."""
     from jpegai_bench.config import CONF

@@ -112,7 +112,8 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
 
     arguments.refuse_names_that_ship(overrides)
     console.detail(f"jpegai-bench {__version__}, {command.name}: {' '.join(overrides) or 'no overrides'}")
-    if any(word in ("-m", "--multirun") for word in overrides):
+    several = any(word in ("-m", "--multirun") for word in overrides)
+    if several and not arguments.shows_only(overrides):
         return _sweep(command, words, overrides)
     codes: list[int] = []
 
@@ -177,8 +178,11 @@ def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
     from jpegai_bench import mistakes
     from jpegai_bench.config import CONF
 
-    saved, sys.argv = sys.argv, ["jpegai-bench", *overrides]
+    saved = sys.argv
     try:
+        if arguments.shows_only(overrides):
+            overrides = arguments.first_job(overrides)
+        sys.argv = ["jpegai-bench", *overrides]
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         folders = arguments.folders_of(overrides)
