@@ -192,8 +192,9 @@ def first_job(overrides: Sequence[str]) -> list[str]:
                 value = next(iter(sweep.filter(choices(override.key_or_group, folders_of(overrides)))), "")
             else:
                 value = next(override.sweep_string_iterator())
-        sign = override.input_line[: len(override.input_line) - len(override.input_line.lstrip("+~"))]
-        chosen.append(override.input_line if value is None else f"{sign}{override.key_or_group}={value}")
+        written = str(override.input_line)
+        sign = written[: len(written) - len(written.lstrip("+~"))]
+        chosen.append(written if value is None else f"{sign}{override.key_or_group}={value}")
     return [*chosen, *(word for word in overrides[end:] if word not in ("-m", "--multirun"))]
 
 

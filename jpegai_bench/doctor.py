@@ -146,7 +146,10 @@ def _cpu() -> str:
 def _ffmpeg() -> Iterator[Finding]:
     upgrade = "pip install --upgrade 'imageio-ffmpeg>=0.8'"
     try:
-        yield Finding("ffmpeg", "binary", "ok", f"{ffmpeg.ffmpeg_version()}, {ffmpeg.binary()}")
+        told = ffmpeg.ffmpeg_version()
+        if not told.startswith("ffmpeg"):
+            raise BenchError(f"{ffmpeg.binary()} does not tell its version")
+        yield Finding("ffmpeg", "binary", "ok", f"{told}, {ffmpeg.binary()}")
         there = ffmpeg.encoders()
         measures = "libvmaf" in ffmpeg.filters()
     except BenchError as error:
