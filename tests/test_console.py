@@ -41,7 +41,8 @@ def test_quiet_leaves_errors_alone_and_verbose_says_why_with_which_files_and_ver
 
 def test_a_failure_is_told_in_spite_of_quiet(here):
     (here / "photos/broken.png").write_bytes(b"no picture")
-    done = bench("-q", "anchor", "codec=jpeg", *RUN[-3:], "results=r", "workers=1", cwd=here)
+    data = ("dataset=folder", "dataset.path=photos", "qualities=[30]", "workers=1")
+    done = bench("-q", "anchor", "codec=jpeg", *data, cwd=here)
     fails(done, "left out: ", "broken.png")
     assert len(done.err.splitlines()) == 1
     fails(bench("tables", "--quiet", cwd=here), "holds no finished run")
@@ -84,10 +85,10 @@ def test_the_log_holds_the_traceback_of_what_broke_a_run(tmp_path):
 
 def test_an_unforeseen_error_is_one_line_and_with_verbose_its_traceback(tmp_path):
     (tmp_path / "my_codec.py").write_text(
-        "class Broken:\n    def __init__(self, **_):\n        print(1 / 0)\n"
+        "class Broken:\n    def __init__(self, name):\n        print(1 / 0)\n"
     )
     (tmp_path / "my_conf/anchor").mkdir(parents=True)
-    (tmp_path / "my_conf/anchor/mine.yaml").write_text("mine:\n  _target_: my_codec.Broken\n  name: mine\n")
+    (tmp_path / "my_conf/anchor/mine.yaml").write_text("mine:\n  _target_: my_codec.Broken\n")
     line = ("anchor", "--config-dir", "my_conf", "codec=mine")
     usual, verbose = several(line, [*line, "-v"], cwd=tmp_path)
     fails(usual, "ZeroDivisionError: division by zero", "-v shows where")
