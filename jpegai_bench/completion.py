@@ -148,7 +148,8 @@ def _keys(command: Command, folders: Sequence[Path], key: str) -> Iterator[str]:
     others = {option for other in COMMANDS.values() for option in other.options} - set(command.options)
     groups = [group for group in vocabulary.groups(folders) if group not in others]
     if command.variant is None:
-        groups = [group for group in groups if group != "variant"]
+        others.add("variant")
+        groups.remove("variant")
     if "." not in key:
         yield from groups
     depth = key.count(".")
