@@ -51,7 +51,7 @@ MISTYPED = {
     ("run", "--multirun=3"): "--multirun takes no value",
     ("run", "-v", "-q"): "-q and -v are both given",
     ("run", "=3"): "'=3' is no setting",
-    ("run", "plot=a=b"): "plot=a=b: cannot be read",
+    ("run", "results=a=b"): "results=a=b: cannot be read",
 }
 
 
