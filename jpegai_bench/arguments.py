@@ -150,7 +150,10 @@ def known_variants(overrides: list[str]) -> tuple[list[str], list[str]]:
     """Take variants that do not exist out of a sweep over several, so that the others go on.
 
     Returns:
-        The overrides without them, and a message for each; where none exists, Hydra is left to say so.
+        The overrides without them, and a message for each.
+
+    Raises:
+        UsageError: none of them exists.
     """
     from jpegai_bench.mistakes import no_choice
     from jpegai_bench.vocabulary import choices
@@ -162,7 +165,7 @@ def known_variants(overrides: list[str]) -> tuple[list[str], list[str]]:
     known = choices("variant", folders_of(overrides))
     there = [name for name in chosen if name in known]
     if not there:
-        return overrides, []
+        raise UsageError(no_choice("variant", chosen[0], known))
     kept = [f"+variant={','.join(there)}" if word is sweep else word for word in overrides]
     return kept, [no_choice("variant", name, known) for name in chosen if name not in known]
 
