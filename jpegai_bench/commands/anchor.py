@@ -21,9 +21,9 @@ def command(settings: Settings) -> int:
     from jpegai_bench.store import Store
 
     _take_qualities(settings)
+    codecs, dataset = runner.anchor_codecs(settings), runner.images(settings)
     store = Store(settings.results)
     store.prepare()
-    codecs, dataset = runner.anchor_codecs(settings), runner.images(settings)
     measured: list[tuple[str, Path, pd.DataFrame]] = []
     failures: list[str] = []
     for codec in codecs:
