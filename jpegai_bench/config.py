@@ -30,6 +30,7 @@ MOST_QUALITIES = 60
 FORMATS = ("table", "csv", "json", "markdown", "latex")
 METHODS = ("pchip", "cubic", "akima")
 CURVES = ("image", "mean")
+HVS = ("hvs_m", "hvs")
 PLOT_FORMATS = ("png", "pdf", "svg")
 IMAGES = ("embedded", "linked")
 
@@ -89,7 +90,7 @@ class MetricSettings:
     hvs: str = "hvs_m"
 
     def __post_init__(self) -> None:
-        one_of("metrics.hvs", self.hvs, ("hvs_m", "hvs"))
+        one_of("metrics.hvs", self.hvs, HVS)
 
 
 @dataclass
@@ -244,7 +245,9 @@ def validated(config: DictConfig) -> Settings:
     except OmegaConfBaseException as error:
         where = error.full_key or "configuration"
         if isinstance(error, ConfigKeyError):
-            raise UsageError(f"no setting {where!r}; --cfg job shows those there are") from None
+            from jpegai_bench.mistakes import no_setting
+
+            raise UsageError(no_setting(where, config_folders())) from None
         told = str(error.msg or error).splitlines()[0]
         if "missing mandatory value" in told:
             told = "is missing"

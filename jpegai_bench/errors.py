@@ -1,5 +1,7 @@
 """The project's one exception type: a message for the person at the keyboard."""
 
+from jpegai_bench.nearest import hint
+
 
 class BenchError(Exception):
     """Something is wrong with what the user gave or asked for.
@@ -28,4 +30,4 @@ def one_of(key: str, value: str, options: tuple[str, ...]) -> None:
         UsageError: which names the setting and the options.
     """
     if value not in options:
-        raise UsageError(f"{key}={value}: choose one of {', '.join(options)}")
+        raise UsageError(f"{key}={value}: choose one of {', '.join(options)}{hint(str(value), options)}")

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.nearest import hint
 
 PUBLISHED = Path(__file__).parent / "experiments"
 """Where the figures of published studies are that ship."""
@@ -130,9 +130,8 @@ def checked(
 
 def _require_variant(where: str, variant: str, variants: Mapping[str, str]) -> None:
     if variant not in variants:
-        close = get_close_matches(variant, variants, n=1, cutoff=0.5)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        raise BenchError(f"{where}: no variant {variant!r}{hint}; there are {', '.join(sorted(variants))}")
+        told = f"no variant {variant!r}{hint(variant, variants)}"
+        raise BenchError(f"{where}: {told}; there are {', '.join(sorted(variants))}")
     if variants[variant] != variant:
         raise BenchError(
             f"{where}: variant/{variant}.yaml says name: {variants[variant]}; in an experiment the file and "

@@ -1,5 +1,6 @@
 """A codec measured on a data set, on record in the store from start to end."""
 
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from platform import platform, python_version
@@ -10,13 +11,14 @@ from jpegai_bench.anchors import shipped_points
 from jpegai_bench.changes import why
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config import Settings
+from jpegai_bench.console import detail, log, logged, report
 from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import Evaluation, Plan, evaluate, gather, plan
 from jpegai_bench.images.datasets import Dataset
 from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
-from jpegai_bench.progress import progress, report
+from jpegai_bench.progress import progress
 from jpegai_bench.rates import of_qualities
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.store import LOG, Store, content_key
 
 LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
 
@@ -93,25 +95,47 @@ def measure_codec(
         **(about or {}),
     }
     what = f"{'variant' if kind == 'runs' else 'anchor'} {codec.name} on {dataset.name}"
-    if missing := sum(whole.missing):
-        manifest["why"] = why(manifest, _earlier(store, kind, codec.name, dataset.name))
-        units = len(whole.images) * len(rates.values)
+    folder = store.run_folder(kind, codec.name, key)
+    with logged(folder / LOG) if not whole.is_done and not gather_only else nullcontext():
+        _tell(store, kind, whole, manifest, what)
+        with store.recorded(folder, manifest) as record:
+            evaluation = gather(whole) if gather_only else carried_out(whole, what, settings.worker_count)
+            if evaluation.points.empty:
+                first = evaluation.failures[0].message
+                raise BenchError(f"{codec.name} on {dataset.name}: no image could be measured; {first}")
+            for failure in evaluation.failures:
+                log(f"left out: {failure.message}\n{failure.details}".rstrip())
+            outcome = {
+                "not_applicable": evaluation.not_applicable,
+                "out_of_reach": evaluation.out_of_reach,
+                "failures": [vars(failure) for failure in evaluation.failures],
+                "units_computed": evaluation.computed,
+            }
+            record.finish(outcome, evaluation.points, complexity)
+    return record.folder, evaluation
+
+
+def _tell(store: Store, kind: str, whole: Plan, manifest: dict[str, Any], what: str) -> None:
+    """How much there is to measure and why; the reason goes into the manifest too."""
+    folder = store.run_folder(kind, whole.codec.name, manifest["key"])
+    missing, units = sum(whole.missing), len(whole.images) * len(whole.rates.values)
+    if missing:
+        manifest["why"] = why(manifest, _earlier(store, kind, whole.codec.name, manifest["dataset"]))
         report(f"{what}: {missing} of {units} units to measure: {manifest['why']}")
+        lacking = [
+            f"{image.file.name} ({count})"
+            for image, count in zip(whole.images, whole.missing, strict=True)
+            if count
+        ]
+        detail(f"{what}: units to measure, by image: {', '.join(lacking)}")
     elif undrawn := sum(whole.undrawn):
         report(f"{what}: pictures of {undrawn} images to keep, nothing to measure")
-    with store.recorded(store.run_folder(kind, codec.name, key), manifest) as record:
-        evaluation = gather(whole) if gather_only else carried_out(whole, what, settings.worker_count)
-        if evaluation.points.empty:
-            first = evaluation.failures[0].message
-            raise BenchError(f"{codec.name} on {dataset.name}: no image could be measured; {first}")
-        outcome = {
-            "not_applicable": evaluation.not_applicable,
-            "out_of_reach": evaluation.out_of_reach,
-            "failures": [vars(failure) for failure in evaluation.failures],
-            "units_computed": evaluation.computed,
-        }
-        record.finish(outcome, evaluation.points, complexity)
-    return record.folder, evaluation
+    else:
+        detail(f"{what}: all {units} units are in the store")
+    if manifest.get("weights"):
+        detail(f"{what}: weights={manifest['weights']}, model={manifest['model']}")
+    detail(f"{what}: {manifest['note']}; into {folder}")
+    detail("versions: " + ", ".join(f"{name} {number}" for name, number in manifest["versions"].items()))
 
 
 def carried_out(whole: Plan, what: str, workers: int) -> Evaluation:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.console import report, say
 from jpegai_bench.errors import BenchError
 from jpegai_bench.jobs import Jobs, Outcome
-from jpegai_bench.progress import report, say
 
 if TYPE_CHECKING:
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher

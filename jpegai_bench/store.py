@@ -2,7 +2,7 @@
 
     results/units/<aa>/<key>.json            one image at one rate under one codec, or the quality that
                                              meets a target rate
-    results/runs/<variant>/<key>/            run.json  points.csv  complexity.json
+    results/runs/<variant>/<key>/            run.json  points.csv  complexity.json  log.txt
     results/anchors/<codec>/<key>/           run.json  points.csv
     results/units/<aa>/<key>.claim           which process is measuring an image, while it does
 
@@ -28,6 +28,8 @@ from jpegai_bench.claims import Holder, touched
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import NAMES
 
+LOG = "log.txt"
+"""Beside a run's manifest: what was told while it was measured, and what `-v` would have told."""
 POINT_COLUMNS = (
     "image",
     "width",

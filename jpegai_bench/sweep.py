@@ -23,9 +23,9 @@ from hydra.experimental.callback import Callback
 
 from jpegai_bench import gpus, slurm
 from jpegai_bench.config import launched_by, validated
+from jpegai_bench.console import complain, report
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.jobs import Jobs, Outcome, Result
-from jpegai_bench.progress import report, say
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -88,7 +88,7 @@ class Job:
                 int(hydra.job.num), overrides, lambda: self._work(config), explain, fail_fast, log
             )
         for line in outcome.failures:
-            say(line)
+            complain(line)
 
     def _work(self, config: "DictConfig") -> Result:
         settings = validated(config)
@@ -125,7 +125,7 @@ def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence
         module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
     _tell(name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes)
     if trouble:
-        say(str(trouble))
+        complain(str(trouble))
     lost = [1 for outcome in outcomes if not outcome.has_ended]
     return max([0, *lost, *(outcome.code for outcome in outcomes), trouble.status if trouble else 0])
 
@@ -210,7 +210,7 @@ def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome]) -> No
             places = {"log": outcome.log, "traceback": outcome.note if outcome.details else ""}
             where = "".join(f"\n  {what}: {place}" for what, place in places.items() if place)
             again = shlex.join(["jpegai-bench", command, *outcome.overrides, *flags])
-            report(f"failed: {why}{more}{where}\n  again: {again}")
+            report(f"failed: {why}{more}{where}\n  again: {again}", always=True)
 
 
 _TOLD = {

@@ -19,6 +19,10 @@ class Command:
     """The variant that is meant when none is given; None where the command takes none."""
     does: str = ""
     """The command whose work it does, where that is another."""
+    results: str = "on stdout; nothing is kept."
+    """Where results go."""
+    composes: bool = True
+    """Whether it takes settings."""
 
     @property
     def module(self) -> str:
@@ -50,6 +54,8 @@ command goes on where a killed one stopped.
   -m                   for each of several variants or settings, as `sweep`""",
             options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast", "pictures"),
             variant="base",
+            results="""points.csv, complexity.json, run.json and log.txt in results/runs/VARIANT/KEY; tables
+and plots of all that the data set has in results/tables and results/plots, the table on stdout.""",
         ),
         Command(
             "sweep",
@@ -82,6 +88,7 @@ same command goes on from there; two at once share out the work.
             ),
             variant="glob(*)",
             does="run",
+            results="as of run; what became of each job is in results/sweeps.",
         ),
         Command(
             "train",
@@ -101,6 +108,7 @@ goes on from the last checkpoint. Prints the folder of the weights.
   training.max_minutes=50          stop with a checkpoint; the same command goes on
   training.loggers=[csv,tensorboard,mlflow]""",
             variant="base",
+            results="weights, checkpoint, log.csv and log.txt in results/training/VARIANT/KEY.",
         ),
         Command(
             "complexity",
@@ -110,7 +118,10 @@ goes on from the last checkpoint. Prints the folder of the weights.
 
   jpegai-bench complexity model=paper
   jpegai-bench complexity +variant=combined
-  jpegai-bench complexity model=paper format=csv > kmacs.csv""",
+  jpegai-bench complexity model=paper format=csv > kmacs.csv
+
+  model=paper          the paper's size; model.luma=96 and so on change single numbers
+  --config-dir my_conf +variant=mine      a variant of your own""",
             variant="",
         ),
         Command(
@@ -123,10 +134,13 @@ one that meets a rate within 2%, or the nearest.
   jpegai-bench encode photo.png photo.jai
   jpegai-bench encode photo.png photo.jai +variant=combined quality=1.5
   jpegai-bench encode photo.png photo.jai target_bpp=0.25
-  jpegai-bench encode photo.png photo.jai reconstruction=expected.png""",
+  jpegai-bench encode photo.png photo.jai reconstruction=expected.png
+
+  weights=FOLDER       weights of your own; whoever decodes needs the same""",
             options=("quality", "target_bpp", "reconstruction"),
             words=("IN", "OUT"),
             variant="base",
+            results="the bitstream in OUT, its size on stdout.",
         ),
         Command(
             "decode",
@@ -136,9 +150,12 @@ one that meets a rate within 2%, or the nearest.
 
   jpegai-bench decode photo.jai photo.png
   jpegai-bench decode photo.jai photo.png +variant=combined
-  jpegai-bench decode photo.jai photo.png weights=FOLDER""",
+  jpegai-bench decode photo.jai photo.png weights=FOLDER
+
+  weights=FOLDER       those that the bitstream was written with, where they do not ship""",
             words=("IN", "OUT"),
             variant="base",
+            results="the picture in OUT, its size on stdout.",
         ),
         Command(
             "anchor",
@@ -158,6 +175,7 @@ shows the codecs, and which can be used here.
   workers=2                        processes that measure
   pictures=all                     keep the decoded pictures of every image for the report""",
             options=("codec", "arch", "checkpoint", "pictures"),
+            results="points.csv, run.json and log.txt in results/anchors/CODEC/KEY; means on stdout.",
         ),
         Command(
             "latency",
@@ -180,6 +198,7 @@ whenever they are asked for.
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer""",
             options=("codec", "arch", "checkpoint", "quality", "repeats", "device"),
             variant="",
+            results="results/latency, where tables find decode times; means on stdout.",
         ),
         Command(
             "metrics",
@@ -213,6 +232,7 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
   anchor=, peers=      codecs of the store, or whose points ship: what BD-rates are taken against (a block
                        each), and further rows""",
             options=("anchors", "experiment", "peers"),
+            results="results/tables as CSV, Markdown and LaTeX, and stdout.",
         ),
         Command(
             "plots",
@@ -221,10 +241,14 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
             """Reads results/runs and results/anchors, writes results/plots; unchanged plots are left alone.
 
   jpegai-bench plots
-  jpegai-bench plots results=PATH
+  jpegai-bench plots results=results/demo
   jpegai-bench plots dataset=kodak peers=[hevc,av1,jpeg]
-  jpegai-bench plots experiment=vcip2023""",
+  jpegai-bench plots experiment=vcip2023
+
+  dataset=, model=     which study, where the store holds several
+  anchor=, peers=      codecs of the store, or whose points ship, as curves beside the variants""",
             options=("anchors", "experiment", "peers"),
+            results="results/plots as PNG and PDF; their paths on stdout.",
         ),
         Command(
             "report",
@@ -243,6 +267,7 @@ names, with the command that makes it.
   images=linked        pictures lossless, as files in results/report/pictures, not inside the page
   anchor=, peers=      as for tables; without peers= every codec that was measured on the images""",
             options=("anchors", "peers", "images", "experiment"),
+            results="results/report/index.html; its path on stdout.",
         ),
         Command(
             "bdrate",
@@ -264,6 +289,7 @@ with its reason.
   only=[vmaf,psnr_y]   these metrics alone         metrics.hvs=hvs         PSNR-HVS in the mean of seven""",
             options=("only", "curve", "bd_metric", "bpp_range", "lower_is_better", "plot"),
             words=("ANCHOR", "TEST"),
+            results="on stdout; with plot=FILE.png (.pdf, .svg) the curves in a file.",
         ),
         Command(
             "compare",
@@ -301,24 +327,73 @@ says how to place the files by hand.
   url=BASE             another mirror: files are fetched from BASE/kodim01.png and so on""",
             options=("dest", "url"),
             words=("get", "SET"),
+            results="the pictures in the folder, whose path is on stdout.",
         ),
         Command(
             "list",
             "list [variants|datasets|anchors|weights|runs]",
             "what there is",
-            """  jpegai-bench list
+            """Variants, data sets with how many of their pictures are here, anchors with what can be used
+here and whose points are ready, weights that ship, and the runs of the store.
+
+  jpegai-bench list
   jpegai-bench list variants
-  jpegai-bench list runs results=PATH""",
+  jpegai-bench list runs results=results/demo
+
+  results=PATH         the store whose runs are listed
+  --config-dir DIR     anchors of your own too""",
             words=("WHAT",),
+        ),
+        Command(
+            "doctor",
+            "doctor [results=PATH] [format=table|json]",
+            "what is here of what the commands need; what to do where it is not",
+            """Versions, cores and threads, GPU, what ffmpeg can do, data sets, weights, the results folder
+and its free space, extras. The exit status is 1 where something is broken that every installation needs.
+
+  jpegai-bench doctor
+  jpegai-bench doctor results=results/demo
+  jpegai-bench doctor format=json > doctor.json
+
+  results=PATH         the folder whose disk is looked at
+  format=json          for a program; a report of a defect needs the table""",
+        ),
+        Command(
+            "completion",
+            "completion bash|zsh",
+            "a script that completes words with the tab key",
+            """Prints a script for the shell to read. It completes commands, variants, groups, settings,
+choices and files, those of --config-dir too.
+
+  eval "$(jpegai-bench completion bash)"
+  jpegai-bench completion bash > ~/.local/share/bash-completion/completions/jpegai-bench
+  jpegai-bench completion zsh > ~/.zfunc/_jpegai-bench
+
+  The first completes in this shell alone, or from ~/.bashrc in each; the second wherever bash-completion is
+  installed; the third where ~/.zshrc has `fpath+=~/.zfunc` before `autoload -Uz compinit; compinit`.""",
+            words=("SHELL",),
+            composes=False,
         ),
     )
 }
+
+GROUPS = {
+    "Measure": ("run", "sweep", "anchor", "metrics", "latency", "complexity"),
+    "Compare": ("compare", "bdrate", "tables"),
+    "Train": ("train",),
+    "Look": ("plots", "report", "list", "doctor"),
+    "Files": ("encode", "decode", "data", "completion"),
+}
+"""The commands by what a reader is about to do."""
 
 
 def overview() -> str:
     """What `jpegai-bench --help` prints."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS.values()]
+    lines = []
+    for title, names in GROUPS.items():
+        there = (COMMANDS[name] for name in names if name in COMMANDS)
+        lines += [f"{title}:", *(f"  {command.name:<{width}}  {command.summary}" for command in there), ""]
     return "\n".join(
         [
             "jpegai-bench: the lab bench for learned image codecs",
@@ -326,11 +401,29 @@ def overview() -> str:
             "usage: jpegai-bench COMMAND [words] [overrides]",
             "",
             *lines,
-            "",
             "Settings are Hydra overrides: dataset=kodak model=paper results=PATH; -m for several at once,",
             "--cfg job to see them all, --config-dir DIR for configurations of your own.",
-            "Results go to ./results; figures to stdout, progress to stderr. The exit status is 0 when all",
-            "is done, 1 when something failed, 2 when the command line is wrong by itself.",
-            "jpegai-bench COMMAND --help shows examples.",
+            "Results go to ./results; figures to stdout, progress to stderr: -q leaves errors alone, -v",
+            "tells more. The exit status is 0 when all is done, 1 when something failed, 2 when the command",
+            "line is wrong by itself. jpegai-bench COMMAND --help shows examples.",
         ]
     )
+
+
+def help_of(command: Command) -> str:
+    """What `jpegai-bench COMMAND --help` prints."""
+    common = "Every setting: --cfg job. Less and more on stderr: -q, -v." if command.composes else ""
+    parts = (
+        f"jpegai-bench {command.usage}",
+        command.summary,
+        command.details,
+        f"Results: {command.results}",
+        common,
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def examples(command: Command) -> list[str]:
+    """The command lines of its help, as a shell takes them."""
+    lines = (line.strip() for line in command.details.splitlines() if line.startswith("  "))
+    return [line for line in lines if line.startswith(("jpegai-bench ", 'eval "$(jpegai-bench '))]

@@ -49,7 +49,7 @@ for words in json.loads(sys.argv[1]):
         except SystemExit as stop:
             code = stop.code
     done.append([code, out.getvalue(), err.getvalue()])
-loaded = [name for name in ("torch", "compressai", "matplotlib") if name in sys.modules]
+loaded = [name for name in json.loads(sys.argv[2]) if name in sys.modules]
 print(json.dumps({"done": done, "loaded": loaded}))
 """
 
@@ -59,16 +59,16 @@ def several(*lines, cwd) -> list[Done]:
     return _several(lines, cwd)[0]
 
 
-def modules_loaded(*lines, cwd) -> list[str]:
+def modules_loaded(*lines, cwd, heavy=("torch", "compressai", "matplotlib")) -> list[str]:
     """Which of the heavy libraries a process has loaded after these command lines, which must succeed."""
-    done, loaded = _several(lines, cwd)
+    done, loaded = _several(lines, cwd, heavy)
     assert [one.code for one in done] == [0] * len(done), done
     return loaded
 
 
-def _several(lines, cwd):
+def _several(lines, cwd, heavy=()):
     argument = json.dumps([[str(word) for word in line] for line in lines])
-    command = [sys.executable, "-c", _SEVERAL, argument]
+    command = [sys.executable, "-c", _SEVERAL, argument, json.dumps(heavy)]
     ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout.splitlines()[-1])

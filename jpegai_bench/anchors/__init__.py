@@ -3,7 +3,6 @@
 import inspect
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import Dataset
 from jpegai_bench.locate import locate
+from jpegai_bench.nearest import hint
 from jpegai_bench.store import read_points
 
 SHIPPED = Path(__file__).parent
@@ -51,9 +51,8 @@ def codec_of(label: str, node: Any) -> AnchorCodec:
     arguments = {"name": label, **{key: value for key, value in node.items() if key != "_target_"}}
     known = inspect.signature(target).parameters
     if unknown := sorted(arguments.keys() - known.keys()):
-        close = get_close_matches(unknown[0], known, n=1, cutoff=0.5)
-        meant = f" (did you mean {close[0]}?)" if close else ""
-        raise UsageError(f"{where}: no setting {unknown[0]!r}{meant}; there are {', '.join(known)}")
+        told = f"no setting {unknown[0]!r}{hint(unknown[0], known)}"
+        raise UsageError(f"{where}: {told}; there are {', '.join(known)}")
     given = {key: value for key, value in arguments.items() if value is not None}
     if given.get("chroma") in _SEXAGESIMAL:
         given["chroma"] = _SEXAGESIMAL[given["chroma"]]

@@ -68,6 +68,17 @@ def check_encoder(name: str, encoder: str) -> None:
         raise BenchError(f"{name}: this ffmpeg has no {encoder}; {_UPGRADE}")
 
 
+def encoders() -> frozenset[str]:
+    """What this ffmpeg encodes with, as `libvvenc`."""
+    return _encoders(binary())
+
+
+def filters() -> frozenset[str]:
+    """The filters of this ffmpeg, as `libvmaf`."""
+    lines = _told(binary(), "-filters").splitlines()
+    return frozenset(words[1] for words in map(str.split, lines) if len(words) > 2)
+
+
 def binary() -> str:
     """Where ffmpeg is.
 

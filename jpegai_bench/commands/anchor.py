@@ -1,12 +1,12 @@
 """Measure codecs of the `anchor` group again."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from jpegai_bench.commands.output import print_frame
 from jpegai_bench.config import Settings
+from jpegai_bench.console import complain, say
 from jpegai_bench.errors import BenchError, UsageError
 
 
@@ -21,9 +21,9 @@ def command(settings: Settings) -> int:
     from jpegai_bench.store import Store
 
     _take_qualities(settings)
+    codecs, dataset = runner.anchor_codecs(settings), runner.images(settings)
     store = Store(settings.results)
     store.prepare()
-    codecs, dataset = runner.anchor_codecs(settings), runner.images(settings)
     measured: list[tuple[str, Path, pd.DataFrame]] = []
     failures: list[str] = []
     for codec in codecs:
@@ -32,7 +32,7 @@ def command(settings: Settings) -> int:
         except BenchError as error:
             if len(codecs) == 1:
                 raise
-            print(f"jpegai-bench: cannot be used here: {error}", file=sys.stderr)
+            (say if settings.codec == "all" else complain)(f"cannot be used here: {error}")
             failures += [] if settings.codec == "all" else [str(error)]
             continue
         try:
@@ -40,12 +40,12 @@ def command(settings: Settings) -> int:
         except BenchError as error:
             if len(codecs) == 1:
                 raise
-            print(f"jpegai-bench: {error}", file=sys.stderr)
+            complain(str(error))
             failures.append(str(error))
             continue
         measured.append((codec.name, folder, evaluation.points))
         for failure in evaluation.failures:
-            print(f"jpegai-bench: left out: {failure.message}", file=sys.stderr)
+            complain(f"left out: {failure.message}")
             failures.append(failure.message)
     if measured:
         _print(measured, settings.format)

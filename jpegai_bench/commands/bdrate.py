@@ -1,11 +1,11 @@
 """BD-rate of one file of R-D points against another."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.output import print_frame, print_rich
 from jpegai_bench.config import Settings
+from jpegai_bench.console import report
 from jpegai_bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ def command(settings: Settings, anchor: str, test: str) -> int:
     else:
         print_frame(table.frame(), settings.format)
         for line in problems(table):
-            print(line, file=sys.stderr)
+            report(line)
     if plot:
         from jpegai_bench.report.bd_plot import write_bd_plot
 
         write_bd_plot(table, plot)
-        print(f"Written: {plot}", file=sys.stdout if settings.format == "table" else sys.stderr)
+        (print if settings.format == "table" else report)(f"Written: {plot}")
     if not any(one.images for one in table.rates):
         reasons = "; ".join(dict.fromkeys(table.reason(one) for one in table.rates))
         raise BenchError(f"{test} against {anchor}: no metric has a BD-rate ({reasons})")

@@ -1,11 +1,12 @@
 """Fetch a published test set."""
 
 from jpegai_bench.config import Settings
+from jpegai_bench.console import say
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import folder_of
 from jpegai_bench.images.download import fetch
 from jpegai_bench.images.published import PUBLISHED
-from jpegai_bench.progress import say
+from jpegai_bench.nearest import hint
 
 
 def command(settings: Settings, action: str, name: str) -> int:
@@ -13,7 +14,7 @@ def command(settings: Settings, action: str, name: str) -> int:
     if action != "get":
         raise UsageError(f"data: no {action!r}; there is data get {'|'.join(PUBLISHED)}")
     if name not in PUBLISHED:
-        raise UsageError(f"data get: no {name!r}; there are {', '.join(PUBLISHED)}")
+        raise UsageError(f"data get: no {name!r}{hint(name, PUBLISHED)}; there are {', '.join(PUBLISHED)}")
     folder = folder_of(name, settings.dest)
     try:
         fetch(PUBLISHED[name], folder, settings.url, say=say)

@@ -1,6 +1,5 @@
 """Coding times on one core, by part where a codec has parts."""
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import print_frame, print_rich
 from jpegai_bench.config import Settings, on_command_line, packaged_variant, variant_names, variant_of
+from jpegai_bench.console import complain, report
 from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def command(settings: Settings) -> int:
         except BenchError as error:
             if len(codecs) == 1:
                 raise
-            _say(f"cannot be used here: {error}")
+            complain(f"cannot be used here: {error}")
             failures += [] if settings.codec == "all" else [str(error)]
             continue
         try:
@@ -58,7 +58,7 @@ def command(settings: Settings) -> int:
         except BenchError as error:
             if len(codecs) == 1:
                 raise
-            _say(str(error))
+            complain(str(error))
             failures.append(str(error))
     if measured:
         _print(settings, store, measured)
@@ -92,7 +92,7 @@ def _codecs(settings: Settings) -> list[Any]:
         except BenchError as error:
             if len(variants) == 1:
                 raise
-            _say(f"left out: {error}")
+            complain(f"left out: {error}")
     if not codecs and not asked:
         raise BenchError(
             f"no variant of the package has weights for model={settings.model.name} in {settings.weights}: "
@@ -129,20 +129,20 @@ def _images(settings: Settings) -> tuple["Dataset", list["ImageFile"], list[str]
     if not images:
         raise BenchError(failures[0])
     for failure in failures:
-        _say(f"left out: {failure}")
+        complain(f"left out: {failure}")
     return dataset, images, failures
 
 
 def _progress(what: str) -> Callable[[str], None]:
     """A line on stderr now and then at most each minute: a bar that moves would take part of the machine."""
-    print(f"timing {what}", file=sys.stderr, flush=True)
+    report(f"timing {what}")
     said = time.monotonic()
 
     def at(image: str) -> None:
         nonlocal said
         if time.monotonic() - said > 60:
             said = time.monotonic()
-            print(f"timing {what}: {image}", file=sys.stderr, flush=True)
+            report(f"timing {what}: {image}")
 
     return at
 
@@ -158,7 +158,7 @@ def _warn(manifests: list[dict[str, Any]]) -> None:
         beside += f", the run {runs[0]} was at work"
     share = min(one["cpu_share"] for one in busy)
     names = ", ".join(one["label"] for one in busy)
-    _say(
+    complain(
         f"the machine was busy, do not trust the times of {names}: {beside}, "
         f"and at worst the core worked {share:.0%} of a codec's time for it; measure when nothing else runs"
     )
@@ -185,7 +185,3 @@ def _base(store: "Store", manifests: list[dict[str, Any]]) -> dict[str, Any] | N
     variants = [one for one in manifests if one.get("decode_parts")]
     now = next((one for one in variants if one["label"] == BASE), None)
     return now or (latest_of(store, BASE, variants[0]) if variants else None)
-
-
-def _say(message: str) -> None:
-    print(f"jpegai-bench: {message}", file=sys.stderr, flush=True)

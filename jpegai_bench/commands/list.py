@@ -2,13 +2,14 @@
 
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import UsageError
+from jpegai_bench.nearest import hint
 from jpegai_bench.report.inventory import KINDS, inventory
 
 
 def command(settings: Settings, what: str = "") -> int:
     """List one kind, or all under headings."""
     if what and what not in KINDS:
-        raise UsageError(f"list: no {what!r}; there are {', '.join(KINDS)}")
+        raise UsageError(f"list: no {what!r}{hint(what, KINDS)}; there are {', '.join(KINDS)}")
     for kind in (what,) if what else KINDS:
         print(f"{kind}:" if not what else "", end="\n" if not what else "")
         for line in inventory(kind, settings):

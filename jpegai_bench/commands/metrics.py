@@ -13,8 +13,10 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from jpegai_bench import __version__
 from jpegai_bench.commands.output import print_latex, print_rich
 from jpegai_bench.config import Settings
+from jpegai_bench.console import complain, say
 from jpegai_bench.errors import BenchError, UsageError
-from jpegai_bench.metrics.catalogue import chosen
+from jpegai_bench.metrics.catalogue import NAMES, chosen
+from jpegai_bench.nearest import hint
 from jpegai_bench.pairs import Measured, Pairing, find_pairs, measure_pairs
 from jpegai_bench.progress import progress
 
@@ -26,12 +28,13 @@ def command(settings: Settings, reference: str, distorted: str) -> int:
     try:
         names = chosen(settings.only)
     except BenchError as error:
-        raise UsageError(str(error)) from None
+        wrong = next((name for name in settings.only or () if name not in NAMES), "")
+        raise UsageError(f"{error}{hint(wrong, NAMES)}") from None
     pairing = find_pairs(reference, distorted)
     if os.path.samefile(reference, distorted):
-        _say(f"{reference} is compared with itself")
+        say(f"{reference} is compared with itself")
     for line in pairing.left_out:
-        _say(f"left out: {line}")
+        complain(f"left out: {line}")
     alone = os.path.isfile(reference)
     try:
         done = _measure(settings, names, pairing, alone)
@@ -46,11 +49,11 @@ def command(settings: Settings, reference: str, distorted: str) -> int:
         _print_sheet(settings, good, alone, f"{distorted} against {reference}")
     if settings.format == "csv":
         for line in _not_applicable(good):
-            _say(line)
+            say(line)
     if alone and failures:
         raise BenchError(failures[0])
     for line in failures:
-        _say(f"left out: {line}")
+        complain(f"left out: {line}")
     return 1 if failures or pairing.left_out else 0
 
 
@@ -132,7 +135,3 @@ def _print_sheet(settings: Settings, good: Sequence[Measured], alone: bool, titl
         print_latex([sheet])
     else:
         print_rich(to_rich([sheet]))
-
-
-def _say(message: str) -> None:
-    print(f"jpegai-bench: {' '.join(message.split())}", file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench import console
 from jpegai_bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -46,10 +47,8 @@ def print_latex(sheets: "list[Sheet]") -> None:
 
 def print_rich(renderable: Any) -> None:
     """Print for people: as wide as the terminal, 100 columns where there is none."""
-    from rich.console import Console
-
     width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
-    Console(width=width).print(renderable)
+    console.rich_console(sys.stdout, width).print(renderable)
 
 
 def print_frame(frame: "pd.DataFrame", form: str) -> None:

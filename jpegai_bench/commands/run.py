@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import show_study
 from jpegai_bench.config import Settings, experiment_of, on_command_line
+from jpegai_bench.console import complain
 from jpegai_bench.errors import UsageError
 from jpegai_bench.experiment import Experiment
 from jpegai_bench.jobs import Result
-from jpegai_bench.progress import say
 
 if TYPE_CHECKING:
     from jpegai_bench.sweep import How
@@ -23,7 +23,7 @@ def command(settings: Settings) -> int:
     rebuilt, failures = runner.run(settings)
     show_study(settings.format, [rebuilt])
     for line in failures:
-        say(f"left out: {line}")
+        complain(f"left out: {line}")
     return 1 if failures else 0
 
 

@@ -1,13 +1,13 @@
 """Whom `compare` means: two names of the store or two files, and the anchor of both."""
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 from jpegai_bench.analysis.paired import Contender
 from jpegai_bench.analysis.rdpoints import read_rd
 from jpegai_bench.errors import BenchError
+from jpegai_bench.nearest import hint
 from jpegai_bench.rates import coded_once
 from jpegai_bench.report.codec_points import MAIN_ANCHOR
 from jpegai_bench.report.comparable import (
@@ -100,10 +100,10 @@ def _kind(store: Store, word: str) -> Kind:
         again = f"run it again: jpegai-bench run +variant={word}"
         raise BenchError(f"{store.root}: holds no finished run of {word}; {again}")
     known = sorted({run.label for run in (*runs, *anchors) if run.done})
-    close = get_close_matches(word, known, n=1, cutoff=0.5)
-    hint = f" (did you mean {close[0]}?)" if close else ""
     there = f"there are {', '.join(known)}" if known else "it holds no finished run"
-    raise BenchError(f"{word}: no variant or anchor in {store.root}{hint}, {there}; and no such file")
+    raise BenchError(
+        f"{word}: no variant or anchor in {store.root}{hint(word, known)}, {there}; and no such file"
+    )
 
 
 def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:

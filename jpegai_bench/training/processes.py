@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
 
+from jpegai_bench.console import complain
 from jpegai_bench.errors import BenchError
 
 _GRACE = 10.0
@@ -97,7 +97,7 @@ def _follow(
 def _end_if_stuck(started: Sequence[_Follower], over: threading.Event) -> None:
     while not over.wait(1):
         if _failed(started) and not over.wait(_GRACE):
-            print(f"jpegai-bench: {_reason(started)}", file=sys.stderr, flush=True)
+            complain(str(_reason(started)))
             for follower in started:
                 follower.process.kill()
             os._exit(1)

@@ -15,11 +15,12 @@ from jpegai_bench import __version__
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.codecs.identity import source_hash
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, shared_cores, structure_of
+from jpegai_bench.console import detail, logged, say
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files, weights
 from jpegai_bench.network.codec import Network
-from jpegai_bench.progress import progress, say
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.progress import progress
+from jpegai_bench.store import LOG, Store, content_key
 from jpegai_bench.training.data import Photographs, find_photographs
 from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
 from jpegai_bench.training.processes import followers
@@ -66,8 +67,9 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
     network = _network(plan)
     _tell(plan)
     make_folder(plan.folder)
-    with _alone(plan.folder):
+    with _alone(plan.folder), logged(plan.folder / LOG):
         _check_start(plan)
+        detail(_about_to_train(plan))
         with followers(settings.training.devices, _follow, settings, variant):
             outcome = _fit(plan, network, rank=0)
         _check_range(network)
@@ -104,6 +106,12 @@ def plan_of(settings: Settings, variant: Variant) -> Plan:
     own = training.folder and Path(training.folder).expanduser()
     folder = own or Store(settings.results).root / "training" / variant.name / content_key(identity)[:12]
     return Plan(settings, variant, recipe, photographs, start, identity, folder)
+
+
+def _about_to_train(plan: Plan) -> str:
+    start = f"from {plan.start}" if plan.start else "from nothing"
+    count = f"{len(plan.photographs.training)} photographs of {', '.join(plan.settings.training.data)}"
+    return f"training {plan.variant.name} {start}, on {count}, torch {torch.__version__}, into {plan.folder}"
 
 
 def _follow(rank: int, settings: Settings, variant: Variant) -> None:

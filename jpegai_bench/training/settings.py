@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 from jpegai_bench.errors import BenchError, one_of
 
+PARTS = ("all", "synthesis")
+PRECISIONS = ("float32", "bf16")
+ACCELERATORS = ("auto", "cpu", "gpu")
+LOGGERS = ("csv", "tensorboard", "mlflow")
 _COUNTS = ("steps", "batch_size", "log_every", "validate_every", "devices", "threads")
 _POSITIVE = (
     "learning_rate",
@@ -66,11 +70,11 @@ class TrainingSettings:
     loggers: list[str]
 
     def __post_init__(self) -> None:
-        one_of("training.train", self.train, ("all", "synthesis"))
-        one_of("training.precision", self.precision, ("float32", "bf16"))
-        one_of("training.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
+        one_of("training.train", self.train, PARTS)
+        one_of("training.precision", self.precision, PRECISIONS)
+        one_of("training.accelerator", self.accelerator, ACCELERATORS)
         for logger in self.loggers:
-            one_of("training.loggers", logger, ("csv", "tensorboard", "mlflow"))
+            one_of("training.loggers", logger, LOGGERS)
         if self.train == "synthesis" and not self.init_from:
             raise BenchError(
                 "training.train=synthesis needs training.init_from=FOLDER, whose encoder is kept"
