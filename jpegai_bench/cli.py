@@ -186,14 +186,14 @@ def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
             overrides = arguments.first_job(overrides)
         sys.argv = ["jpegai-bench", *overrides]
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        folders = arguments.folders_of(overrides)
+        raise UsageError(mistakes.of_hydra(error, overrides, folders)) from None
     except OSError as error:  # of a folder that Hydra makes for a sweep
         where = error.filename or "results"
         raise BenchError(
             f"{where}: cannot be written ({error.strerror or error}); choose another folder with results=PATH"
         ) from None
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        folders = arguments.folders_of(overrides)
-        raise UsageError(mistakes.of_hydra(error, overrides, folders)) from None
     finally:
         sys.argv = saved
 
