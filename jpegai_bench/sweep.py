@@ -167,6 +167,7 @@ def _sharded(
     )
     if trouble:
         return measured, trouble
+    report("recording the runs from the units that the shards left")
     here = [word for word in overrides if not _key(word).startswith(_SHARED_OUT)]
     recorded, trouble = _pass(Job(command, tuple(words), "gather"), here, launch)
     failed = [outcome for outcome in measured if outcome.status not in ("done", "cached")]
@@ -184,6 +185,10 @@ def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome]
         launch(job, overrides)
     except BenchError as error:
         trouble = error
+    except KeyboardInterrupt:
+        ended = [o for o in Jobs(_FOLDERS[-1]).outcomes() if o.has_ended] if len(_FOLDERS) > before else []
+        report(f"{len(ended)} job{'s' if len(ended) != 1 else ''} had ended")
+        raise
     except Exception as error:
         if type(error).__name__ != "TerminatedWorkerError":  # joblib's
             raise
