@@ -190,6 +190,7 @@ whenever they are asked for.
 
   jpegai-bench latency dataset=kodak dataset.limit=3
   jpegai-bench latency +variant=combined dataset=kodak dataset.limit=3 format=csv
+  jpegai-bench latency codec=jpeg
   jpegai-bench latency codec=all dataset=kodak
 
   repeats=9            how often each is timed

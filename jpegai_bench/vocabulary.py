@@ -57,6 +57,9 @@ PATHS = frozenset(
 _LEAVES_OF_ANCHORS = ("encoder", "decoder", "config")
 """Settings of an anchor's node that take a file."""
 
+_BY_PLUGINS = {"hydra/launcher": {"joblib"}}
+"""Choices that have no file of ours."""
+
 _NOT_TYPED = ("variant_written", "shard", "anchors")
 """Settings that the package gives itself."""
 
@@ -69,7 +72,8 @@ def groups(folders: Iterable[Path] = ()) -> list[str]:
 
 def choices(group: str, folders: Iterable[Path] = ()) -> list[str]:
     """The configurations of a group, here and where `--config-dir` says."""
-    return sorted({path.stem for folder in (CONF, *folders) for path in (folder / group).glob("*.yaml")})
+    found = {path.stem for folder in (CONF, *folders) for path in (folder / group).glob("*.yaml")}
+    return sorted(found | _BY_PLUGINS.get(group, set()))
 
 
 def settings(folders: Sequence[Path] = ()) -> list[str]:
@@ -79,7 +83,8 @@ def settings(folders: Sequence[Path] = ()) -> list[str]:
     for group, inside in (("anchor", ""), ("variant", "variant."), ("hydra/launcher", "hydra.launcher.")):
         for path in (p for folder in (CONF, *folders) for p in sorted((folder / group).glob("*.yaml"))):
             found += [f"{inside or 'anchor.'}{key}" for key in _of_file(path)]
-    return list(dict.fromkeys([*found, "hydra.sweep.dir", "hydra.launcher.partition"]))
+    more = ("hydra.sweep.dir", "hydra.launcher.partition", "hydra.launcher.n_jobs")
+    return list(dict.fromkeys([*found, *more]))
 
 
 def takes_a_path(key: str) -> bool:

@@ -67,16 +67,19 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
     network = _network(plan)
     _tell(plan)
     make_folder(plan.folder)
-    with _alone(plan.folder), logged(plan.folder / LOG):
+    with _alone(plan.folder):
         _check_start(plan)
-        detail(_about_to_train(plan))
-        with followers(settings.training.devices, _follow, settings, variant):
-            outcome = _fit(plan, network, rank=0)
-        _check_range(network)
-        finished = outcome.step == plan.recipe.steps
-        folder = plan.weights if finished else plan.folder / "unfinished"
-        frozen = plan.start if plan.recipe.train == "synthesis" else None
-        weights.save(network, folder, variant.name, plan.identity["structure"], _note(plan, outcome), frozen)
+        with logged(plan.folder / LOG):
+            detail(_about_to_train(plan))
+            with followers(settings.training.devices, _follow, settings, variant):
+                outcome = _fit(plan, network, rank=0)
+            _check_range(network)
+            finished = outcome.step == plan.recipe.steps
+            folder = plan.weights if finished else plan.folder / "unfinished"
+            frozen = plan.start if plan.recipe.train == "synthesis" else None
+            weights.save(
+                network, folder, variant.name, plan.identity["structure"], _note(plan, outcome), frozen
+            )
     if not finished:
         raise BenchError(
             f"stopped after {settings.training.max_minutes:g} minutes, at step {outcome.step} of "

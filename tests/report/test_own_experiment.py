@@ -57,8 +57,9 @@ def test_a_users_mistakes_are_one_line_that_names_the_place(folder):
     (folder / "conf/experiment/wrong.csv").write_text(FIGURES.replace("quantity", "what"))
     names = ("lost", "other", "bare", "wrong", "ourz")
     done = several(*(["tables", "--config-dir=conf", f"experiment={name}"] for name in names), cwd=folder)
-    for one, said in zip(
+    for one, code, said in zip(
         done,
+        (1, 1, 2, 1, 2),
         (
             ("lost.csv", "conf/experiment"),
             ("variant/renamed.yaml says name: mine",),
@@ -68,4 +69,4 @@ def test_a_users_mistakes_are_one_line_that_names_the_place(folder):
         ),
         strict=True,
     ):
-        fails(one, *said)
+        fails(one, *said, code=code)
