@@ -13,9 +13,10 @@ from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config import Settings
 from jpegai_bench.console import detail, log, logged, report
 from jpegai_bench.errors import BenchError
-from jpegai_bench.evaluate import Evaluation, Plan, evaluate, gather, plan
+from jpegai_bench.evaluate import Evaluation, evaluate, gather
 from jpegai_bench.images.datasets import Dataset
 from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
+from jpegai_bench.plan import Plan, plan
 from jpegai_bench.progress import progress
 from jpegai_bench.rates import of_qualities
 from jpegai_bench.store import LOG, Store, content_key
