@@ -106,8 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
         step = 2048 if mirror.bytes_a_second else len(body)
         for begin in range(0, len(body), max(step, 1)):
             piece = body[begin : begin + step]
+            mirror.sent[name] += len(piece)  # before: who has the last byte may look at once
             self.wfile.write(piece)
-            mirror.sent[name] += len(piece)
             if mirror.bytes_a_second:
                 time.sleep(len(piece) / mirror.bytes_a_second)
 
