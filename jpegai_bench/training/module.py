@@ -1,5 +1,7 @@
 """One training step as a Lightning module: loss, guarded descent, moving average."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from jpegai_bench.training.state import State
 
 PATIENCE = 5
 """Gradients in a row that may be not finite, each left out, before the training goes back."""
+ATTENTION = ("attention_quarter", "attention_half")
 LEAST_EASED = 2.0**-5
 
 
@@ -60,7 +63,8 @@ class Training(LightningModule):
             group["lr"] = recipe.learning_rate_at(step) * self.state.eased
         # The entropy model's noise, a function of seed, step and process.
         torch.manual_seed((recipe.seed * 1_000_003 + step) * 1_009 + self.global_rank)
-        output = self.network(batch.planes, batch.quality)
+        with self.as_far_as_it_is():
+            output = self.network(batch.planes, batch.quality)
         with full_precision(batch.quality):
             qualities = self.network.size.qualities
             beta = betas(batch.quality, recipe.beta_lowest, recipe.beta_highest, qualities)
@@ -68,7 +72,29 @@ class Training(LightningModule):
             share = recipe.ms_ssim_share_at(step)
             loss = rate_distortion(output, batch.planes, beta, share, torch.sqrt(middle / beta))
         self.last = Loss(*(value.detach() for value in loss))
-        return loss.total
+        # Several processes wait for the gradient of every parameter.
+        return loss.total + sum(0 * parameter.sum() for parameter in self._waiting())
+
+    @contextmanager
+    def as_far_as_it_is(self) -> Iterator[None]:
+        """The network without attention in its synthesis, before the step from which that is trained."""
+        kept = self._bypassed()
+        try:
+            for branch, place, _ in kept:
+                setattr(branch, place, nn.Identity())
+            yield
+        finally:
+            for branch, place, module in kept:
+                setattr(branch, place, module)
+
+    def _bypassed(self) -> list[tuple[nn.Module, str, nn.Module]]:
+        if self.state.step >= self.recipe.attention_from_step:
+            return []
+        branches = self.network.synthesis.values()
+        return [(branch, place, getattr(branch, place)) for branch in branches for place in ATTENTION]
+
+    def _waiting(self) -> Iterator[nn.Parameter]:
+        return (parameter for _, _, module in self._bypassed() for parameter in module.parameters())
 
     def is_sound(self) -> bool:
         """Whether the gradient is finite at the weights as they are."""
@@ -77,6 +103,8 @@ class Training(LightningModule):
 
     def configure_gradient_clipping(self, *_: object, **__: object) -> None:
         """Clip; leave the step out where the gradient is not finite (on every process alike)."""
+        for parameter in self._waiting():
+            parameter.grad = None
         norm = nn.utils.clip_grad_norm_(self.parameters_trained, self.recipe.gradient_clip)
         if torch.isfinite(norm):
             self.not_finite = 0

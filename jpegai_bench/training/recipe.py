@@ -23,6 +23,8 @@ class Recipe:
     beta_highest: float = 0.045
     ms_ssim_share: float = 0.0
     ms_ssim_from_step: int = 0
+    attention_from_step: int = 0
+    """Before it both attention places of the synthesis pass on what comes: steps a third as long."""
     gradient_clip: float = 1.0
     ema: float = 0.998
     precision: Literal["float32", "bf16"] = "bf16"

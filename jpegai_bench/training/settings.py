@@ -22,6 +22,7 @@ _NOT_NEGATIVE = (
     "held_out",
     "warmup_steps",
     "ms_ssim_from_step",
+    "attention_from_step",
     "data_workers",
     "cache_gb",
     "checkpoint_seconds",
@@ -53,6 +54,7 @@ class TrainingSettings:
     beta_highest: float
     ms_ssim_share: float
     ms_ssim_from_step: int
+    attention_from_step: int
     gradient_clip: float
     ema: float
     precision: str
@@ -94,6 +96,11 @@ class TrainingSettings:
             raise BenchError(
                 f"training.beta_lowest={self.beta_lowest:g}: must not be above training.beta_highest, "
                 f"which is {self.beta_highest:g}"
+            )
+        if self.attention_from_step and self.attention_from_step >= self.steps:
+            raise BenchError(
+                f"training.attention_from_step={self.attention_from_step}: must be below training.steps, "
+                f"which is {self.steps}: the attention would not be trained"
             )
         if len(self.reduction) != 2 or not 0 < self.reduction[0] <= self.reduction[1] <= 1:
             raise BenchError("training.reduction: give the lowest and the highest factor, as [0.45,0.75]")

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
-from trainings import IDENTITY, OPERATION, RECIPE, equal, network, train, weights
+from trainings import IDENTITY, OPERATION, RECIPE, equal, network, rows, train, weights
 
 from jpegai_bench.errors import BenchError
 
@@ -98,3 +98,50 @@ def test_clipping_bounds_what_a_step_sees(photographs, tmp_path):
     moments = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["optimizer"]["state"].values()
     norm = sum(float((moment["exp_avg"] / 0.1).square().sum()) for moment in moments) ** 0.5
     assert norm == pytest.approx(1e-3, rel=0.01)
+
+
+LATE = replace(RECIPE, steps=6, attention_from_step=3)
+
+
+def with_attention(seed=0):
+    return network(seed, attention=lambda channels: nn.Conv2d(channels, channels, 3, padding=1))
+
+
+def test_attention_takes_part_from_its_step_on(photographs, tmp_path):
+    begun = weights(with_attention())
+    trained, trace, _ = train(photographs, tmp_path / "late", LATE, made=with_attention())
+    attention = [name for name in begun if "attention_quarter" in name and name.startswith("synthesis")]
+    assert attention
+    moved = [any(not torch.equal(begun[name], now[name]) for name in attention) for _, now in trace]
+    assert moved == [False, False, False, True, True, True]
+    others = [name for name in begun if name.startswith("synthesis") and name not in attention]
+    assert all(not torch.equal(begun[name], trace[2][1][name]) for name in others)
+    # Until then it is the training of a network that has none.
+    _, plain, _ = train(photographs, tmp_path / "plain", LATE, made=without(with_attention()))
+    assert [now.loss for now, _ in plain[:3]] == [now.loss for now, _ in trace[:3]]
+    assert plain[3][0].loss != trace[3][0].loss
+    assert isinstance(trained.synthesis["luma"].attention_quarter, nn.Conv2d)
+
+
+def without(made):
+    for branch in made.synthesis.values():
+        branch.attention_quarter = nn.Identity()
+    return made
+
+
+@pytest.mark.parametrize("killed", [2, 3, 4])
+def test_attention_that_comes_late_does_so_when_resumed_too(killed, photographs, tmp_path):
+    whole, _, _ = train(photographs, tmp_path / "whole", LATE, made=with_attention())
+    train(photographs, tmp_path / "killed", LATE, made=with_attention(), stop_at=killed)
+    resumed, _, _ = train(photographs, tmp_path / "killed", LATE, made=with_attention(seed=1))
+    assert equal(weights(whole), weights(resumed))
+
+
+def test_held_out_photographs_are_decoded_as_far_as_the_network_is_trained(photographs, tmp_path):
+    operation = replace(OPERATION, validate_every=2)
+    train(photographs, tmp_path / "late", LATE, operation, made=with_attention())
+    train(photographs, tmp_path / "plain", LATE, operation, made=without(with_attention()))
+    late, plain = (rows(tmp_path / name / "validation.csv") for name in ("late", "plain"))
+    assert [row["step"] for row in late] == ["2", "4", "6"]
+    assert late[0] == plain[0]
+    assert late[1] != plain[1]

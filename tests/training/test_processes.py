@@ -31,6 +31,7 @@ def state(folder):
 def test_two_processes_stop_together_and_train_the_weights_of_one(encoder, capfd):  # noqa: F811
     """The synthesis sees no noise, so that only the order of the sums differs."""
     frozen = (*FEW, "training.train=synthesis", f"training.init_from={encoder}", "training.batch_size=4")
+    frozen = (*frozen, "training.attention_from_step=2")
     one = train(*frozen, "results=one")
     with pytest.raises(BenchError, match="stopped after 1e-09 minutes, at step 1 of 3"):
         train(*frozen, "results=two", TWO, "training.max_minutes=1e-9")

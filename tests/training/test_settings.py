@@ -34,6 +34,8 @@ from jpegai_bench.training.settings import TrainingSettings
             ["beta_lowest=0.1"],
             "training.beta_lowest=0.1: must not be above training.beta_highest, which is 0.045",
         ),
+        (["attention_from_step=-1"], "training.attention_from_step=-1: must be at least 0"),
+        (["steps=9", "attention_from_step=9"], "training.attention_from_step=9: must be below"),
         (["gradient_clip=0"], "training.gradient_clip=0.0: must be above 0"),
         (["max_minutes=0"], "training.max_minutes=0.0: must be above 0"),
         (["held_out=-1"], "training.held_out=-1: must be at least 0"),
