@@ -252,7 +252,7 @@ class _Validation(Callback):
         if not self.pictures or not (step % self.every == 0 or step == training.recipe.steps):
             return
         training.swap()
-        with training.as_far_as_it_is():
+        with training.as_at(step - 1):
             points = validation.points(training.network, self.pictures)
         training.swap()
         record(trainer.loggers, {f"{VALIDATION}{name}": value for name, value in points.items()}, step)

@@ -63,7 +63,7 @@ class Training(LightningModule):
             group["lr"] = recipe.learning_rate_at(step) * self.state.eased
         # The entropy model's noise, a function of seed, step and process.
         torch.manual_seed((recipe.seed * 1_000_003 + step) * 1_009 + self.global_rank)
-        with self.as_far_as_it_is():
+        with self.as_at(step):
             output = self.network(batch.planes, batch.quality)
         with full_precision(batch.quality):
             qualities = self.network.size.qualities
@@ -76,9 +76,9 @@ class Training(LightningModule):
         return loss.total + sum(0 * parameter.sum() for parameter in self._waiting())
 
     @contextmanager
-    def as_far_as_it_is(self) -> Iterator[None]:
-        """The network without attention in its synthesis, before the step from which that is trained."""
-        kept = self._bypassed()
+    def as_at(self, step: int) -> Iterator[None]:
+        """The network as `step` trains it: without attention in its synthesis, before that takes part."""
+        kept = self._bypassed(step)
         try:
             for branch, place, _ in kept:
                 setattr(branch, place, nn.Identity())
@@ -87,14 +87,14 @@ class Training(LightningModule):
             for branch, place, module in kept:
                 setattr(branch, place, module)
 
-    def _bypassed(self) -> list[tuple[nn.Module, str, nn.Module]]:
-        if self.state.step >= self.recipe.attention_from_step:
+    def _bypassed(self, step: int) -> list[tuple[nn.Module, str, nn.Module]]:
+        if step >= self.recipe.attention_from_step:
             return []
         branches = self.network.synthesis.values()
         return [(branch, place, getattr(branch, place)) for branch in branches for place in ATTENTION]
 
     def _waiting(self) -> Iterator[nn.Parameter]:
-        return (parameter for _, _, module in self._bypassed() for parameter in module.parameters())
+        return (parameter for _, _, module in self._bypassed(self.state.step) for parameter in module.parameters())
 
     def is_sound(self) -> bool:
         """Whether the gradient is finite at the weights as they are."""
