@@ -201,6 +201,19 @@ def first_job(overrides: Sequence[str]) -> list[str]:
     return [*chosen, *(word for word in overrides[end:] if word not in ("-m", "--multirun"))]
 
 
+def common(overrides: Sequence[str], group: str) -> list[str] | None:
+    """The overrides of a group and of what is in it; None where jobs differ in them.
+
+    Raises:
+        HydraException: one cannot be read.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    chosen = [word for word in overrides if key_of(word).partition(".")[0] == group]
+    parsed = OverridesParser.create().parse_overrides(chosen)
+    return None if any(override.is_sweep_override() for override in parsed) else chosen
+
+
 def refuse_names_that_ship(overrides: Sequence[str]) -> None:
     """A file of the user's with the name of one that ships would be passed over without a word."""
     from jpegai_bench.config import CONF
