@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from yaml import YAMLError
+from omegaconf import DictConfig, OmegaConf
+from yaml import MarkedYAMLError, YAMLError
 
 from jpegai_bench import config
 from jpegai_bench.config import CONF, MODULES, Settings
@@ -74,6 +74,23 @@ def choices(group: str, folders: Iterable[Path] = ()) -> list[str]:
     """The configurations of a group, here and where `--config-dir` says."""
     found = {path.stem for folder in (CONF, *folders) for path in (folder / group).glob("*.yaml")}
     return sorted(found | _BY_PLUGINS.get(group, set()))
+
+
+def unreadable(group: str, folders: Iterable[Path] = ()) -> dict[str, str]:
+    """The configurations of a group that Hydra could not read, and in one line why."""
+    found = {}
+    for path in (path for folder in (CONF, *folders) for path in sorted((folder / group).glob("*.yaml"))):
+        try:
+            content = OmegaConf.load(path)
+        except MarkedYAMLError as error:
+            where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+            found[path.stem] = f"{path}: is no YAML, {where}{error.problem}"
+        except (OSError, YAMLError, ValueError) as error:
+            found[path.stem] = f"{path}: cannot be read ({str(error).splitlines()[0]})"
+        else:
+            if not isinstance(content, DictConfig):
+                found[path.stem] = f"{path}: is a list; write settings, as name: {path.stem}"
+    return found
 
 
 def settings(folders: Sequence[Path] = ()) -> list[str]:
