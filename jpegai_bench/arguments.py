@@ -38,6 +38,8 @@ HELP = ("-h", "--help", "--hydra-help")
 NOT_IN_ALL = ("compressai", "hm", "jpegai_vtm", "vtm")
 """Nodes of the `anchor` group that `codec=all` leaves out: they need weights, programs, or are points."""
 
+_SEVERAL_VARIANTS = r"\+variant=(glob\(\*\)|[\w-]+(,[\w-]+)+)"
+
 
 @dataclass(frozen=True)
 class Words:
@@ -147,27 +149,31 @@ def unused(command: Command, overrides: Sequence[str]) -> str:
 
 
 def known_variants(overrides: list[str]) -> tuple[list[str], list[str]]:
-    """Take variants that do not exist out of a sweep over several, so that the others go on.
+    """Take variants that do not exist or cannot be read out of a sweep over several: the others go on.
 
     Returns:
         The overrides without them, and a message for each.
 
     Raises:
-        UsageError: none of them exists.
+        UsageError: none is left.
     """
     from jpegai_bench.mistakes import no_choice
-    from jpegai_bench.vocabulary import choices
+    from jpegai_bench.vocabulary import choices, unreadable
 
-    sweep = next((word for word in overrides if re.fullmatch(r"\+variant=[\w-]+(,[\w-]+)+", word)), None)
+    sweep = next((word for word in overrides if re.fullmatch(_SEVERAL_VARIANTS, word)), None)
     if sweep is None:
         return overrides, []
-    chosen = sweep.removeprefix("+variant=").split(",")
-    known = choices("variant", folders_of(overrides))
-    there = [name for name in chosen if name in known]
+    folders = folders_of(overrides)
+    known, wrong = choices("variant", folders), unreadable("variant", folders)
+    chosen = known if sweep.endswith("=glob(*)") else sweep.removeprefix("+variant=").split(",")
+    wrong |= {name: no_choice("variant", name, known) for name in chosen if name not in known}
+    there = [name for name in chosen if name not in wrong]
+    told = [wrong[name] for name in chosen if name in wrong]
+    if not told:
+        return overrides, []
     if not there:
-        raise UsageError(no_choice("variant", chosen[0], known))
-    kept = [f"+variant={','.join(there)}" if word is sweep else word for word in overrides]
-    return kept, [no_choice("variant", name, known) for name in chosen if name not in known]
+        raise UsageError(told[0])
+    return [f"+variant={','.join(there)}" if word is sweep else word for word in overrides], told
 
 
 def shows_only(overrides: Sequence[str]) -> bool:
@@ -199,6 +205,19 @@ def first_job(overrides: Sequence[str]) -> list[str]:
         sign = written[: len(written) - len(written.lstrip("+~"))]
         chosen.append(written if value is None else f"{sign}{override.key_or_group}={value}")
     return [*chosen, *(word for word in overrides[end:] if word not in ("-m", "--multirun"))]
+
+
+def common(overrides: Sequence[str], group: str) -> list[str] | None:
+    """The overrides of a group and of what is in it; None where jobs differ in them.
+
+    Raises:
+        HydraException: one cannot be read.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    chosen = [word for word in overrides if key_of(word).partition(".")[0] == group]
+    parsed = OverridesParser.create().parse_overrides(chosen)
+    return None if any(override.is_sweep_override() for override in parsed) else chosen
 
 
 def refuse_names_that_ship(overrides: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from jpegai_bench import __version__, arguments, console
 from jpegai_bench.errors import BenchError, UsageError
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from jpegai_bench.config import Settings
+
+Answer = TypeVar("Answer")
+
+_OF_PICTURES = ("run", "anchor", "latency")
+"""Commands that work on the pictures of `dataset=…`."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -132,6 +137,8 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
 def _sweep(command: Command, words: list[str], overrides: list[str]) -> int:
     from jpegai_bench import sweep
 
+    if command.module in _OF_PICTURES:
+        _require_pictures(overrides)
     overrides, unknown = arguments.known_variants(overrides)
     for message in unknown:
         console.report(message)
@@ -145,17 +152,43 @@ def _of_experiment(overrides: list[str]) -> list[str]:
     Raises:
         BenchError: there is no such experiment, or something of it is not there.
     """
-    from jpegai_bench.config import experiment_of, validated
+    from jpegai_bench.config import experiment_of
 
     chosen = [word for word in overrides if word.startswith("experiment=") and word != "experiment=null"]
-    if not chosen:
-        return []
-    found: list[str] = []
+    return list(_asked(chosen, overrides, experiment_of).variants) if chosen else []
+
+
+def _require_pictures(overrides: list[str]) -> None:
+    """Look for the pictures that all jobs of a sweep have in common: one word for all, before any begins.
+
+    Raises:
+        UsageError: they are not there, so that the command line means no job that could be done.
+    """
+    from jpegai_bench.images.datasets import load
+
+    chosen = arguments.common(overrides, "dataset")
+    if chosen is None or "hydra/launcher=slurm" in overrides:  # whose disks may be others
+        return
+    try:
+        _asked(chosen, overrides, lambda settings: load(settings.dataset.name, settings.dataset.path))
+    except BenchError as error:
+        raise UsageError(str(error)) from None
+
+
+def _asked(chosen: list[str], overrides: list[str], ask: Callable[["Settings"], Answer]) -> Answer:
+    """What `ask` makes of the settings that some of the overrides give by themselves.
+
+    Raises:
+        BenchError: its own, or they give none.
+    """
+    from jpegai_bench.config import validated
+
+    found: list[Answer] = []
     trouble: list[BenchError] = []
 
     def job(config: "DictConfig") -> None:
         try:
-            found.extend(experiment_of(validated(config)).variants)
+            found.append(ask(validated(config)))
         except BenchError as error:
             trouble.append(error)
 
@@ -163,7 +196,7 @@ def _of_experiment(overrides: list[str]) -> list[str]:
     _hydra(job, [*chosen, *folders])
     if trouble:
         raise trouble[0]
-    return found
+    return found[0]
 
 
 def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:

@@ -296,14 +296,15 @@ with its reason.
             "compare",
             "compare A B [anchor=LABEL | anchor_points=FILE] [format=table|csv|json|markdown|latex]",
             "whether B differs from A by more than luck",
-            """A and B are variants or anchors in the store, or files as `bdrate` reads them. Prints the
-paired difference of their BD-rates against the anchor with interval and p-value, metric by metric,
-beside the direct BD-rate. Of a variant that was trained with several seeds all count; `compare A A`
-prints the spread over the seeds of A.
+            """A and B are variants or anchors in the store, or files as `bdrate` reads them, or points that
+ship, as vvc/kodak. Prints the paired difference of their BD-rates against the anchor with interval and
+p-value, metric by metric, beside the direct BD-rate. Of a variant that was trained with several seeds all
+count; `compare A A` prints the spread over the seeds of A.
 
   jpegai-bench compare base combined
   jpegai-bench compare base combined dataset=kodak model=small format=csv
   jpegai-bench compare mine.csv theirs.csv anchor_points=vvc.csv
+  jpegai-bench compare jpeg/kodak webp/kodak anchor_points=vvc/kodak
   jpegai-bench compare combined combined
 
   dataset=, model=     which study, where the store holds several

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from yaml import YAMLError
+from omegaconf import DictConfig, OmegaConf
+from yaml import MarkedYAMLError, YAMLError
 
 from jpegai_bench import config
 from jpegai_bench.config import CONF, MODULES, Settings
@@ -72,8 +72,25 @@ def groups(folders: Iterable[Path] = ()) -> list[str]:
 
 def choices(group: str, folders: Iterable[Path] = ()) -> list[str]:
     """The configurations of a group, here and where `--config-dir` says."""
-    found = {path.stem for folder in (CONF, *folders) for path in (folder / group).glob("*.yaml")}
+    found = {path.stem for path in _files(group, folders)}
     return sorted(found | _BY_PLUGINS.get(group, set()))
+
+
+def unreadable(group: str, folders: Iterable[Path] = ()) -> dict[str, str]:
+    """The configurations of a group that Hydra could not read, and in one line why."""
+    found = {}
+    for path in _files(group, folders):
+        try:
+            content = OmegaConf.load(path)
+        except MarkedYAMLError as error:
+            where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+            found[path.stem] = f"{path}: is no YAML, {where}{error.problem}"
+        except (OSError, YAMLError, ValueError) as error:
+            found[path.stem] = f"{path}: cannot be read ({str(error).splitlines()[0]})"
+        else:
+            if not isinstance(content, DictConfig):
+                found[path.stem] = f"{path}: is a list; write settings, as name: {path.stem}"
+    return found
 
 
 def settings(folders: Sequence[Path] = ()) -> list[str]:
@@ -81,7 +98,7 @@ def settings(folders: Sequence[Path] = ()) -> list[str]:
     found = [key for key in _of_schema(Settings) if key not in _NOT_TYPED]
     found += [f"variant.{key}" for key in ("name", *(f"{module}._target_" for module in MODULES))]
     for group, inside in (("anchor", ""), ("variant", "variant."), ("hydra/launcher", "hydra.launcher.")):
-        for path in (p for folder in (CONF, *folders) for p in sorted((folder / group).glob("*.yaml"))):
+        for path in _files(group, folders):
             found += [f"{inside or 'anchor.'}{key}" for key in _of_file(path)]
     more = ("hydra.sweep.dir", "hydra.launcher.partition", "hydra.launcher.n_jobs")
     return list(dict.fromkeys([*found, *more]))
@@ -133,6 +150,10 @@ def _of_schema(schema: type, inside: str = "") -> list[str]:
             assert isinstance(nested, type)
             found += _of_schema(nested, f"{whole}.")
     return [key for key in found if key not in ("variant", "anchor")]
+
+
+def _files(group: str, folders: Iterable[Path]) -> list[Path]:
+    return [path for folder in (CONF, *folders) for path in sorted((folder / group).glob("*.yaml"))]
 
 
 def _of_file(path: Path) -> list[str]:

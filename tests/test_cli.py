@@ -107,6 +107,30 @@ def test_what_is_wrong_by_itself_exits_with_2_and_what_fails_with_1(tmp_path):
         fails(done, cases[words], code=2 if words in WRONG_COMMAND_LINES else 1)
 
 
+def test_one_variant_that_is_no_yaml_leaves_the_others_running(tmp_path):
+    variants = tmp_path / "conf/variant"
+    variants.mkdir(parents=True)
+    (variants / "cut.yaml").write_text("name: cut\nupsampling: {_target_: mine\n")
+    (variants / "listed.yaml").write_text("- name\n")
+    (variants / "latin.yaml").write_bytes(b"name: \xe9t\xe9\n")
+    own = ("--config-dir", "conf", "format=csv")
+    each, named, alone = several(
+        ["complexity", "-m", "+variant=glob(*)", *own],
+        ["complexity", "-m", "+variant=cut,base", *own],
+        ["complexity", "-m", "+variant=cut,listed", *own],
+        cwd=tmp_path,
+    )
+    told = [line for line in each.err.splitlines() if line.startswith("jpegai-bench: ")]
+    assert each.code == named.code == 2
+    assert [line.split(": ")[1] for line in told] == [
+        f"conf/variant/{name}.yaml" for name in ("cut", "latin", "listed")
+    ]
+    assert "is no YAML, line 3: " in told[0]
+    assert all("\nbase," in done.out for done in (each, named))
+    assert "\ncombined," in each.out
+    fails(alone, "conf/variant/cut.yaml: is no YAML", code=2)
+
+
 def test_of_several_jobs_the_wrong_one_decides(tmp_path):
     done = bench("complexity", "-m", "+variant=base,nonsense", "format=csv", cwd=tmp_path)
     fails(done, "no variant 'nonsense'", code=2)

@@ -409,11 +409,12 @@ def test_files_and_run_folders(lab, tmp_path):
     faster(1.1)[points].assign(width=1, encode_s=2.0).to_csv(tmp_path / "a.csv", index=False)
     faster(1.2)[points].to_csv(tmp_path / "b.csv", index=False)
     VVC[points].to_csv(tmp_path / "vvc.csv", index=False)
-    files, mixed, folders, same = several(
+    files, mixed, folders, same, shipped = several(
         ["compare", "a.csv", "b.csv", "anchor_points=vvc.csv", "format=csv"],
         ["compare", "base", "b.csv", "format=csv"],
         ["compare", str(old), str(new), "format=json"],
         ["compare", "a.csv", "a.csv", "anchor_points=vvc.csv"],
+        ["compare", "a.csv", "b.csv", "anchor_points=vvc/kodak", "format=csv"],
         cwd=tmp_path,
     )
     table = read_csv(files)
@@ -429,6 +430,21 @@ def test_files_and_run_folders(lab, tmp_path):
     assert told["metrics"][7]["direct_bd_rate"] == pytest.approx(5, abs=1e-9)
     assert "training" not in " ".join(told["verdict"])
     assert "(1) no image differs" in same.out
+    pd.testing.assert_series_equal(read_csv(shipped).loc["psnr_y"], table.loc["psnr_y"])
+
+
+def test_points_that_ship(tmp_path):
+    found, direct, printed, lone = several(
+        ["compare", "jpeg/kodak", "webp/kodak", "anchor_points=vvc/kodak", "format=csv"],
+        ["bdrate", "jpeg/kodak", "webp/kodak", "format=csv"],
+        ["compare", "jpeg/kodak", "webp/kodak", "anchor_points=vvc/kodak"],
+        ["compare", "jpeg/kodak", "webp/nowhere", "anchor_points=vvc/kodak"],
+        cwd=tmp_path,
+    )
+    table, truth = read_csv(found), pd.read_csv(io.StringIO(direct.out)).set_index("metric")
+    assert table.loc["ms_ssim"].direct_bd_rate == pytest.approx(truth.bd_rate["ms_ssim"], abs=1e-9)
+    assert "vvc/kodak" in printed.out
+    fails(lone, "webp/nowhere: no variant or anchor in results")
 
 
 def test_what_cannot_be_compared_is_told_in_one_line(lab, tmp_path):

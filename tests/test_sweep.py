@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from command import DATA, TINY, bench, manifests, modules_loaded, photographs, picture, several
+from command import DATA, TINY, bench, fails, manifests, modules_loaded, photographs, picture, several
 from test_run import left_behind
 
 GATE = """
@@ -208,6 +208,20 @@ def test_what_hydra_refuses_is_told_before_any_work(work):
     assert done.code != 0
     assert "0 jobs: none begun" in done.err
     assert done.err.splitlines()[-1].startswith("jpegai-bench: no model 'nonsense'")
+
+
+def test_pictures_that_are_not_there_are_told_once_before_any_job(tmp_path):
+    (tmp_path / "empty").mkdir()
+    empty, gone, one_of_two = several(
+        ["sweep", "dataset=folder", "dataset.path=empty"],
+        ["run", "-m", "+variant=base,combined", "dataset=folder", "dataset.path=gone"],
+        ["sweep", "+variant=base", "dataset=folder", "dataset.path=empty,gone"],
+        cwd=tmp_path,
+    )
+    fails(empty, "empty: no picture in it; looked for", code=2)
+    fails(gone, "gone: no such folder", code=2)
+    assert len(empty.err.splitlines()) == len(gone.err.splitlines()) == 1
+    assert "2 jobs: 2 failed" in one_of_two.err  # where jobs differ in it each tells its own
 
 
 def test_several_jobs_at_once_do_the_same(begun, swept, tmp_path):

@@ -119,6 +119,12 @@ def _size(path: Path) -> str:
         return ""
 
 
+def shipped_folder(word: str) -> Path | None:
+    """The folder of the points that ship under a name, as `vvc/kodak`; None where a file has it."""
+    folder = SHIPPED / word
+    return folder if not Path(word).exists() and (folder / "points.csv").is_file() else None
+
+
 def shipped_runs() -> list[tuple[dict[str, Any], Path]]:
     """Manifest and folder of every run whose points ship."""
     folders = sorted(path.parent for path in SHIPPED.glob("*/*/run.json"))

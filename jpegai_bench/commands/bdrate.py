@@ -16,13 +16,15 @@ def command(settings: Settings, anchor: str, test: str) -> int:
     """Compare and print; 1 where no metric has a number."""
     from jpegai_bench.analysis.bdfiles import bd_table
     from jpegai_bench.analysis.rdpoints import read_rd
+    from jpegai_bench.anchors import shipped_folder
     from jpegai_bench.report.bd_sheet import bd_sheet, problems
     from jpegai_bench.report.sheets import to_rich
 
     plot = Path(settings.plot).expanduser() if settings.plot else None
     if plot and not plot.parent.is_dir():
         raise BenchError(f"plot={plot}: no folder {plot.parent}; make it first")
-    table = bd_table(read_rd(_shipped(anchor)), read_rd(_shipped(test)), _options(settings))
+    one, other = (read_rd(shipped_folder(word) or word) for word in (anchor, test))
+    table = bd_table(one, other, _options(settings))
     if settings.format == "table":
         print_rich(to_rich([bd_sheet(table)]))
     else:
@@ -38,12 +40,6 @@ def command(settings: Settings, anchor: str, test: str) -> int:
         reasons = "; ".join(dict.fromkeys(table.reason(one) for one in table.rates))
         raise BenchError(f"{test} against {anchor}: no metric has a BD-rate ({reasons})")
     return 0
-
-
-def _shipped(word: str) -> str:
-    """The folder of an anchor that ships with the package, where `word` names one, as `vvc/kodak`."""
-    folder = Path(__file__).parents[1] / "anchors" / word
-    return str(folder) if not Path(word).exists() and (folder / "points.csv").is_file() else word
 
 
 def _options(settings: Settings) -> "Options":

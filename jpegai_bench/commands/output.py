@@ -52,10 +52,13 @@ def print_rich(renderable: Any) -> None:
 
 
 def print_frame(frame: "pd.DataFrame", form: str) -> None:
-    """Print `frame` as csv, json, markdown or latex, at full precision; NA is `NA`, in JSON null."""
+    """Print `frame` as csv, json, markdown or latex, rounded as `to_csv` does; NA is `NA`, in JSON null."""
+    from jpegai_bench.report.frames import rounded, to_csv
+
     if form == "csv":
-        print(frame.to_csv(index=False, na_rep="NA", lineterminator="\n"), end="")
+        print(to_csv(frame), end="")
         return
+    frame = rounded(frame)
     if form == "latex":
         from jpegai_bench.report.latex import frame_to_latex
 

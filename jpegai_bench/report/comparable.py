@@ -27,7 +27,7 @@ class Choice:
     anchor: str | None = None
     """A codec in the store, or whose points ship; None is what the newest run was made with."""
     anchor_points: str | None = None
-    """A file with the anchor's points, whatever the runs were made with."""
+    """A file with the anchor's points, or `vvc/kodak` as it ships, whatever the runs were made with."""
 
 
 def variant_runs(store: Store, labels: Sequence[str], choice: Choice) -> list[Run]:

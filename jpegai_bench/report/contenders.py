@@ -6,6 +6,7 @@ from typing import Literal
 
 from jpegai_bench.analysis.paired import Contender
 from jpegai_bench.analysis.rdpoints import read_rd
+from jpegai_bench.anchors import shipped_folder
 from jpegai_bench.errors import BenchError
 from jpegai_bench.nearest import hint
 from jpegai_bench.rates import coded_once
@@ -21,7 +22,7 @@ from jpegai_bench.report.comparable import (
     variant_runs,
 )
 from jpegai_bench.report.seeds import replicates
-from jpegai_bench.store import Run, Store
+from jpegai_bench.store import Run, Store, read_points
 
 Kind = Literal["variant", "anchor", "file"]
 
@@ -61,7 +62,7 @@ class Match:
 
 
 def match(store: Store, a: str, b: str, choice: Choice) -> Match:
-    """Find A and B, each a variant or an anchor of the store by name, or else a file.
+    """Find A and B, each a variant or an anchor of the store by name, or else a file or points that ship.
 
     Of a variant those runs count that `variant_runs` finds comparable, one a training seed as `replicates`
     finds them. The anchor is that of the newest run, of two run folders too; other files need
@@ -94,7 +95,7 @@ def _kind(store: Store, word: str) -> Kind:
         return "variant"
     if any(run.label == word and run.done for run in anchors):
         return "anchor"
-    if Path(word).expanduser().exists():
+    if Path(word).expanduser().exists() or shipped_folder(word):
         return "file"
     if any(run.label == word for run in runs):
         again = f"run it again: jpegai-bench run +variant={word}"
@@ -147,14 +148,16 @@ def _newer_of(words: tuple[str, str]) -> tuple[Store, Run]:
     owned = [one for one in found if one is not None and anchor_names(one[1])]
     if len(owned) < 2:
         raise BenchError(
-            f"{words[0]} and {words[1]} are files: give the anchor's points with anchor_points=FILE; "
-            "without an anchor: jpegai-bench bdrate A B"
+            f"{words[0]} and {words[1]} are files: give the anchor's points with anchor_points=FILE, or "
+            "those that ship, as anchor_points=vvc/kodak; without an anchor: jpegai-bench bdrate A B"
         )
     return max(owned, key=lambda one: str(one[1].manifest.get("end")))
 
 
 def _from_file(word: str) -> Side:
-    """Points of a file or a run folder, called after it."""
+    """Points of a file, of a run folder or that ship, called after it."""
+    if shipped := shipped_folder(word):
+        return Side(Contender(word, (coded_once(read_points(shipped / "points.csv")),)), "file")
     path = Path(word).expanduser()
     owner = run_in(path if path.is_dir() else path.parent)
     if owner:

@@ -12,12 +12,12 @@ from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report import verdict
 from jpegai_bench.report.cells import NONE, bd_rate, figure, image_count, na
 from jpegai_bench.report.experiment_tables import Experimental
+from jpegai_bench.report.frames import write_csv
 from jpegai_bench.report.latex import to_latex
 from jpegai_bench.report.noise import seed_names
 from jpegai_bench.report.sheets import Sheet, write_markdown
 from jpegai_bench.report.study import Entry
 from jpegai_bench.report.study_sheets import caption, labels, left_out, missed_targets
-from jpegai_bench.report.tables import write_csv
 
 
 def study_sheets(made: Experimental, ablation: Ablation) -> list[Sheet]:

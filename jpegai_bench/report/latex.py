@@ -75,7 +75,7 @@ def to_latex(parts: Sequence[Sheet], label: str = "") -> str:
 
 
 def frame_to_latex(frame: "pd.DataFrame") -> str:
-    """A `tabular` of a frame's columns and rows at full precision; NA is `NA`."""
+    """A `tabular` of a frame's columns and rows; NA is `NA`."""
     cells = frame.astype(object).where(frame.notna(), "NA")
     rows = [
         [str(name) for name in frame.columns],

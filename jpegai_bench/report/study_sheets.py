@@ -10,9 +10,10 @@ from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from jpegai_bench.metrics.catalogue import METRICS, average_of
 from jpegai_bench.rates import out_of_reach
 from jpegai_bench.report.cells import bd_rate, figure, image_count, na
+from jpegai_bench.report.frames import write_csv
 from jpegai_bench.report.sheets import Sheet, write_markdown
 from jpegai_bench.report.study import Entry, Study
-from jpegai_bench.report.tables import Tables, write_csv
+from jpegai_bench.report.tables import Tables
 
 
 def sheets(tables: Tables) -> list[Sheet]:

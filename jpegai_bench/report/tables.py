@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from jpegai_bench.analysis.statistics import RESAMPLES, Interval, Summary, summarize
-from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.rates import coded_once
 from jpegai_bench.report.study import Entry, Study, kmacs
@@ -43,23 +41,6 @@ def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tab
     columns = ["anchor", "variant", "image", "metric", "bd_rate", "overlap", "reason"]
     frame = pd.concat(per_image, ignore_index=True) if per_image else pd.DataFrame(columns=columns)
     return Tables(study, pd.DataFrame(rows), frame[columns])
-
-
-def to_csv(frame: pd.DataFrame) -> str:
-    """A frame at full precision; NA is written as `NA`."""
-    return frame.to_csv(index=False, na_rep="NA", lineterminator="\n")
-
-
-def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
-    """Write a frame at full precision; NA is written as `NA`.
-
-    Raises:
-        BenchError: the folder cannot be written.
-    """
-    path = Path(path)
-    make_folder(path.parent)
-    write_bytes(path, to_csv(frame).encode())
-    return path
 
 
 def _compare(

@@ -171,6 +171,17 @@ def test_linked_pictures_are_lossless_and_errors_are_levels(scenes, tmp_path):
     assert np.abs(shown - np.minimum(levels / pictures.FULL, 1) * 255).max() <= 0.5 + 1e-9
 
 
+def test_several_attempts_read_each_picture_once(scenes, monkeypatch):
+    read, whole = [], pictures.read_rgb
+    monkeypatch.setattr(pictures, "read_rgb", lambda path: read.append(path) or whole(path))
+    gallery = pictures.embedded(scenes, 10_000_000)
+    everything = sum(map(len, gallery.files.values()))
+    read.clear()
+    smaller = pictures.embedded(scenes, everything - 1)
+    assert sum(map(len, smaller.files.values())) < everything
+    assert len(read) == len(set(read))
+
+
 def test_of_a_large_picture_the_middle_is_embedded_at_its_own_size(tmp_path):
     path = noise(tmp_path, "large", 1100)
     scene = Scene("large", path, [0.5], {"one": [Shot(path, 1, 0.5, {}, "")]})

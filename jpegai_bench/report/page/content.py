@@ -10,6 +10,7 @@ from jpegai_bench import __version__
 from jpegai_bench.errors import BenchError
 from jpegai_bench.experiment import Experiment
 from jpegai_bench.report.codec_points import images_of
+from jpegai_bench.report.frames import to_csv
 from jpegai_bench.report.page.about import about, name_of
 from jpegai_bench.report.page.figures import figures
 from jpegai_bench.report.page.provenance import commands_of, lacks_of, runs_of, unfinished
@@ -17,7 +18,7 @@ from jpegai_bench.report.page.reproduce import first_run_command
 from jpegai_bench.report.page.shots import Scene, scenes
 from jpegai_bench.report.rebuild import Selection, studies
 from jpegai_bench.report.study import Study
-from jpegai_bench.report.tables import Tables, build_tables, to_csv
+from jpegai_bench.report.tables import Tables, build_tables
 from jpegai_bench.store import Store
 from jpegai_bench.timing import latest_times
 
@@ -148,7 +149,7 @@ def _times(store: Store, study: Study) -> dict[str, dict[str, float]]:
 
 
 def _files(tables: Tables, prefix: str) -> list[dict[str, str]]:
-    """Each table as CSV at full precision, as `jpegai-bench tables` writes those that it writes."""
+    """Each table as CSV, as `jpegai-bench tables` writes those that it writes."""
     study = tables.study
     points = [entry.points.assign(codec=entry.label) for entry in study.entries]
     joined = pd.concat(points, ignore_index=True)

@@ -29,6 +29,9 @@ _PLANS = (  # rates, JPEG quality; a picture of 0.4 megapixels takes about 0.1 M
     (6, 93), (5, 91), (4, 90), (4, 86), (3, 86), (3, 80), (2, 80), (1, 80),
 )  # fmt: skip
 
+_MOST_KEPT = 160
+"""Middles that are kept in memory, at 3 MB each; further ones are read again."""
+
 
 @dataclass
 class Gallery:
@@ -45,16 +48,16 @@ def embedded(scenes: Sequence[Scene], budget: int) -> Gallery:
 
     Rates are left out first, then quality, then images.
     """
-    made: dict[tuple[Path, int], tuple[str, str]] = {}
+    attempts = _Attempts()
     sample = [scene.thinned(1) for scene in scenes[:1]]
     for images in range(len(scenes), 0, -1):
         for rates, quality in _PLANS:
             chosen = [scene.thinned(rates) for scene in scenes[:images]]
             # One rate of the first image tells what all will take, near enough to spare most attempts.
-            each = _characters(_embed(sample, quality, made)) / sample[0].pictures
+            each = _characters(_embed(sample, quality, attempts)) / sample[0].pictures
             if each * sum(scene.pictures for scene in chosen) > 1.6 * budget:
                 continue
-            gallery = _embed(chosen, quality, made)
+            gallery = _embed(chosen, quality, attempts)
             if _characters(gallery) <= budget:
                 most = max(len(scene.rates) for scene in scenes)
                 gallery.about = _told(len(scenes), images, most, min(rates, most), quality)
@@ -93,29 +96,46 @@ def linked(scenes: Sequence[Scene], folder: Path) -> Gallery:
     return gallery
 
 
-def _embed(scenes: Sequence[Scene], quality: int, made: dict[tuple[Path, int], tuple[str, str]]) -> Gallery:
-    """`made` keeps each picture and its error map at a quality."""
+@dataclass
+class _Attempts:
+    """What several attempts share: of pictures of six megapixels reading takes nine tenths of the time."""
+
+    middles: dict[Path, tuple[Image8, tuple[int, ...]]] = field(default_factory=dict)
+    coded: dict[tuple[Path, int], tuple[str, str]] = field(default_factory=dict)
+
+    def middle(self, path: Path) -> tuple[Image8, tuple[int, ...]]:
+        """The middle of a picture, and the shape of the whole."""
+        if path in self.middles:
+            return self.middles[path]
+        whole = read_rgb(path)
+        found = _middle(whole).copy(), whole.shape  # a view would keep the whole
+        if len(self.middles) < _MOST_KEPT:
+            self.middles[path] = found
+        return found
+
+    def both(self, path: Path, original: Image8, quality: int) -> tuple[str, str]:
+        """A picture and its map of errors at a quality."""
+        if (path, quality) not in self.coded:
+            shown, _ = self.middle(path)
+            levels = _saved(_error(original, shown), "JPEG", quality - 25)
+            self.coded[path, quality] = _data(_saved(shown, "JPEG", quality)), _data(levels)
+        return self.coded[path, quality]
+
+
+def _embed(scenes: Sequence[Scene], quality: int, attempts: _Attempts) -> Gallery:
     gallery = Gallery()
     for scene in scenes:
-        original = read_rgb(scene.original)
-        cut = _middle(original)
+        original, whole = attempts.middle(scene.original)
 
-        def both(path: Path, cut: Image8 = cut) -> tuple[str, str]:
-            if (path, quality) not in made:
-                shown = _middle(read_rgb(path))
-                levels = _saved(_error(cut, shown), "JPEG", quality - 25)
-                made[path, quality] = _data(_saved(shown, "JPEG", quality)), _data(levels)
-            return made[path, quality]
-
-        def picture(path: Path) -> str:
-            gallery.files[path.stem] = both(path)[0]
+        def picture(path: Path, original: Image8 = original) -> str:
+            gallery.files[path.stem] = attempts.both(path, original, quality)[0]
             return path.stem
 
-        def error(path: Path) -> str:
-            gallery.files[f"{path.stem}-error"] = both(path)[1]
+        def error(path: Path, original: Image8 = original) -> str:
+            gallery.files[f"{path.stem}-error"] = attempts.both(path, original, quality)[1]
             return f"{path.stem}-error"
 
-        gallery.scenes.append(_plain(scene, original.shape, cut.shape, picture, error))
+        gallery.scenes.append(_plain(scene, whole, original.shape, picture, error))
     return gallery
 
 
