@@ -162,17 +162,14 @@ def _require_pictures(overrides: list[str]) -> None:
     """Look for the pictures that all jobs of a sweep have in common: one word for all, before any begins.
 
     Raises:
-        UsageError: they are not there, so that the command line means no job that could be done.
+        BenchError: they are not there.
     """
     from jpegai_bench.images.datasets import load
 
     chosen = arguments.common(overrides, "dataset")
     if chosen is None or "hydra/launcher=slurm" in overrides:  # whose disks may be others
         return
-    try:
-        _asked(chosen, overrides, lambda settings: load(settings.dataset.name, settings.dataset.path))
-    except BenchError as error:
-        raise UsageError(str(error)) from None
+    _asked(chosen, overrides, lambda settings: load(settings.dataset.name, settings.dataset.path))
 
 
 def _asked(chosen: list[str], overrides: list[str], ask: Callable[["Settings"], Answer]) -> Answer:

@@ -218,8 +218,8 @@ def test_pictures_that_are_not_there_are_told_once_before_any_job(tmp_path):
         ["sweep", "+variant=base", "dataset=folder", "dataset.path=empty,gone"],
         cwd=tmp_path,
     )
-    fails(empty, "empty: no picture in it; looked for", code=2)
-    fails(gone, "gone: no such folder", code=2)
+    fails(empty, "empty: no picture in it; looked for")
+    fails(gone, "gone: no such folder")
     assert len(empty.err.splitlines()) == len(gone.err.splitlines()) == 1
     assert "2 jobs: 2 failed" in one_of_two.err  # where jobs differ in it each tells its own
 

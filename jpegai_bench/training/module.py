@@ -94,7 +94,8 @@ class Training(LightningModule):
         return [(branch, place, getattr(branch, place)) for branch in branches for place in ATTENTION]
 
     def _waiting(self) -> Iterator[nn.Parameter]:
-        return (parameter for _, _, module in self._bypassed(self.state.step) for parameter in module.parameters())
+        bypassed = (module for _, _, module in self._bypassed(self.state.step))
+        return (parameter for module in bypassed for parameter in module.parameters())
 
     def is_sound(self) -> bool:
         """Whether the gradient is finite at the weights as they are."""
