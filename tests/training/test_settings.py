@@ -31,8 +31,8 @@ from jpegai_bench.training.settings import TrainingSettings
         (["beta_lowest=0"], "training.beta_lowest=0.0: must be above 0"),
         (["beta_highest=inf"], "training.beta_highest=inf: must be above 0"),
         (
-            ["beta_lowest=0.1"],
-            "training.beta_lowest=0.1: must not be above training.beta_highest, which is 0.045",
+            ["beta_lowest=0.2"],
+            "training.beta_lowest=0.2: must not be above training.beta_highest, which is 0.18",
         ),
         (["attention_from_step=-1"], "training.attention_from_step=-1: must be at least 0"),
         (["steps=9", "attention_from_step=9"], "training.attention_from_step=9: must be below"),
