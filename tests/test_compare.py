@@ -273,6 +273,7 @@ def test_a_run_keeps_what_its_weights_say_of_their_training(tmp_path):
         "training.data=[photos]",
         "training=smoke",
         "training.steps=2",
+        "training.warmup_steps=2",
         "training.seed=11",
     ]
     [first] = several([*own, *training], cwd=tmp_path)

@@ -185,7 +185,13 @@ def test_a_variant_of_ones_own_from_an_empty_folder(tmp_path):
     fails(ignored, "training settings need weights=train", code=2)
     shipped = bench("train", "weights=shipped", "training.data=[photos]", cwd=tmp_path)
     fails(shipped, "training.init_from", code=2)
-    training = ("weights=train", "training=smoke", "training.steps=1", "training.data=[photos]")
+    training = (
+        "weights=train",
+        "training=smoke",
+        "training.steps=1",
+        "training.warmup_steps=1",
+        "training.data=[photos]",
+    )
     counted, untrained, swept, *bad, ran = several(
         ["complexity", *own, "+variant=gate", "format=json"],
         ["run", *own, *DATA, "+variant=gate"],

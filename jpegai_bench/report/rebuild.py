@@ -13,6 +13,8 @@ from jpegai_bench.report.sheets import Sheet
 from jpegai_bench.report.study import Entry, Study
 from jpegai_bench.report.study_sheets import sheets, write_tables
 from jpegai_bench.report.tables import Tables, build_tables
+from jpegai_bench.report.trained import notes as training_notes
+from jpegai_bench.report.trained import remarks
 from jpegai_bench.store import Run, Store
 from jpegai_bench.timing import decode_seconds
 
@@ -133,13 +135,14 @@ def study_of(
     """A study of runs that are alike, one a variant, in their order."""
     conditions = conditions_of(runs[0])
     shared, told = shared_qualities(runs)
-    variants = [_variant(store, run, str(run.manifest.get("model")), shared) for run in runs]
+    trained = remarks(runs)
+    variants = [_variant(store, run, shared, trained.get(run.label, "")) for run in runs]
     title = f"{conditions.dataset} at target rates" if runs[0].rates == "target" else ""
     study = study_with(
         store, variants, anchors, selection.peers, conditions,
         base=base, title=title, hvs=selection.hvs, method=selection.method,
     )  # fmt: skip
-    return replace(study, notes=(*notes, *told, *study.notes))
+    return replace(study, notes=(*notes, *told, *training_notes(runs), *study.notes))
 
 
 def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
@@ -153,13 +156,14 @@ def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
     return study_of(store, order, anchors, selection)
 
 
-def _variant(store: Store, run: Run, model: str, qualities: set[float] | None) -> Entry:
+def _variant(store: Store, run: Run, qualities: set[float] | None, note: str) -> Entry:
     made_by = run.manifest.get("codec")
     seconds = decode_seconds(store, made_by, run.manifest.get("images_key")) if made_by else None
     points = run.points()
     if qualities is not None:
         points = points[points["quality"].isin(qualities)]
-    return Entry(run.label, "variant", points, run.complexity(), seconds, model=model, run=run)
+    model = str(run.manifest.get("model"))
+    return Entry(run.label, "variant", points, run.complexity(), seconds, note, model, run=run)
 
 
 def _file_name(text: str) -> str:

@@ -28,7 +28,8 @@ class Entry:
     decode_s: float | None = None
     """Seconds per image, measured serially; None where it was not measured."""
     note: str = ""
-    """What the label leaves open, for a codec: encoder, version, preset, chroma format."""
+    """What the label leaves open: for a codec encoder, version, preset, chroma format; for a variant how it
+    was trained, where that matters beside the others."""
     model: str = ""
     """The model preset, for variants."""
     chroma: str = ""

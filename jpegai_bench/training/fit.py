@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import Network, Planes
 from jpegai_bench.training import validation
 from jpegai_bench.training.data import Batch, Photographs, Steps, loader
+from jpegai_bench.training.keeper import Keeper, Probe
 from jpegai_bench.training.logs import VALIDATION, loggers, record
 from jpegai_bench.training.module import PATIENCE, Training
 from jpegai_bench.training.recipe import Operation, Recipe
@@ -99,24 +100,35 @@ def fit(
     if rank == 0 and not checkpoint.exists():
         state.save(checkpoint, identity)  # what a first bad step goes back to; and can the folder be written?
     watch = _Watch(first, operation, report)
+    keeper = Keeper(checkpoint, identity, operation, report.warn)
     # The checkpoint comes last: once it is written, no row of a log is missing.
-    callbacks: list[Callback] = [watch, _Keeper(checkpoint, identity, operation, report)]
-    if first < recipe.steps:
-        if rank == 0 and photographs.held_out:
-            held_out = validation.load(photographs.held_out, recipe.crop, recipe.reduction, watch.leave_out)
-            callbacks.insert(0, _Validation(held_out, operation.validate_every))
-        steps = Steps(first, recipe, rank, operation.devices)
-        run = str(identity.get("variant", folder.name))
+    callbacks: list[Callback] = [watch, keeper]
+    if first < recipe.steps and rank == 0 and photographs.held_out:
+        held_out = validation.load(photographs.held_out, recipe.crop, recipe.reduction, watch.leave_out)
+        callbacks.insert(0, _Validation(held_out, operation.validate_every))
+    run = str(identity.get("variant", folder.name))
+
+    def go(steps: Steps, callbacks: list[Callback], logs: Any) -> None:
+        batches = loader(photographs.training, recipe, operation, network.size.qualities, steps)
+        _trainer(recipe, operation, callbacks, logs, folder).fit(module, batches)
+
+    while not module.is_over:
+        steps = Steps(state.step, recipe, rank, operation.devices)
         with _quiet(), _plainly():
-            batches = loader(photographs.training, recipe, operation, network.size.qualities, steps)
-            logs = loggers(operation.loggers, folder, report.mlflow or folder, run, first)
-            trainer = _trainer(recipe, operation, callbacks, logs if rank == 0 else False, folder)
-            trainer.fit(module, batches)
-    if module.not_finite >= recipe.steps:
-        raise BenchError(
-            f"none of the {recipe.steps} gradients was finite: nothing was learned; "
-            "lower training.learning_rate or training.gradient_clip, or use another seed"
-        )
+            logs = loggers(operation.loggers, folder, report.mlflow or folder, run, state.step)
+            go(steps, callbacks, logs if rank == 0 else False)
+            if not module.is_over:
+                break  # its time is over
+            if module.not_finite >= recipe.steps:
+                raise BenchError(
+                    f"none of the {recipe.steps} gradients was finite: nothing was learned; "
+                    "lower training.learning_rate or training.gradient_clip, or use another seed"
+                )
+            if 0 < module.not_finite < PATIENCE:
+                # Bad crops, or bad weights? Those of the steps that would come next tell.
+                longer = replace(recipe, steps=recipe.steps + PATIENCE)
+                go(replace(steps, first=recipe.steps, recipe=longer), [Probe()], False)
+            keeper.end(module, rank)
     module.to("cpu")
     state.average = [value.to("cpu") for value in state.average]
     module.swap()
@@ -130,56 +142,6 @@ def fit(
         watch.unreadable,
         state.eased,
     )
-
-
-class _Keeper(Callback):
-    """Writes checkpoints, and goes back to the last one where the training breaks down.
-
-    What is written on the way is known to be good: the gradient at its weights is finite.
-    """
-
-    def __init__(self, path: Path, identity: dict[str, Any], operation: Operation, report: Report) -> None:
-        self.path = path
-        self.identity = identity
-        self.operation = operation
-        self.report = report
-        self.begun = self.saved = time.monotonic()
-
-    def on_before_optimizer_step(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-        training = cast(Training, module)
-        if time.monotonic() - self.saved > self.operation.checkpoint_seconds and training.is_sound():
-            self._save(trainer, training)
-
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-        training = cast(Training, module)
-        back = training.not_finite >= PATIENCE
-        if back:
-            self._go_back(training)
-        if training.not_finite:
-            return
-        minutes = self.operation.max_minutes
-        if minutes is not None:
-            # The processes of several devices stop at the same step, or each would wait for the other.
-            over = time.monotonic() - self.begun > 60 * minutes
-            trainer.should_stop = trainer.strategy.broadcast(over)
-        if back or trainer.should_stop or training.state.step >= training.recipe.steps:
-            self._save(trainer, training)
-
-    def _save(self, trainer: Trainer, training: Training) -> None:
-        if trainer.is_global_zero:
-            training.state.save(self.path, self.identity)
-        self.saved = time.monotonic()
-
-    def _go_back(self, training: Training) -> None:
-        state = training.state
-        broken, eased = state.step, state.eased
-        state.restore(self.path, self.identity)
-        state.step, state.eased = broken, eased
-        training.ease()
-        self.report.warn(
-            f"{PATIENCE} gradients in a row were not finite at step {broken}: back to the last checkpoint, "
-            f"going on at {state.eased:g} of the learning rate"
-        )
 
 
 class _Watch(Callback):
@@ -208,6 +170,8 @@ class _Watch(Callback):
             self.report.warn(f"{message}; left out")
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.first = cast(Training, module).state.step
+        self.waited = 0.0
         self.begun = self.ended = time.monotonic()
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Batch, _: int) -> None:

@@ -3,7 +3,7 @@
 import csv
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,7 +77,7 @@ def loggers(names: Sequence[str], folder: Path, shared: Path, run: str, first_st
         shared: where MLflow's database is.
         run: what MLflow calls it.
         first_step: rows of later steps are of work that was lost, and are dropped from CSV files; TensorBoard
-            hides them, MLflow keeps both.
+            hides them; MLflow, which cannot forget, keeps them, and takes such a step no second time.
 
     Raises:
         BenchError: a logger needs a library that is not installed.
@@ -119,8 +119,8 @@ def _mlflow(folder: Path, shared: Path, run: str) -> Logger:
     remembered = folder / "mlflow-run"
     root = shared.resolve()
 
-    def logger(run_id: str | None) -> MLFlowLogger:
-        return MLFlowLogger(
+    def logger(run_id: str | None) -> _Once:
+        return _Once(
             "jpegai-bench",
             run_name=run,
             tracking_uri=f"sqlite:///{root / 'mlflow.db'}",
@@ -136,6 +136,25 @@ def _mlflow(folder: Path, shared: Path, run: str) -> Logger:
         identifier = made.run_id
     write_bytes(remembered, str(identifier).encode())
     return made
+
+
+class _Once(MLFlowLogger):
+    """Leaves out steps that its run has: of a training that was killed, those after the last checkpoint."""
+
+    def __init__(self, *words: Any, **settings: Any) -> None:
+        super().__init__(*words, **settings)
+        self._last: dict[str, int] = {}
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log figures of a step that is not there yet; those that are told together stand for each other."""
+        name = min(metrics)
+        if name not in self._last:
+            there = self.experiment.get_metric_history(str(self.run_id), name)
+            self._last[name] = max((metric.step for metric in there), default=-1)
+        step = step or 0
+        if step > self._last[name]:
+            super().log_metrics(metrics, step)
+            self._last[name] = step
 
 
 def _forget(path: Path, first_step: int) -> None:

@@ -25,8 +25,9 @@ LEAST_EASED = 2.0**-5
 class Training(LightningModule):
     """Trains a network by a recipe.
 
-    A gradient that is not finite never reaches the weights: its step is left out. The entropy bottleneck's
-    quantiles need no auxiliary loss here, since the tables find them by bisection (`network.entropy`).
+    A gradient that is not finite never reaches the weights: its step is left out. After the last step
+    gradients are still made, where they are asked for, and reach nothing. The entropy bottleneck's quantiles
+    need no auxiliary loss here, since the tables find them by bisection (`network.entropy`).
     """
 
     def __init__(self, network: Network, recipe: Recipe) -> None:
@@ -97,8 +98,15 @@ class Training(LightningModule):
         bypassed = (module for _, _, module in self._bypassed(self.state.step))
         return (parameter for module in bypassed for parameter in module.parameters())
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps are done."""
+        return self.state.step >= self.recipe.steps
+
     def is_sound(self) -> bool:
-        """Whether the gradient is finite at the weights as they are."""
+        """Whether the weights as they are have a finite gradient, and a loss that begins no explosion."""
+        if self.last is None or not self.state.level.is_calm(float(self.last.total)):
+            return False
         gradients = (parameter.grad for parameter in self.parameters_trained)
         return all(bool(torch.isfinite(gradient).all()) for gradient in gradients if gradient is not None)
 
@@ -107,16 +115,20 @@ class Training(LightningModule):
         for parameter in self._waiting():
             parameter.grad = None
         norm = nn.utils.clip_grad_norm_(self.parameters_trained, self.recipe.gradient_clip)
-        if torch.isfinite(norm):
-            self.not_finite = 0
+        is_finite = bool(torch.isfinite(norm))
+        self.not_finite = 0 if is_finite else self.not_finite + 1
+        if is_finite and not self.is_over:
             return
-        self.not_finite += 1
         for parameter in self.parameters_trained:
             parameter.grad = None
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Descend, follow the weights with their average, and count the step."""
         super().optimizer_step(*args, **kwargs)
+        if self.is_over:
+            return
+        if self.last is not None and not self.not_finite:
+            self.state.level.add(float(self.last.total), self.recipe.stage_at(self.state.step))
         decay = self.recipe.ema_decay_at(self.state.step)
         with torch.no_grad():
             torch._foreach_lerp_(self.state.average, list(self.parameters_trained), 1 - decay)

@@ -45,6 +45,10 @@ class Recipe:
         """0 before `ms_ssim_from_step`."""
         return self.ms_ssim_share if step >= self.ms_ssim_from_step else 0.0
 
+    def stage_at(self, step: int) -> tuple[float, bool]:
+        """What a loss depends on besides the weights: share of MS-SSIM, and whether attention takes part."""
+        return self.ms_ssim_share_at(step), step >= self.attention_from_step
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data, as it comes back from JSON."""
         return {**asdict(self), "reduction": list(self.reduction)}

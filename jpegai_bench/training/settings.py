@@ -92,6 +92,11 @@ class TrainingSettings:
         self._check(_NOT_NEGATIVE, lambda value: value >= 0, "must be at least 0")
         self._check(_SHARES, lambda value: 0 <= value <= 1, "must be from 0 to 1")
         self._check(("seed",), lambda value: 0 <= value < 2**32, "must be from 0 to 4294967295")
+        if self.warmup_steps > self.steps:
+            raise BenchError(
+                f"training.warmup_steps={self.warmup_steps}: must not be above training.steps, "
+                f"which is {self.steps}"
+            )
         if self.beta_lowest > self.beta_highest:
             raise BenchError(
                 f"training.beta_lowest={self.beta_lowest:g}: must not be above training.beta_highest, "

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ from torch import Tensor
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import Network
+from jpegai_bench.training.level import Level
 
 CHECKPOINT = "checkpoint.pt"
 _KEYS = {"identity", "network", "optimizer", "average", "step", "eased"}
+_ADDED = {"level"}
+"""Checkpoints of old lack these, and are sound."""
 
 
 @dataclass
@@ -28,6 +31,8 @@ class State:
     step: int = 0
     eased: float = 1.0
     """Factor on the learning rate, lowered each time that the training had to go back."""
+    level: Level = field(default_factory=Level)
+    """Of the loss: an explosion is measured against it."""
 
     def save(self, path: Path, identity: dict[str, Any]) -> None:
         """Write the checkpoint.
@@ -42,6 +47,7 @@ class State:
             "average": self.average,
             "step": self.step,
             "eased": self.eased,
+            "level": self.level.as_dict(),
         }
         beside = path.with_name(f".{path.name}.part")
         data = io.BytesIO()
@@ -68,7 +74,7 @@ class State:
             return
         try:
             content = torch.load(path, weights_only=True, map_location="cpu")
-            if not isinstance(content, dict) or content.keys() != _KEYS:
+            if not isinstance(content, dict) or content.keys() - _ADDED != _KEYS:
                 raise ValueError("it holds something else")
         except Exception as error:
             first = str(error).partition("\n")[0] or type(error).__name__
@@ -88,6 +94,7 @@ class State:
         self.optimizer.load_state_dict(content["optimizer"])
         self.step = int(content["step"])
         self.eased = float(content["eased"])
+        self.level = Level(**content.get("level", {}))
 
 
 def differences(was: Any, now: Any, name: str = "") -> Iterator[str]:

@@ -85,21 +85,31 @@ def test_tensorboard_shows_each_step_of_a_resumed_training_once(photographs, tmp
     assert [event.step for event in events.Scalars("validation/bpp_q2")] == [3, 6]
 
 
-def test_mlflow_keeps_a_resumed_training_in_one_run_below_its_folder(photographs, tmp_path, monkeypatch):
+def test_mlflow_has_each_step_of_a_resumed_training_once_in_one_run_below_its_folder(
+    photographs, tmp_path, monkeypatch
+):
     pytest.importorskip("mlflow")
     from mlflow.tracking import MlflowClient
 
     monkeypatch.chdir(tmp_path)
-    operation = replace(OPERATION, loggers=("mlflow",))
-    train(photographs, tmp_path / "run", operation=operation, stop_at=4)
-    train(photographs, tmp_path / "run", operation=operation)
+    # The only checkpoint is that of the start: four steps are lost, then five, and done again.
+    operation = replace(OPERATION, loggers=("mlflow",), validate_every=2, checkpoint_seconds=1e9)
+    for step in (4, 5, None):
+        train(photographs, tmp_path / "run", operation=operation, stop_at=step)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     client = MlflowClient(f"sqlite:///{tmp_path}/run/mlflow.db")
     [experiment] = client.search_experiments(filter_string="name = 'jpegai-bench'")
     [run] = client.search_runs([experiment.experiment_id])
     assert run.data.tags["mlflow.runName"] == "tiny"
-    assert {metric.step for metric in client.get_metric_history(run.info.run_id, "loss")} == set(range(1, 7))
-    assert "validation/psnr_y_q0" in run.data.metrics
+    logged = {
+        name: [metric.step for metric in client.get_metric_history(run.info.run_id, name)]
+        for name in ("loss", "learning_rate", "validation/psnr_y_q0")
+    }
+    assert logged == {
+        "loss": [1, 2, 3, 4, 5, 6],
+        "learning_rate": [1, 2, 3, 4, 5, 6],
+        "validation/psnr_y_q0": [2, 4, 6],
+    }
 
 
 @pytest.mark.slow

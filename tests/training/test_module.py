@@ -1,11 +1,14 @@
+import math
+import re
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
-from trainings import IDENTITY, OPERATION, RECIPE, equal, network, rows, train, weights
+from trainings import IDENTITY, OPERATION, RECIPE, Killed, equal, network, rows, train, weights
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.training.data import find_photographs
 
 RECIPE = replace(RECIPE, steps=16, ms_ssim_share=0.0, warmup_steps=1)
 
@@ -90,6 +93,78 @@ def test_a_hopeless_learning_rate_ends_the_training_with_a_sound_checkpoint(phot
 def test_a_training_without_one_sound_step_makes_no_weights(photographs, tmp_path):
     with pytest.raises(BenchError, match="none of the 3 gradients was finite"):
         train(photographs, tmp_path, replace(RECIPE, steps=3), made=failing({1, 2, 3}))
+
+
+def test_a_loss_that_explodes_and_stays_finite_is_noticed(photographs, tmp_path):
+    """Eighty sound steps, with MS-SSIM from the 20th on; then 200 times the learning rate."""
+    sound = replace(RECIPE, steps=80, warmup_steps=2, learning_rate=5e-3, final_learning_rate=5e-3)
+    sound = replace(sound, ms_ssim_share=0.1, ms_ssim_from_step=20)
+    operation = replace(OPERATION, checkpoint_seconds=1e9)
+    _, _, warnings = train(photographs, tmp_path, sound, operation)
+    assert warnings == []
+    before = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert before["level"]["lowest"] < 15
+
+    def stop(now):
+        if warnings:
+            raise Killed
+
+    wild = replace(sound, steps=200, learning_rate=1.0, final_learning_rate=1.0)
+    _, trace, _ = train(photographs, tmp_path, wild, operation, told=warnings, each=stop)
+    [told] = warnings
+    assert re.fullmatch(
+        r"the loss has stayed at \S+ times its usual level at step 1[01]0: back to the last checkpoint, "
+        r"going on at 0\.5 of the learning rate",
+        told,
+    )
+    after = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert after["eased"] == 0.5
+    assert equal(after["network"], before["network"])
+    assert all(math.isfinite(now.loss) for now, _ in trace)
+
+
+@pytest.fixture
+def unseen(photographs):
+    """Photographs of which none is held out: the network sees the steps' crops alone."""
+    return find_photographs([photographs], RECIPE.crop, 0)
+
+
+def test_bad_crops_at_the_very_end_leave_the_weights_of_before(unseen, tmp_path):
+    """Of `Failing`: the crops of the steps that would come next are good."""
+    trained, trace, warnings = train(unseen, tmp_path, RECIPE, made=failing({15, 16}))
+    assert warnings == []
+    assert [now.step for now, _ in trace] == list(range(1, 17))
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert (state["step"], state["eased"]) == (16, 1.0)
+    assert equal({name: state["network"][name] for name in trace[13][1]}, trace[13][1])
+    assert finite(weights(trained))
+
+
+def test_a_training_that_breaks_down_at_its_end_does_the_last_stretch_again(unseen, tmp_path):
+    """Three steps and two looks ahead are bad in a row; the checkpoint is that of 12 steps."""
+    trained, trace, warnings = train(unseen, tmp_path, RECIPE, made=failing(range(14, 19)))
+    assert warnings == [
+        "5 gradients in a row were not finite at step 16: back to the last checkpoint, step 12, "
+        "going on at 0.5 of the learning rate"
+    ]
+    assert [now.step for now, _ in trace] == [*range(1, 17), *range(13, 17)]
+    assert [row["step"] for row in rows(tmp_path / "log.csv")] == [str(step) for step in range(1, 17)]
+    assert not equal(trace[15][1], trace[19][1])
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert (state["step"], state["eased"]) == (16, 0.5)
+    assert finite(weights(trained))
+
+
+def test_a_short_training_whose_weights_are_bad_at_its_end_is_not_finished(unseen, tmp_path):
+    """The first step ruins them; fewer than five are left."""
+    recipe = replace(RECIPE, steps=4, learning_rate=1e10, gradient_clip=1e30)
+    warnings: list[str] = []
+    with pytest.raises(BenchError, match=r"^diverges at step 4, at 0\.03125 of the learning rate too: lower"):
+        train(unseen, tmp_path, recipe, told=warnings)
+    assert len(warnings) == 5
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["step"] < 4
+    assert finite(state["network"])
 
 
 def test_clipping_bounds_what_a_step_sees(photographs, tmp_path):

@@ -40,6 +40,7 @@ from jpegai_bench.training.settings import TrainingSettings
         (["max_minutes=0"], "training.max_minutes=0.0: must be above 0"),
         (["held_out=-1"], "training.held_out=-1: must be at least 0"),
         (["warmup_steps=-1"], "training.warmup_steps=-1: must be at least 0"),
+        (["steps=199"], "training.warmup_steps=200: must not be above training.steps, which is 199"),
         (["ms_ssim_from_step=-1"], "training.ms_ssim_from_step=-1: must be at least 0"),
         (["data_workers=-1"], "training.data_workers=-1: must be at least 0"),
         (["cache_gb=-1"], "training.cache_gb=-1.0: must be at least 0"),
@@ -61,6 +62,10 @@ def test_what_makes_no_sense_is_refused_by_name(words, said):
         settings(*(f"training.{word}" for word in words))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_warm_up_may_take_the_whole_training():
+    assert settings("training.steps=200").training.warmup_steps == 200
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])

@@ -29,6 +29,8 @@ def path(tmp_path):
 
 def test_all_of_a_training_comes_back(path):
     one, two = state(0), state(1)
+    for number in range(60):
+        one.level.add(10.0 - number / 10, (0.4, True))
     one.save(path, IDENTITY)
     two.step, two.eased = 0, 1.0
     two.restore(path, IDENTITY)
@@ -38,6 +40,20 @@ def test_all_of_a_training_comes_back(path):
     for a, b in zip(*moments, strict=True):
         assert all(torch.equal(a[name], b[name]) for name in ("step", "exp_avg", "exp_avg_sq"))
     assert (two.step, two.eased) == (4, 0.5)
+    assert two.level == one.level
+    assert len(two.level.recent) == 50
+
+
+def test_a_checkpoint_of_before_there_were_levels_goes_on(path):
+    state().save(path, IDENTITY)
+    content = torch.load(path, weights_only=True)
+    del content["level"]
+    torch.save(content, path)
+    made = state(1)
+    made.step = 0
+    made.restore(path, IDENTITY)
+    assert made.step == 4
+    assert made.level.recent == []
 
 
 def test_where_there_is_no_checkpoint_nothing_changes(path):

@@ -19,7 +19,7 @@ from jpegai_bench.training.run import train_variant
 
 CPU = ("training.accelerator=cpu", "training.threads=1", "training.data=[photos]")
 SMOKE = (*TINY, *CPU, "training=smoke", "training.checkpoint_seconds=0", "training.precision=float32")
-FEW = (*SMOKE, "training.steps=3", "training.log_every=1")
+FEW = (*SMOKE, "training.steps=3", "training.warmup_steps=3", "training.log_every=1")
 
 
 @pytest.fixture
