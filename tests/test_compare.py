@@ -281,18 +281,20 @@ def test_a_run_keeps_what_its_weights_say_of_their_training(tmp_path):
     results = tmp_path / "results"
     [folder] = results.glob("training/base/*/weights")
     recorded = [manifests(results)["base"]]
-    again, told = several(
-        [*own, f"weights={folder}"],
-        ["compare", "base", "base", "format=json"],
-        cwd=tmp_path,
-    )
+    [again] = several([*own, f"weights={folder}"], cwd=tmp_path)
     assert again.code == 0, again.err
     recorded.append(manifests(results)["base"])
     assert [run["config"]["training"]["seed"] for run in recorded] == [11, 0]
     for run in recorded:
         assert [run["trained"][kind]["recipe"]["seed"] for kind in ("shared", "synthesis")] == [11, 11]
         assert run["trained"]["synthesis"]["recipe"]["steps"] == 2
-    assert json.loads(told.out)["a"]["seeds"] == ["11"]
+    further, told = several(
+        [*own, *training[:-1], "training.seed=12"],
+        ["compare", "base", "base", "format=json"],
+        cwd=tmp_path,
+    )
+    assert further.code == 0, further.err
+    assert json.loads(told.out)["a"]["seeds"] == ["11", "12"]
 
 
 def test_a_real_study_of_two_photographs(study, tmp_path):

@@ -7,8 +7,11 @@ from typing import Any
 
 from jpegai_bench.store import Run
 
-_NOT_DECIDING = ("version", "torch", "commit")
-"""Of a note: these change with every installation, and belong to the noise."""
+_NOT_DECIDING = (
+    *("version", "torch", "commit", "accelerator", "devices"),
+    *("steps_per_second", "waiting", "peak_gpu_bytes"),
+)
+"""Of a note: the first change with the installation, and belong to the noise; the last are measured."""
 _NOT_DECIDING_IN_RECIPE = ("seed", "checkpoint_seconds", "log_every")
 
 
