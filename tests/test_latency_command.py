@@ -380,7 +380,7 @@ def test_its_parts_and_the_rest_come_to_the_whole_in_every_repeat(measured):
         for name, part in parts.items():
             if name != "whole":
                 slug = name.replace(" ", "_").replace("/", "_").replace("-", "_")
-                assert row[f"{step}_{slug}_s"] == part["s"]
+                assert row[f"{step}_{slug}_s"] == pytest.approx(part["s"], rel=1e-11)
                 assert part["lowest_s"] <= part["s"] <= part["highest_s"]
 
 

@@ -35,7 +35,7 @@ from jpegai_bench.training.settings import TrainingSettings
             "training.beta_lowest=0.2: must not be above training.beta_highest, which is 0.18",
         ),
         (["attention_from_step=-1"], "training.attention_from_step=-1: must be at least 0"),
-        (["steps=9", "attention_from_step=9"], "training.attention_from_step=9: must be below"),
+        (["steps=300", "attention_from_step=300"], "training.attention_from_step=300: must be below"),
         (["gradient_clip=0"], "training.gradient_clip=0.0: must be above 0"),
         (["max_minutes=0"], "training.max_minutes=0.0: must be above 0"),
         (["held_out=-1"], "training.held_out=-1: must be at least 0"),

@@ -291,7 +291,7 @@ def test_a_learning_rate_at_which_it_diverges_is_told(here, capsys):
 
 
 def test_weights_that_cannot_be_stored_are_not(here):
-    wild = ("training.learning_rate=1e6", "training.warmup_steps=1", "training.steps=2")
+    wild = ("training.learning_rate=1e6", "training.warmup_steps=1", "training.steps=1")
     with pytest.raises(BenchError, match="has diverged: its weights are beyond the range of float16"):
         train(*SMOKE, *wild)
     assert not list(here.rglob("*.safetensors"))
