@@ -10,8 +10,8 @@ from jpegai_bench.errors import BenchError
 REMEDY = "choose another folder with results=PATH"
 
 
-def make_folder(folder: str | Path) -> Path:
-    """Make `folder` and its parents where they are missing.
+def make_folder(folder: str | Path, remedy: str = REMEDY) -> Path:
+    """Make `folder` and its parents where they are missing; `remedy` as in `write_bytes`.
 
     Raises:
         BenchError: it cannot be made, or is no folder.
@@ -20,7 +20,7 @@ def make_folder(folder: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error, REMEDY) from None
+        raise _cannot_write(folder, error, remedy) from None
     return folder
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from jpegai_bench import __version__, arguments, console
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.help import help_of, overview
 from jpegai_bench.nearest import hint
-from jpegai_bench.usage import COMMANDS, Command, help_of, overview
+from jpegai_bench.usage import COMMANDS, Command
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -87,9 +88,9 @@ def _main(words: list[str]) -> int:
         return print_completion(*named)
     given = arguments.split(named)
     positional, most = given.positional, len(command.words)
-    if len(positional) > most:
+    if len(positional) > most and not command.repeats:
         return _usage(f"{name}: {positional[most]!r} is too much; usage: jpegai-bench {command.usage}")
-    if len(positional) < most and name != "list":
+    if len(positional) < most - command.optional:
         return _usage(
             f"{name}: {command.words[len(positional)]} is missing; usage: jpegai-bench {command.usage}"
         )

@@ -96,18 +96,23 @@ def _of_flag(name: str, last: str) -> Iterator[str]:
 
 def _positional(command: Command, given: Sequence[str], last: str) -> Iterator[str]:
     """Words at the place of the next positional one: names that are known, or files."""
-    before = _positional_of(given)
-    if len(before) >= len(command.words):
+    before = len(_positional_of(given))
+    if before >= len(command.words) and not command.repeats:
         return
-    what = command.words[len(before)]
+    what = command.words[min(before, len(command.words) - 1)]
     if what == "WHAT":
         from jpegai_bench.report.inventory import KINDS
 
         yield from _begun(KINDS, last)
     elif what == "SHELL":
         yield from _begun(("bash", "zsh"), last)
-    elif what == "get":
-        yield from _begun(("get",), last)
+    elif what in ("get", "remove"):
+        yield from _begun((what,), last)
+    elif what == "WHICH":
+        from jpegai_bench.removal import WORDS
+
+        results = _results(given)
+        yield from _begun((*WORDS, *_labels(results), *(_keys_of_runs(results) if last else ())), last)
     elif what == "SET":
         from jpegai_bench.images.published import PUBLISHED
 
@@ -210,5 +215,12 @@ def _results(given: Sequence[str]) -> Path:
 
 def _labels(results: Path, kinds: Sequence[str] = ("runs", "anchors")) -> list[str]:
     """Variants and codecs of the store, by their folders."""
-    found = (path.parts[-3] for kind in kinds for path in results.glob(f"{kind}/*/*/run.json"))
-    return sorted(set(found))
+    return sorted({path.parent.name for path in _runs(results, kinds)})
+
+
+def _keys_of_runs(results: Path) -> list[str]:
+    return sorted(path.name for path in _runs(results, ("runs", "anchors")))
+
+
+def _runs(results: Path, kinds: Sequence[str]) -> Iterator[Path]:
+    return (path.parent for kind in kinds for path in results.glob(f"{kind}/*/*/run.json"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from yaml import YAMLError
 
 from jpegai_bench.errors import BenchError, UsageError, one_of
 from jpegai_bench.experiment import Experiment, ExperimentSettings, checked
@@ -130,6 +131,8 @@ class Settings:
     device: str = "cpu"
     dest: str | None = None
     url: str | None = None
+    ask: bool = True
+    anonymous: bool = False
     repeats: int = 5
     shards: int = 1
     shard: int | None = None
@@ -290,6 +293,25 @@ def packaged_experiment(name: str) -> Experiment:
     return checked(settings, _variants_in([CONF]), (), [CONF])
 
 
+def variants_of_experiments() -> dict[str, set[str]]:
+    """The variants of every experiment there is, the package's and those of `--config-dir`, by its name.
+
+    Raises:
+        BenchError: the YAML of one is not that of an experiment.
+    """
+    found = {}
+    paths = (path for folder in config_folders() for path in sorted((folder / "experiment").glob("*.yaml")))
+    for path in paths:
+        try:
+            node = OmegaConf.load(path).experiment
+            studied = {name for study in node.studies.values() for name in study.variants}
+            found[str(node.name)] = {node.get("reference", "base"), *studied}
+        except (OSError, AttributeError, TypeError, YAMLError, OmegaConfBaseException) as error:
+            told = str(error).splitlines()[0]
+            raise BenchError(f"{path}: is no experiment ({told})") from None
+    return found
+
+
 def _variants_in(folders: Sequence[Path]) -> dict[str, str]:
     """The `name` of each variant by the name of its file."""
     return {
@@ -327,11 +349,18 @@ def on_command_line(group: str) -> bool:
 
     False outside of a Hydra job.
     """
+    return bool(overrides_of((group,)))
+
+
+def overrides_of(groups: Sequence[str]) -> list[str]:
+    """The words of the command line that set one of these groups or settings, or something in it.
+
+    None outside of a Hydra job.
+    """
     from hydra.core.hydra_config import HydraConfig
 
     words = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
-    keys = {word.lstrip("+~").partition("=")[0] for word in words}
-    return any(key == group or key.startswith(f"{group}.") for key in keys)
+    return [word for word in words if word.lstrip("+~").partition("=")[0].partition(".")[0] in groups]
 
 
 def launched_by() -> str:

@@ -57,6 +57,15 @@ class Run:
     folder: Path
     manifest: dict[str, Any]
 
+    @classmethod
+    def at(cls, folder: Path) -> "Run | None":
+        """The run in a folder; None where there is none, or one that cannot be read."""
+        try:
+            manifest = json.loads((folder / "run.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return cls(folder, manifest) if isinstance(manifest, dict) else None
+
     @property
     def label(self) -> str:
         """The variant's or codec's name."""
@@ -146,9 +155,13 @@ class Store:
         """Keep what a search for a target rate found."""
         self._write(key, {"found_quality": quality})
 
+    def unit_path(self, key: str) -> Path:
+        """Where a unit, or what a search found, is kept."""
+        return self.root / "units" / key[:2] / f"{key}.json"
+
     def claim_path(self, key: str) -> Path:
         """Where a process notes that it is at work on something; see `claims`."""
-        return self._unit_path(key).with_suffix(".claim")
+        return self.unit_path(key).with_suffix(".claim")
 
     def run_folder(self, kind: str, label: str, key: str) -> Path:
         """`kind` is `runs` or `anchors`."""
@@ -175,7 +188,7 @@ class Store:
 
         A finished run of the same key stays as it is until the new one has finished: it holds the same.
         """
-        found = _read_run(folder / "run.json")
+        found = Run.at(folder)
         finished = found is not None and found.done
         started = {**manifest, "start": now(), **vars(Holder.this_process())}
         if not finished:
@@ -184,7 +197,7 @@ class Store:
             with touched(folder / "run.json"):
                 yield Record(self, folder, started)
         except BaseException as error:
-            found = _read_run(folder / "run.json")
+            found = Run.at(folder)
             if found is None or not found.done:  # else another process has finished the same
                 told = {"error": str(error) or type(error).__name__, "traceback": traceback.format_exc()}
                 with suppress(BenchError):  # a full disk: the first error is the one to tell
@@ -193,7 +206,7 @@ class Store:
 
     def runs(self, kind: str = "runs") -> list[Run]:
         """All runs of a kind, by label and then by end."""
-        read = (_read_run(path) for path in (self.root / kind).glob("*/*/run.json"))
+        read = (Run.at(path.parent) for path in (self.root / kind).glob("*/*/run.json"))
         found = [run for run in read if run is not None]
         return sorted(found, key=lambda run: (run.label, run.manifest.get("end") or "", run.folder.name))
 
@@ -208,18 +221,15 @@ class Store:
     def _read(self, key: str) -> dict[str, Any]:
         """Nothing where there is no such file, or a damaged one."""
         try:
-            content = json.loads(self._unit_path(key).read_text())
+            content = json.loads(self.unit_path(key).read_text())
         except (FileNotFoundError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
 
     def _write(self, key: str, content: dict[str, Any]) -> None:
-        path = self._unit_path(key)
+        path = self.unit_path(key)
         make_folder(path.parent)
         write_bytes(path, json.dumps(content).encode())
-
-    def _unit_path(self, key: str) -> Path:
-        return self.root / "units" / key[:2] / f"{key}.json"
 
 
 def read_points(path: Path) -> pd.DataFrame:
@@ -233,14 +243,6 @@ def read_points(path: Path) -> pd.DataFrame:
 def now() -> str:
     """The time of day for manifests, UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _read_run(path: Path) -> Run | None:
-    try:
-        manifest = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return Run(path.parent, manifest) if isinstance(manifest, dict) else None
 
 
 def _pretty(content: Any) -> bytes:

@@ -13,6 +13,10 @@ class Command:
     details: str
     words: tuple[str, ...] = ()
     """Positional arguments."""
+    optional: bool = False
+    """Whether the last of them may be left out."""
+    repeats: bool = False
+    """Whether the last of them may be given several times."""
     options: tuple[str, ...] = ()
     """Settings that only some commands take, and this one does."""
     variant: str | None = None
@@ -271,6 +275,26 @@ names, with the command that makes it.
             results="results/report/index.html; its path on stdout.",
         ),
         Command(
+            "export",
+            "export [experiment=NAME] [dataset=…] [model=…] [dest=FILE.zip] [overrides]",
+            "pack a study into one archive, for a paper's supplement",
+            """Packs the tables and plots of a study, every run that they rest on (manifest with its settings,
+points, complexity, decode times), those of the codecs beside them, the settings of each run, configurations
+of your own, a README and hashes. Unpacked, `jpegai-bench tables` makes the same tables from it again. It has
+no pictures, bitstreams or weights. An equal store gives equal bytes.
+
+  jpegai-bench export
+  jpegai-bench export experiment=vcip2023
+  jpegai-bench export dataset=kodak model=small dest=supplement.zip
+  jpegai-bench export experiment=vcip2023 anonymous=true
+
+  experiment=NAME      its variants alone, its tables, and the figures of its paper
+  anonymous=true       for a double-blind review: without names of machines and folders
+  anchor=, peers=      as for tables""",
+            options=("anchors", "experiment", "peers", "anonymous", "dest"),
+            results="results/export/NAME.zip, or where dest= says; its path on stdout.",
+        ),
+        Command(
             "bdrate",
             "bdrate ANCHOR TEST [curve=image|mean] [format=table|csv|json|markdown|latex] [plot=FILE]",
             "BD-rate of TEST against ANCHOR, from two files",
@@ -336,7 +360,8 @@ says how to place the files by hand.
             "list [variants|datasets|anchors|weights|runs]",
             "what there is",
             """Variants, data sets with how many of their pictures are here, anchors with what can be used
-here and whose points are ready, weights that ship, and the runs of the store.
+here and whose points are ready, weights that ship, and the runs of the store: state, pictures, age, size
+with all that was kept for them, key. `runs remove` takes the key, or its beginning.
 
   jpegai-bench list
   jpegai-bench list variants
@@ -345,6 +370,29 @@ here and whose points are ready, weights that ship, and the runs of the store.
   results=PATH         the store whose runs are listed
   --config-dir DIR     anchors of your own too""",
             words=("WHAT",),
+            optional=True,
+        ),
+        Command(
+            "runs",
+            "runs remove WHICH… [dataset=…] [model=…] [ask=false] [results=PATH]",
+            "remove runs from the store; asks first",
+            """WHICH is a run's key or how it begins, the name of a variant or codec, or one of failed, killed
+and unneeded: what no table, plot or comparison over seeds of the store rests on. With a run go its
+finished units and decoded pictures, unless another run has them too. What is to go, which tables need
+it, and how much room it takes is told before you are asked. A run that is under way is left alone.
+
+  jpegai-bench runs remove failed killed
+  jpegai-bench runs remove unneeded ask=false
+  jpegai-bench runs remove mine dataset=kodak
+  jpegai-bench runs remove 53c20e5e
+
+  dataset=, model=     of a name or word, only the runs on it
+  ask=false            do not ask, as in a script
+  What there is, with its keys: jpegai-bench list runs""",
+            options=("ask",),
+            words=("remove", "WHICH"),
+            repeats=True,
+            results="their folders on stdout.",
         ),
         Command(
             "doctor",
@@ -378,54 +426,3 @@ choices and files, those of --config-dir too.
         ),
     )
 }
-
-GROUPS = {
-    "Measure": ("run", "sweep", "anchor", "metrics", "latency", "complexity"),
-    "Compare": ("compare", "bdrate", "tables"),
-    "Train": ("train",),
-    "Look": ("plots", "report", "list", "doctor"),
-    "Files": ("encode", "decode", "data", "completion"),
-}
-"""The commands by what a reader is about to do."""
-
-
-def overview() -> str:
-    """What `jpegai-bench --help` prints."""
-    width = max(map(len, COMMANDS))
-    lines = []
-    for title, names in GROUPS.items():
-        there = (COMMANDS[name] for name in names if name in COMMANDS)
-        lines += [f"{title}:", *(f"  {command.name:<{width}}  {command.summary}" for command in there), ""]
-    return "\n".join(
-        [
-            "jpegai-bench: the lab bench for learned image codecs",
-            "",
-            "usage: jpegai-bench COMMAND [words] [overrides]",
-            "",
-            *lines,
-            "Settings are Hydra overrides: dataset=kodak model=paper results=PATH; -m for several at once,",
-            "--cfg job to see them all, --config-dir DIR for configurations of your own.",
-            "Results go to ./results; figures to stdout, progress to stderr: -q leaves errors alone, -v",
-            "tells more. The exit status is 0 when all is done, 1 when something failed, 2 when the command",
-            "line is wrong by itself. jpegai-bench COMMAND --help shows examples.",
-        ]
-    )
-
-
-def help_of(command: Command) -> str:
-    """What `jpegai-bench COMMAND --help` prints."""
-    common = "Every setting: --cfg job. Less and more on stderr: -q, -v." if command.composes else ""
-    parts = (
-        f"jpegai-bench {command.usage}",
-        command.summary,
-        command.details,
-        f"Results: {command.results}",
-        common,
-    )
-    return "\n\n".join(part for part in parts if part)
-
-
-def examples(command: Command) -> list[str]:
-    """The command lines of its help, as a shell takes them."""
-    lines = (line.strip() for line in command.details.splitlines() if line.startswith("  "))
-    return [line for line in lines if line.startswith(("jpegai-bench ", 'eval "$(jpegai-bench '))]

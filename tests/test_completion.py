@@ -84,6 +84,11 @@ OFFERED = {
     "jpegai-bench data ": ["get "],
     "jpegai-bench data get jp": ["jpegai-test "],
     "jpegai-bench completion ": ["bash ", "zsh "],
+    "jpegai-bench runs ": ["remove "],
+    "jpegai-bench runs remove k": ["killed "],
+    "jpegai-bench runs remove failed ba": ["base "],
+    "jpegai-bench runs remove KE": ["KEY "],
+    "jpegai-bench runs remove failed as": ["ask="],
     "jpegai-bench run format=": ["table ", "csv ", "json ", "markdown ", "latex "],
     "jpegai-bench metrics a b only=[vmaf,psnr_y,psnr_": [
         f"[vmaf,psnr_y,psnr_{last}" for last in ("hvs_m", "hvs", "u", "v", "rgb")
@@ -91,7 +96,7 @@ OFFERED = {
     "jpegai-bench run --cfg ": ["job ", "hydra ", "all "],
     "jpegai-bench run --config-dir my": ["my_conf/"],
     "jpegai-bench run ~data": ["~dataset ", "~dataset."],
-    "jpegai-bench -q ru": ["run "],
+    "jpegai-bench -q swe": ["sweep "],
     "jpegai-bench --ver": ["--version ", "--verbose "],
     "jpegai-bench nonsense ": [],
 }

@@ -1,8 +1,11 @@
 """What there is: variants, data sets, anchors, weights, runs; without torch."""
 
+from datetime import UTC, datetime
 from textwrap import wrap
+from typing import Any
 
 from jpegai_bench import anchors
+from jpegai_bench.belongings import size_of
 from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, anchor_nodes, variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
@@ -75,19 +78,41 @@ def _weights() -> list[str]:
 
 
 def _runs(settings: Settings) -> list[str]:
-    lines = []
-    for run in Store(settings.results).runs():
-        manifest = run.manifest
-        images = len(manifest.get("images", {}))
-        where = f"{manifest.get('dataset')}, model {manifest.get('model')}, {images} images"
-        where += ", target rates" if run.rates == "target" else ""
-        lines.append(f"{run.label:<14} {run.state:<7}  {where}  {_when(run)}  {run.folder.name}")
+    """Those of variants, then those of codecs."""
+    store = Store(settings.results)
+    lines = [line_of(store, run) for kind in ("runs", "anchors") for run in store.runs(kind)]
     return lines or [f"none in {settings.results}"]
 
 
-def _when(run: Run) -> str:
-    """End or start, and for a run that has no end, which process is at it."""
+def line_of(store: Store, run: Run) -> str:
+    """A run in one line: name, state, age, size with all that is kept for it, key, and what it is of."""
     manifest = run.manifest
-    if manifest.get("status") != "running":
-        return str(manifest.get("end"))
-    return f"since {manifest.get('start')}, process {manifest.get('pid')} on {manifest.get('host')}"
+    images = len(manifest.get("images", {}))
+    model = f", model {manifest['model']}" if manifest.get("model") else ""
+    of = f"{manifest.get('dataset')}{model}, {images} image{'' if images == 1 else 's'}"
+    of += ", target rates" if run.rates == "target" else ""
+    if run.state == "running":
+        of += f", process {manifest.get('pid')} on {manifest.get('host')}"
+    began = manifest.get("start") if manifest.get("status") == "running" else manifest.get("end")
+    size = amount(size_of(store, run))
+    return f"{run.label:<14} {run.state:<7} {_age(began):>7} {size:>9}  {run.folder.name}  {of}"
+
+
+def amount(size: int) -> str:
+    """Bytes for people, in powers of 1000."""
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if size >= 10**power:
+            return f"{size / 10**power:.1f} {unit}"
+    return f"{size} B"
+
+
+def _age(since: Any) -> str:
+    """From a time of day in a manifest until now; what happened just now is of this second."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(str(since))).total_seconds()
+    except (ValueError, TypeError):
+        return "-"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(int(seconds), 0)} s"

@@ -1,0 +1,25 @@
+"""Pack a study for a paper's supplement."""
+
+from pathlib import Path
+
+from jpegai_bench.commands import chosen
+from jpegai_bench.config import Settings, experiment_of, overrides_of
+from jpegai_bench.errors import UsageError
+from jpegai_bench.report.supplement import pack, supplement
+from jpegai_bench.store import Store
+
+_DECIDING = ("dataset", "model", "experiment", "anchors", "peers", "metrics", "method")
+"""What the tables of a store depend on, besides the store."""
+
+
+def command(settings: Settings) -> int:
+    """Write the archive and print its path."""
+    target = Path(settings.dest).expanduser() if settings.dest else None
+    if target is not None and target.suffix.lower() != ".zip":
+        raise UsageError(f"dest={settings.dest}: the archive is a zip; end its name with .zip")
+    store = Store(settings.results)
+    experiment = experiment_of(settings) if settings.experiment else None
+    what = supplement(store, chosen.selection(settings), experiment, overrides_of(_DECIDING))
+    path = target or store.root / "export" / f"{what.name}.zip"
+    print(pack(store, what, path, settings.anonymous))
+    return 0

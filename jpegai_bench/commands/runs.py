@@ -1,0 +1,62 @@
+"""Keep the store in order."""
+
+import sys
+
+from jpegai_bench import console
+from jpegai_bench.commands import chosen
+from jpegai_bench.config import Settings, variants_of_experiments
+from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.removal import Removal, carry_out, meant, planned
+from jpegai_bench.report.behind import needed_by
+from jpegai_bench.report.inventory import amount, line_of
+from jpegai_bench.store import Store
+
+
+def command(settings: Settings, action: str, *which: str) -> int:
+    """Remove runs, once it has been said what goes and a person or `ask=false` has agreed."""
+    if action != "remove":
+        raise UsageError(f"runs: no {action!r}; there is runs remove WHICH, and jpegai-bench list runs")
+    store = Store(settings.results)
+    needed = needed_by(store, variants_of_experiments())
+    runs = meant(store, which, needed, chosen.dataset(settings), chosen.model(settings))
+    if not runs:
+        console.say(f"nothing to remove: {settings.results} holds no run that is {' or '.join(which)}")
+        return 0
+    removal = planned(store, runs, needed)
+    _tell(store, removal)
+    if settings.ask and not _agreed(len(runs)):
+        raise BenchError("nothing was removed")
+    carry_out(removal)
+    print("\n".join(str(run.folder) for run in removal.runs))
+    return 0
+
+
+def _tell(store: Store, removal: Removal) -> None:
+    """What is to go; and, whatever `-q` says, which tables lose by it."""
+    for run in removal.runs:
+        console.report(line_of(store, run))
+        if tables := removal.needed.get(run.folder):
+            console.report(f"  needed by the tables of {'; of '.join(tables)}", always=True)
+    with_them = f" with {len(removal.files)} units and pictures" if removal.files else ""
+    console.report(f"{_count(len(removal.runs))}{with_them}: {amount(removal.size)}")
+    if removal.needed:
+        console.report(
+            "Tables and plots that are written stay as they are; made again, they lack what is removed.",
+            always=True,
+        )
+
+
+def _agreed(count: int) -> bool:
+    """Ask the person at the keyboard.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("runs remove: asks first, and there is nobody to ask here; add ask=false")
+    print(f"Remove {_count(count)}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _count(runs: int) -> str:
+    return "1 run" if runs == 1 else f"{runs} runs"

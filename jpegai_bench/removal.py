@@ -1,0 +1,154 @@
+"""Removing runs: which are meant, what goes with them, and doing it so that it can be done again."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from jpegai_bench.belongings import files_of, total
+from jpegai_bench.errors import BenchError
+from jpegai_bench.nearest import hint
+from jpegai_bench.store import Run, Store
+
+STATES = ("failed", "killed")
+UNNEEDED = "unneeded"
+WORDS = (*STATES, UNNEEDED)
+"""What stands for several runs beside the names of variants and codecs."""
+
+_SHORTEST = 4
+"""Letters that begin a key at least."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What is to go."""
+
+    runs: tuple[Run, ...]
+    needed: Mapping[Path, Sequence[str]]
+    """By the folder of a run the tables that rest on it."""
+    files: frozenset[Path]
+    """Units and pictures that no other run has."""
+    size: int
+    """Bytes, the runs' folders included."""
+
+
+def meant(
+    store: Store,
+    words: Sequence[str],
+    needed: Mapping[Path, Sequence[str]],
+    dataset: str | None = None,
+    model: str | None = None,
+) -> list[Run]:
+    """The runs that words stand for: keys or how they begin, names of variants and codecs, or `WORDS`.
+
+    Args:
+        store: what is looked through.
+        words: any of them.
+        needed: as `Removal` has it.
+        dataset: of names and `WORDS` only runs on it.
+        model: and of this preset.
+
+    Raises:
+        BenchError: a word stands for no run, or the beginning of a key for several.
+    """
+    runs = [run for kind in ("runs", "anchors") for run in store.runs(kind)]
+    found: dict[Path, Run] = {}
+    for word in words:
+        for run in _meant(store, word, runs, needed, {"dataset": dataset, "model": model}):
+            found[run.folder] = run
+    return list(found.values())
+
+
+def planned(store: Store, runs: Sequence[Run], needed: Mapping[Path, Sequence[str]]) -> Removal:
+    """What goes with these runs.
+
+    Raises:
+        BenchError: one is under way.
+    """
+    for run in runs:
+        _refuse_if_under_way(run)
+    gone = {run.folder for run in runs}
+    others = [run for kind in ("runs", "anchors") for run in store.runs(kind) if run.folder not in gone]
+    files: set[Path] = set()
+    for run in runs:
+        files |= files_of(store, run)
+    for run in others if files else ():
+        files -= files_of(store, run)
+    folders = [path for folder in gone for path in folder.rglob("*") if path.is_file()]
+    here = {folder: needed[folder] for folder in gone if folder in needed}
+    return Removal(tuple(runs), here, frozenset(files), total([*files, *folders]))
+
+
+def carry_out(removal: Removal) -> None:
+    """Remove it all; the manifests last, so that what is left of a run by a kill can still be named.
+
+    Raises:
+        BenchError: a run is under way by now, or something cannot be removed.
+    """
+    for run in removal.runs:
+        _refuse_if_under_way(run)
+    try:
+        for path in sorted(removal.files):
+            path.unlink(missing_ok=True)
+            _leave_no_empty(path.parent)
+        for run in removal.runs:
+            _remove_folder(run.folder)
+    except OSError as error:
+        where, told = error.filename, error.strerror or error
+        raise BenchError(f"{where}: cannot be removed ({told}); what was removed before is gone") from None
+
+
+def _meant(
+    store: Store,
+    word: str,
+    runs: Sequence[Run],
+    needed: Mapping[Path, Sequence[str]],
+    where: Mapping[str, str | None],
+) -> list[Run]:
+    wanted = {key: value for key, value in where.items() if value}
+    fit = [run for run in runs if all(run.manifest.get(key) == value for key, value in wanted.items())]
+    if word == UNNEEDED:
+        return [run for run in fit if run.folder not in needed and run.state != "running"]
+    if word in STATES:
+        return [run for run in fit if run.state == word]
+    if any(run.label == word for run in runs):
+        if named := [run for run in fit if run.label == word]:
+            return named
+        told = " ".join(f"{key}={value}" for key, value in wanted.items())
+        raise BenchError(f"{store.root}: holds no run of {word} with {told}; jpegai-bench list runs")
+    is_long = len(word) >= _SHORTEST
+    begun = [run for run in runs if run.folder.name == word or (is_long and run.folder.name.startswith(word))]
+    if len(begun) > 1:
+        raise BenchError(f"{word}: {len(begun)} runs have a key that begins so; give more of it")
+    if not begun:
+        known = [*WORDS, *dict.fromkeys(run.label for run in runs)]
+        raise BenchError(
+            f"{word}: no run of this name or key in {store.root}{hint(word, known)}; jpegai-bench list runs"
+        )
+    return begun
+
+
+def _refuse_if_under_way(run: Run) -> None:
+    current = Run.at(run.folder)
+    if current is not None and current.holder is not None:
+        raise BenchError(
+            f"{run.label} {run.folder.name}: is being measured by {current.holder}; stop that first"
+        )
+
+
+def _remove_folder(folder: Path) -> None:
+    manifest = folder / "run.json"
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path != manifest:
+            path.unlink(missing_ok=True)
+    manifest.unlink(missing_ok=True)
+    _leave_no_empty(folder)
+    _leave_no_empty(folder.parent)
+
+
+def _leave_no_empty(folder: Path) -> None:
+    with suppress(OSError):  # it is not empty, or another has removed it
+        folder.rmdir()

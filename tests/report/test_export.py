@@ -1,0 +1,199 @@
+"""`export`: one archive whose tables follow from what is in it."""
+
+import hashlib
+import json
+import re
+import shutil
+import socket
+import zipfile
+
+import pytest
+from command import bench, fails, modules_loaded, several, tree
+from synthetic import add_times, fill_store
+from test_own_experiment import FIGURES, MINE, VARIANT
+
+SEEDS = {"base": (0, 1, 2), "combined": (0, 1, 2)}
+HOME = "/home/somebody"
+
+
+def unpacked(archive, into):
+    """The one folder in an archive."""
+    with zipfile.ZipFile(archive) as packed:
+        assert packed.testzip() is None
+        packed.extractall(into)
+    [folder] = into.iterdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """The paper's variants, three seeds of two, their times, and a run of something else."""
+    folder = tmp_path_factory.mktemp("filled")
+    store = fill_store(folder / "results", seeds=SEEDS, images=6, host=socket.gethostname())
+    for label in ("base", "combined"):
+        add_times(store, label, 2.0, host=socket.gethostname())
+        times = store.root / "latency" / label
+        (times / socket.gethostname()).rename(times / "1")  # real ones are named by content too
+    shutil.copytree(store.root / "runs/activation", store.root / "runs/elsewhere")
+    [path] = store.root.glob("runs/elsewhere/*/run.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"label": "elsewhere"}))
+    for path in store.root.glob("runs/*/*/run.json"):
+        manifest = json.loads(path.read_text())
+        manifest["config"]["dataset"]["path"] = f"{HOME}/photos/kodak"
+        manifest["config"]["weights"] = manifest["weights"] = f"{HOME}/weights"
+        path.write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(filled, tmp_path_factory):
+    """The paper's experiment, packed and unpacked."""
+    done = bench("export", "experiment=vcip2023", cwd=filled)
+    assert (done.code, done.out) == (0, "results/export/vcip2023.zip\n"), done.err
+    return unpacked(filled / "results/export/vcip2023.zip", tmp_path_factory.mktemp("packed"))
+
+
+def test_it_has_the_runs_behind_the_tables_and_no_other(packed):
+    runs = {
+        path.parent.relative_to(packed / "results/runs").as_posix()
+        for path in packed.glob("results/runs/*/*/run.json")
+    }
+    labels = {run.split("/")[0] for run in runs}
+    assert labels == {
+        "base",
+        "activation",
+        "upsampling",
+        "attention_cs",
+        "attention_ds",
+        "combined",
+        "combined_ds",
+    }
+    assert sum(run.startswith("base/") for run in runs) == 3
+    assert (packed / "results/anchors/vvc/0/points.csv").is_file()
+    assert {path.parts[-3] for path in packed.glob("results/latency/*/*/latency.json")} == {
+        "base",
+        "combined",
+    }
+    assert len(list(packed.glob("configs/*.yaml"))) == len(runs)
+    assert not (packed / "conf").exists()
+    assert list(packed.glob("results/plots/vcip2023/*.pdf"))
+    assert not [path for path in packed.rglob("*") if path.name.startswith(".")]
+
+
+def test_its_tables_are_those_of_the_store_and_follow_from_what_is_in_it(filled, packed):
+    assert bench("tables", "experiment=vcip2023", cwd=filled).code == 0
+    ours = tree(filled / "results/tables/vcip2023")
+    assert tree(packed / "results/tables/vcip2023") == ours
+    assert b"over 3 seeds" in b"".join(ours.values()) or b"seeds" in b"".join(ours.values())
+    [command] = re.findall(r"^    (jpegai-bench tables.*)$", (packed / "README.md").read_text(), re.MULTILINE)
+    shutil.rmtree(packed / "results/tables")
+    done = bench(*command.split()[1:], cwd=packed)
+    assert done.code == 0, done.err
+    assert tree(packed / "results/tables/vcip2023") == ours
+
+
+def test_its_hashes_are_those_of_its_files(filled, tmp_path):
+    folder = unpacked(filled / "results/export/vcip2023.zip", tmp_path / "in")
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    told = dict(reversed(line.split("  ", 1)) for line in lines)
+    files = tree(folder)
+    del files["SHA256SUMS"]
+    assert told == {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+
+def test_an_equal_store_gives_equal_bytes(filled, packed):
+    archive = filled / "results/export/vcip2023.zip"
+    before = archive.read_bytes()
+    other, same = several(
+        ["export", "experiment=vcip2023", "dest=other/mine.zip"],
+        ["export", "experiment=vcip2023"],
+        cwd=filled,
+    )
+    assert (other.code, other.out) == (0, "other/mine.zip\n"), other.err
+    assert same.code == 0
+    assert archive.read_bytes() == before == (filled / "other/mine.zip").read_bytes()
+
+
+def test_without_an_experiment_it_has_all_that_the_tables_show(filled, tmp_path):
+    done = bench("export", "dataset=kodak", "peers=all", f"dest={tmp_path}/whole.zip", cwd=filled)
+    assert done.code == 0, done.err
+    folder = unpacked(tmp_path / "whole.zip", tmp_path / "in")
+    assert folder.name == "kodak-small"
+    assert (folder / "results/runs/elsewhere").is_dir()
+    assert (folder / "results/anchors/vvc").is_dir()
+    before = tree(folder / "results/tables")
+    assert set(before) >= {"kodak-small-results.csv", "kodak-small-results.md"}
+    assert "jpegai-bench tables dataset=kodak peers=all" in (folder / "README.md").read_text()
+    assert bench("tables", "dataset=kodak", "peers=all", cwd=folder).code == 0
+    assert tree(folder / "results/tables") == before
+
+
+def test_anonymous_names_neither_machine_nor_folder(filled, tmp_path):
+    done = bench("export", "experiment=vcip2023", "anonymous=true", f"dest={tmp_path}/a.zip", cwd=filled)
+    assert done.code == 0, done.err
+    folder = unpacked(tmp_path / "a.zip", tmp_path / "in")
+    texts = {name: data for name, data in tree(folder).items() if not name.endswith((".png", ".pdf"))}
+    host = re.compile(rb"\b" + re.escape(socket.gethostname().encode()) + rb"\b")
+    assert [name for name, data in texts.items() if HOME.encode() in data or b"/home" in data] == []
+    assert [name for name, data in texts.items() if host.search(data)] == []
+    [manifest] = [json.loads(p.read_text()) for p in folder.glob("results/runs/activation/*/run.json")]
+    assert manifest["config"]["dataset"]["path"] == "kodak"
+    assert manifest["host"] == "machine 1"
+    assert "pid" not in manifest
+    assert b"machine 1" in texts["results/tables/vcip2023/kodak-small-combination.csv"]
+
+
+def test_an_experiment_of_ones_own_brings_its_configurations(tmp_path):
+    (tmp_path / "conf/experiment").mkdir(parents=True)
+    (tmp_path / "conf/variant").mkdir()
+    (tmp_path / "conf/experiment/ours.yaml").write_text(MINE.replace("[mine, activation]", "[mine, other]"))
+    (tmp_path / "conf/experiment/ours.csv").write_text(FIGURES)
+    for name in ("mine", "other", "third"):
+        (tmp_path / f"conf/variant/{name}.yaml").write_text(VARIANT.replace("mine", name))
+    store = fill_store(tmp_path / "results", ("base", "activation"), images=6)
+    shutil.copytree(store.root / "runs/activation", store.root / "runs/mine")
+    [path] = store.root.glob("runs/mine/*/run.json")
+    path.write_text(path.read_text().replace('"label": "activation"', '"label": "mine"'))
+    shutil.copytree(store.root / "runs/mine", store.root / "runs/other")
+    [path] = store.root.glob("runs/other/*/run.json")
+    failed = {"label": "other", "status": "failed", "error": "a shape does not fit"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | failed))
+
+    done = bench("export", "experiment=ours", "--config-dir", "conf", cwd=tmp_path)
+    assert done.code == 0, done.err
+    folder = unpacked(tmp_path / "results/export/ours.zip", tmp_path / "in")
+    assert set(tree(folder / "conf")) == {
+        "experiment/ours.yaml",
+        "experiment/ours.csv",
+        "variant/mine.yaml",
+        "variant/other.yaml",
+    }
+    before = tree(folder / "results/tables")
+    assert b"a shape does not fit" in before["ours/kodak-small-gates.md"]
+    again = bench("tables", "experiment=ours", "--config-dir", "conf", cwd=folder)
+    assert again.code == 0, again.err
+    assert tree(folder / "results/tables") == before
+
+
+def test_errors_are_one_line_and_leave_no_archive(filled, tmp_path):
+    (tmp_path / "a file").write_text("")
+    before = tree(filled)
+    cases = {
+        ("dest=study.tar.gz",): ("end its name with .zip", 2),
+        ("experiment=vcip2023", f"dest={tmp_path}/a file/x.zip"): ("cannot be written", 1),
+        ("experiment=vcip2023", "results=nowhere"): ("holds no finished run", 1),
+        ("model=paper",): ("holds no finished run that fits", 1),
+        ("peers=[nobody]",): ("nobody", 1),
+        ("pack",): ("'pack' is too much", 2),
+        ("repeats=3",): ("export takes no repeats", 2),
+    }
+    for (words, (said, code)), done in zip(
+        cases.items(), several(*(["export", *words] for words in cases), cwd=filled), strict=True
+    ):
+        fails(done, said, code=code), words
+    assert tree(filled) == before
+
+
+def test_it_loads_no_torch(filled, tmp_path):
+    line = ["export", "dataset=kodak", f"dest={tmp_path}/x.zip"]
+    assert modules_loaded(line, cwd=filled, heavy=("torch", "compressai")) == []
