@@ -222,7 +222,7 @@ def common(overrides: Sequence[str], group: str) -> list[str] | None:
 
 def refuse_names_that_ship(overrides: Sequence[str]) -> None:
     """A file of the user's with the name of one that ships would be passed over without a word."""
-    from jpegai_bench.config import CONF
+    from jpegai_bench.composition import CONF
 
     for folder in folders_of(overrides):
         for path in sorted(folder.glob("*/*.yaml")):

@@ -153,7 +153,7 @@ def _of_experiment(overrides: list[str]) -> list[str]:
     Raises:
         BenchError: there is no such experiment, or something of it is not there.
     """
-    from jpegai_bench.config import experiment_of
+    from jpegai_bench.experiment import experiment_of
 
     chosen = [word for word in overrides if word.startswith("experiment=") and word != "experiment=null"]
     return list(_asked(chosen, overrides, experiment_of).variants) if chosen else []
@@ -209,7 +209,7 @@ def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
     from yaml import YAMLError
 
     from jpegai_bench import mistakes
-    from jpegai_bench.config import CONF
+    from jpegai_bench.composition import CONF
 
     saved = sys.argv
     try:

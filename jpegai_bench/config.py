@@ -1,31 +1,22 @@
-"""The configuration: its schema, where `conf/` is, and a variant's modules from their YAML."""
+"""The schema of the configuration: every setting with its kind and range."""
 
 import math
-import os
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
-from yaml import YAMLError
 
+from jpegai_bench.composition import config_folders, shared_cores
 from jpegai_bench.errors import BenchError, UsageError, one_of
-from jpegai_bench.experiment import Experiment, ExperimentSettings, checked
-from jpegai_bench.locate import locate
+from jpegai_bench.experiment import ExperimentSettings
 from jpegai_bench.rates import KINDS, Rates, learned_qualities, of_targets
 from jpegai_bench.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from jpegai_bench.network.codec import Network, NetworkSize
-    from jpegai_bench.network.transforms import SynthesisModules
+    from jpegai_bench.network.codec import NetworkSize
 
-CONF = Path(__file__).parent / "conf"
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
-MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
-"""The modules under study: the keys of a variant that name a `_target_`."""
 MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
 FORMATS = ("table", "csv", "json", "markdown", "latex")
@@ -190,45 +181,6 @@ class Settings:
         return learned_qualities(self.qualities, self.model.qualities - 1, self.model.name)
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A variant as configured: its name, and its four modules as plain data."""
-
-    name: str
-    nodes: dict[str, dict[str, Any]]
-    """`_target_` and arguments of each of `MODULES`."""
-    paper_kmacs_px: float | None = None
-
-    def modules(self, size: "NetworkSize") -> "SynthesisModules":
-        """Factories of the modules, tried at the channel counts of a preset.
-
-        Raises:
-            BenchError: a `_target_` cannot be imported, or what it names cannot be built, cannot be run, or
-                returns another shape than it must; variant and place are named.
-        """
-        from jpegai_bench.network.check import check_modules
-        from jpegai_bench.network.transforms import SynthesisModules
-
-        modules = SynthesisModules(**{key: self._factory(key) for key in MODULES})
-        try:
-            check_modules(modules, size)
-        except BenchError as error:
-            raise BenchError(f"variant {self.name}: {error}") from None
-        return modules
-
-    def network(self, model: ModelSettings) -> "Network":
-        """The network of a preset with these modules, untrained; raises as `modules`."""
-        from jpegai_bench.network.codec import Network
-
-        size = model.network_size()
-        return Network(size, self.modules(size))
-
-    def _factory(self, key: str) -> Callable[..., Any]:
-        arguments = dict(self.nodes[key])
-        target = arguments.pop("_target_")
-        return partial(locate(target, f"variant {self.name}: {key}._target_"), **arguments)
-
-
 def validated(config: DictConfig) -> Settings:
     """Check a composed configuration against the schema.
 
@@ -266,179 +218,3 @@ def validated(config: DictConfig) -> Settings:
         assert isinstance(written, dict)
         settings.variant_written = {str(key): value for key, value in written.items()}
     return settings
-
-
-def experiment_of(settings: Settings) -> Experiment:
-    """The experiment of a configuration; its `variants` are what it runs, in order.
-
-    Raises:
-        BenchError: none is chosen, or a variant or a file that it names is not there.
-    """
-    folders = config_folders()
-    if settings.experiment is None:
-        known = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
-        raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(known)}")
-    anchors = [
-        str(node.get("name", label)) if isinstance(node, dict) else label
-        for label, node in settings.anchor.items()
-    ]
-    return checked(settings.experiment, _variants_in(folders), anchors, folders)
-
-
-def packaged_experiment(name: str) -> Experiment:
-    """An experiment of the package's own, as it ships."""
-    node = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").experiment
-    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentSettings), node))
-    assert isinstance(settings, ExperimentSettings)
-    return checked(settings, _variants_in([CONF]), (), [CONF])
-
-
-def variants_of_experiments() -> dict[str, set[str]]:
-    """The variants of every experiment there is, the package's and those of `--config-dir`, by its name.
-
-    Raises:
-        BenchError: the YAML of one is not that of an experiment.
-    """
-    found = {}
-    paths = (path for folder in config_folders() for path in sorted((folder / "experiment").glob("*.yaml")))
-    for path in paths:
-        try:
-            node = OmegaConf.load(path).experiment
-            studied = {name for study in node.studies.values() for name in study.variants}
-            found[str(node.name)] = {node.get("reference", "base"), *studied}
-        except (OSError, AttributeError, TypeError, YAMLError, OmegaConfBaseException) as error:
-            told = str(error).splitlines()[0]
-            raise BenchError(f"{path}: is no experiment ({told})") from None
-    return found
-
-
-def _variants_in(folders: Sequence[Path]) -> dict[str, str]:
-    """The `name` of each variant by the name of its file."""
-    return {
-        path.stem: str(OmegaConf.select(OmegaConf.load(path), "name"))
-        for folder in folders
-        for path in sorted((folder / "variant").glob("*.yaml"))
-    }
-
-
-def config_folders() -> list[Path]:
-    """Where configurations are: the package's own, then what `--config-dir` names."""
-    from hydra.core.hydra_config import HydraConfig
-
-    if not HydraConfig.initialized():
-        return [CONF]
-    sources = [Path(source.path) for source in HydraConfig.get().runtime.config_sources
-               if source.schema == "file"]  # fmt: skip
-    return list(dict.fromkeys([CONF, *sources]))
-
-
-def anchor_nodes(settings: Settings) -> dict[str, Any]:
-    """Every node of the `anchor` group by its label, the package's and those of `--config-dir`."""
-    folders = config_folders()
-    nodes: dict[str, Any] = {}
-    outside = {"arch": settings.arch, "checkpoint": settings.checkpoint}
-    for path in sorted({path for folder in folders for path in (folder / "anchor").glob("*.yaml")}):
-        whole = OmegaConf.to_container(OmegaConf.merge(outside, OmegaConf.load(path)), resolve=True)
-        assert isinstance(whole, dict)
-        nodes |= {str(key): node for key, node in whole.items() if key not in outside}
-    return nodes
-
-
-def on_command_line(group: str) -> bool:
-    """Whether the command line itself sets a group or something in it, as `dataset=…` or `dataset.path=…`.
-
-    False outside of a Hydra job.
-    """
-    return bool(overrides_of((group,)))
-
-
-def overrides_of(groups: Sequence[str]) -> list[str]:
-    """The words of the command line that set one of these groups or settings, or something in it.
-
-    None outside of a Hydra job.
-    """
-    from hydra.core.hydra_config import HydraConfig
-
-    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
-    return [word for word in words if word.lstrip("+~").partition("=")[0].partition(".")[0] in groups]
-
-
-def launched_by() -> str:
-    """What carries out the jobs of a sweep: `basic`, `joblib`, `slurm` …; `basic` outside of a Hydra job."""
-    from hydra.core.hydra_config import HydraConfig
-
-    target = HydraConfig.get().launcher.get("_target_", "") if HydraConfig.initialized() else ""
-    return str(target).rpartition(".")[2].removesuffix("Launcher").lower() or "basic"
-
-
-def usable_cores() -> int:
-    """Cores that this process may use; in a Slurm job those that it was given."""
-    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    cores = len(os.sched_getaffinity(0))
-    return min(cores, int(given)) if given.isdigit() and int(given) else cores
-
-
-def shared_cores() -> int:
-    """Cores for this job: those that may be used, shared with the jobs of the sweep beside it."""
-    return max(1, usable_cores() // jobs_at_once())
-
-
-def jobs_at_once() -> int:
-    """How many jobs of a sweep share this machine."""
-    if launched_by() != "joblib":
-        return 1
-    from hydra.core.hydra_config import HydraConfig
-
-    jobs = int(HydraConfig.get().launcher.get("n_jobs") or 1)
-    return jobs if jobs > 0 else max(1, usable_cores() + 1 + jobs)
-
-
-def variant_of(settings: Settings, node: dict[str, Any] | None = None) -> Variant:
-    """The variant of a configuration; what its YAML leaves out is as in base."""
-    node = settings.variant if node is None else node
-    if not isinstance(node, dict) or not node:
-        raise UsageError(f"no variant is chosen; add +variant=NAME, one of {', '.join(variant_names())}")
-    base = _base_nodes(settings)
-    name = node.get("name")
-    if not isinstance(name, str) or not name or not name.replace("_", "").replace("-", "").isalnum():
-        raise UsageError(f"variant: needs a `name` of letters, digits, - and _ (it is {name!r})")
-    unknown = sorted(node.keys() - {*MODULES, "name", "paper_kmacs_px"})
-    if unknown:
-        raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
-    nodes = {}
-    for key in MODULES:
-        chosen = node.get(key, base[key])
-        if not isinstance(chosen, dict) or "_target_" not in chosen:
-            raise UsageError(f"variant {name}: {key} needs a `_target_`, the module's import path")
-        nodes[key] = chosen
-    return Variant(name, nodes, node.get("paper_kmacs_px"))
-
-
-def packaged_variant(settings: Settings, name: str) -> Variant:
-    """A variant of the package's own, under the model preset of `settings`."""
-    return variant_of(settings, _read_variant(settings, CONF / "variant" / f"{name}.yaml"))
-
-
-def variant_names() -> list[str]:
-    """The package's own variants, base first."""
-    names = sorted(path.stem for path in (CONF / "variant").glob("*.yaml"))
-    return sorted(names, key=lambda name: (name != "base", name.startswith("combined"), name))
-
-
-def structure_of(settings: Settings, variant: Variant) -> dict[str, Any]:
-    """What weights must match: the structural numbers and the modules, as plain data."""
-    size = {item.name: getattr(settings.model, item.name) for item in fields(settings.model)}
-    for name in ("name", "restormer_blocks", "restormer_heads", "restormer_expansion"):
-        del size[name]  # these reach the network through the modules' arguments, if at all
-    return {"model": size, "modules": variant.nodes}
-
-
-def _base_nodes(settings: Settings) -> dict[str, Any]:
-    return _read_variant(settings, CONF / "variant" / "base.yaml")
-
-
-def _read_variant(settings: Settings, path: Path) -> dict[str, Any]:
-    joined = OmegaConf.create({"model": vars(settings.model), "variant": OmegaConf.load(path)})
-    node = OmegaConf.to_container(joined.variant, resolve=True)
-    assert isinstance(node, dict)
-    return {str(key): value for key, value in node.items()}

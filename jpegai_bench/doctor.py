@@ -13,10 +13,12 @@ from typing import Literal
 
 from jpegai_bench import __version__, anchors
 from jpegai_bench.codecs import ffmpeg
-from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, anchor_nodes, usable_cores, variant_names
+from jpegai_bench.composition import anchor_nodes, usable_cores
+from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
-from jpegai_bench.network.weight_files import SHARED_FILE, read, synthesis_file
+from jpegai_bench.network.weight_files import SHARED_FILE, SHIPPED_WEIGHTS, read, synthesis_file
+from jpegai_bench.variants import variant_names
 
 State = Literal["ok", "missing", "broken"]
 

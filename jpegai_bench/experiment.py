@@ -3,10 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from jpegai_bench.composition import CONF, config_folders
 from jpegai_bench.errors import BenchError
 from jpegai_bench.nearest import hint
+
+if TYPE_CHECKING:
+    from jpegai_bench.config import Settings
 
 PUBLISHED = Path(__file__).parent / "experiments"
 """Where the figures of published studies are that ship."""
@@ -126,6 +134,59 @@ def checked(
         _published(where, settings.published, folders),
         tuple(str(folder) for folder in folders[1:]),
     )
+
+
+def experiment_of(settings: "Settings") -> Experiment:
+    """The experiment of a configuration; its `variants` are what it runs, in order.
+
+    Raises:
+        BenchError: none is chosen, or a variant or a file that it names is not there.
+    """
+    folders = config_folders()
+    if settings.experiment is None:
+        known = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
+        raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(known)}")
+    anchors = [
+        str(node.get("name", label)) if isinstance(node, dict) else label
+        for label, node in settings.anchor.items()
+    ]
+    return checked(settings.experiment, _variants_in(folders), anchors, folders)
+
+
+def packaged_experiment(name: str) -> Experiment:
+    """An experiment of the package's own, as it ships."""
+    node = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").experiment
+    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentSettings), node))
+    assert isinstance(settings, ExperimentSettings)
+    return checked(settings, _variants_in([CONF]), (), [CONF])
+
+
+def variants_of_experiments() -> dict[str, set[str]]:
+    """The variants of every experiment there is, the package's and those of `--config-dir`, by its name.
+
+    Raises:
+        BenchError: the YAML of one is not that of an experiment.
+    """
+    found = {}
+    paths = (path for folder in config_folders() for path in sorted((folder / "experiment").glob("*.yaml")))
+    for path in paths:
+        try:
+            node = OmegaConf.load(path).experiment
+            studied = {name for study in node.studies.values() for name in study.variants}
+            found[str(node.name)] = {node.get("reference", "base"), *studied}
+        except (OSError, AttributeError, TypeError, YAMLError, OmegaConfBaseException) as error:
+            told = str(error).splitlines()[0]
+            raise BenchError(f"{path}: is no experiment ({told})") from None
+    return found
+
+
+def _variants_in(folders: Sequence[Path]) -> dict[str, str]:
+    """The `name` of each variant by the name of its file."""
+    return {
+        path.stem: str(OmegaConf.select(OmegaConf.load(path), "name"))
+        for folder in folders
+        for path in sorted((folder / "variant").glob("*.yaml"))
+    }
 
 
 def _require_variant(where: str, variant: str, variants: Mapping[str, str]) -> None:

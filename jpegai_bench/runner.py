@@ -9,19 +9,20 @@ from typing import Any, Literal
 from jpegai_bench.anchors import codec_of, shipped_points
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
-from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, structure_of, variant_of
+from jpegai_bench.config import Settings
 from jpegai_bench.counts import counts
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.measurement import carried_out, measure_codec, run_anchor
 from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
-from jpegai_bench.network.weight_files import SHARED_FILE, read, synthesis_file
+from jpegai_bench.network.weight_files import SHARED_FILE, SHIPPED_WEIGHTS, read, synthesis_file
 from jpegai_bench.plan import Plan, plan
 from jpegai_bench.rates import of_qualities
 from jpegai_bench.report.codec_points import Conditions
 from jpegai_bench.report.peers import require_peers, wanted_peers
 from jpegai_bench.report.rebuild import Rebuilt, Selection, rebuild
 from jpegai_bench.store import Store
+from jpegai_bench.variants import Variant, structure_of, variant_of
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from hydra.experimental.callback import Callback
 
 from jpegai_bench import gpus, slurm
-from jpegai_bench.config import launched_by, validated
+from jpegai_bench.composition import launched_by
+from jpegai_bench.config import validated
 from jpegai_bench.console import complain, report
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.jobs import Jobs, Outcome, Result

@@ -111,7 +111,8 @@ def settings(*overrides: str):
     """Validated settings, composed in this process."""
     from hydra import compose, initialize_config_dir
 
-    from jpegai_bench.config import CONF, validated
+    from jpegai_bench.composition import CONF
+    from jpegai_bench.config import validated
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return validated(compose("config", list(overrides)))
@@ -120,9 +121,9 @@ def settings(*overrides: str):
 def save_tiny_weights(folder: Path) -> Path:
     import torch
 
-    from jpegai_bench.config import structure_of, variant_of
     from jpegai_bench.network import weights
     from jpegai_bench.network.codec import Network
+    from jpegai_bench.variants import structure_of, variant_of
 
     for name in ("base", "combined"):
         chosen = settings(f"+variant={name}", *TINY)

@@ -8,7 +8,7 @@ from command import fails, photographs, several
 from omegaconf import OmegaConf
 
 from jpegai_bench.anchors import codec_of
-from jpegai_bench.config import CONF
+from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
 
 VIDEO = "jpegai_bench.codecs.video.Video"

@@ -1,16 +1,10 @@
 import pytest
 from command import TINY, settings
 
-from jpegai_bench.config import (
-    CONF,
-    MODULES,
-    packaged_variant,
-    structure_of,
-    variant_names,
-    variant_of,
-)
+from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.rates import Rates
+from jpegai_bench.variants import MODULES, packaged_variant, structure_of, variant_names, variant_of
 
 YAML = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
 CHOICES = [path for path in YAML if path.parent.name]

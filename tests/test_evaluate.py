@@ -8,7 +8,6 @@ from command import TINY, photographs, picture, settings
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.protocol import Encoded
-from jpegai_bench.config import structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import evaluate
 from jpegai_bench.images import datasets
@@ -17,6 +16,7 @@ from jpegai_bench.pictures import original_path, picture_path
 from jpegai_bench.plan import plan, search_key, unit_key
 from jpegai_bench.rates import of_qualities, of_targets
 from jpegai_bench.store import Store
+from jpegai_bench.variants import structure_of, variant_of
 
 METRICS = {"version": "of this test"}
 

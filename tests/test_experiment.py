@@ -4,11 +4,12 @@ import pytest
 from command import TINY, fails, settings, several
 from omegaconf import OmegaConf
 
-from jpegai_bench.config import CONF, experiment_of, variant_names
+from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
-from jpegai_bench.experiment import ExperimentSettings
+from jpegai_bench.experiment import ExperimentSettings, experiment_of
 from jpegai_bench.report.published_figures import published_figures
 from jpegai_bench.report.verdict import PAPERS_NOISE
+from jpegai_bench.variants import variant_names
 
 PAPER = "experiment=vcip2023"
 

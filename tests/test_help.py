@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from command import DATA, RUN, TINY, Done, bench, modules_loaded, picture, several
 
-from jpegai_bench.config import SHIPPED_WEIGHTS
 from jpegai_bench.help import GROUPS, examples, overview
 from jpegai_bench.metrics.catalogue import METRICS
+from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
 from jpegai_bench.usage import COMMANDS
 
 EXAMPLES = [line for command in COMMANDS.values() for line in examples(command)]

@@ -23,7 +23,6 @@ from jpegai_bench.claims import Holder
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.protocol import Encoded
-from jpegai_bench.config import structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.network import weights
@@ -32,6 +31,7 @@ from jpegai_bench.rates import nearest_quality
 from jpegai_bench.report.latency import as_frame
 from jpegai_bench.store import Store
 from jpegai_bench.timing import decode_seconds, latest_of, latest_times, time_codec
+from jpegai_bench.variants import structure_of, variant_of
 
 PHOTOS = ("dataset=folder", "dataset.path=photos", "repeats=2")
 

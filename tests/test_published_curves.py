@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from scipy.interpolate import PchipInterpolator
 
 from jpegai_bench.anchors import codec_of
-from jpegai_bench.config import CONF
+from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from command import settings
 
-from jpegai_bench.config import SHIPPED_WEIGHTS, packaged_variant, structure_of, variant_names
 from jpegai_bench.images.datasets import load
 from jpegai_bench.network import weight_files, weights
 from jpegai_bench.network.bitstream import Bitstream
 from jpegai_bench.network.codec import Network
+from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
+from jpegai_bench.variants import packaged_variant, structure_of, variant_names
 
 FOLDER = SHIPPED_WEIGHTS / "small"
 

@@ -40,7 +40,9 @@ sys.path[:0] = sys.argv[1:2]
 import torch
 from pathlib import Path
 from hydra import compose, initialize_config_dir
-from jpegai_bench.config import CONF, structure_of, validated, variant_of
+from jpegai_bench.composition import CONF
+from jpegai_bench.config import validated
+from jpegai_bench.variants import structure_of, variant_of
 from jpegai_bench.network import weights
 import command
 for seed, name in enumerate(("base", "gate", "broken")):

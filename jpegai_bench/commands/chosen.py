@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jpegai_bench.config import Settings, on_command_line
+from jpegai_bench.composition import on_command_line
+from jpegai_bench.config import Settings
 
 if TYPE_CHECKING:
     from jpegai_bench.report.rebuild import Selection

@@ -1,7 +1,8 @@
 """kMACs/pixel of one variant or of all."""
 
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config import Settings, packaged_variant, variant_names, variant_of
+from jpegai_bench.config import Settings
+from jpegai_bench.variants import packaged_variant, variant_names, variant_of
 
 
 def command(settings: Settings) -> int:

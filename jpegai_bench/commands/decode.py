@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from jpegai_bench.commands.output import require_two_files
-from jpegai_bench.config import Settings, variant_of
+from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
+from jpegai_bench.variants import variant_of
 
 
 def command(settings: Settings, source: str, target: str) -> int:

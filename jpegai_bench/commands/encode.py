@@ -4,9 +4,11 @@ from pathlib import Path
 
 from jpegai_bench.atomic import write_bytes
 from jpegai_bench.commands.output import require_two_files
-from jpegai_bench.config import Settings, on_command_line, variant_of
+from jpegai_bench.composition import on_command_line
+from jpegai_bench.config import Settings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.rates import check_target, is_reached
+from jpegai_bench.variants import variant_of
 
 
 def command(settings: Settings, source: str, target: str) -> int:

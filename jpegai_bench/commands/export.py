@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from jpegai_bench.commands import chosen
-from jpegai_bench.config import Settings, experiment_of, overrides_of
+from jpegai_bench.composition import overrides_of
+from jpegai_bench.config import Settings
 from jpegai_bench.errors import UsageError
+from jpegai_bench.experiment import experiment_of
 from jpegai_bench.report.supplement import pack, supplement
 from jpegai_bench.store import Store
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config import Settings, on_command_line, packaged_variant, variant_names, variant_of
+from jpegai_bench.composition import on_command_line
+from jpegai_bench.config import Settings
 from jpegai_bench.console import complain, report
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.variants import packaged_variant, variant_names, variant_of
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.protocol import AnchorCodec

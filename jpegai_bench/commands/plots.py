@@ -1,7 +1,8 @@
 """Rebuild the plots from the store."""
 
 from jpegai_bench.commands import chosen
-from jpegai_bench.config import Settings, experiment_of
+from jpegai_bench.config import Settings
+from jpegai_bench.experiment import experiment_of
 from jpegai_bench.store import Store
 
 

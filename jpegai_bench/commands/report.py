@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from jpegai_bench.commands import chosen
-from jpegai_bench.config import Settings, experiment_of, on_command_line, packaged_experiment
+from jpegai_bench.composition import on_command_line
+from jpegai_bench.config import Settings
+from jpegai_bench.experiment import experiment_of, packaged_experiment
 from jpegai_bench.report.page.write import write_page
 from jpegai_bench.store import Store
 

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import show_study
-from jpegai_bench.config import Settings, experiment_of, on_command_line
+from jpegai_bench.composition import on_command_line
+from jpegai_bench.config import Settings
 from jpegai_bench.console import complain
 from jpegai_bench.errors import UsageError
-from jpegai_bench.experiment import Experiment
+from jpegai_bench.experiment import Experiment, experiment_of
 from jpegai_bench.jobs import Result
 
 if TYPE_CHECKING:

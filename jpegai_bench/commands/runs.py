@@ -4,8 +4,9 @@ import sys
 
 from jpegai_bench import console
 from jpegai_bench.commands import chosen
-from jpegai_bench.config import Settings, variants_of_experiments
+from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.experiment import variants_of_experiments
 from jpegai_bench.removal import Removal, carry_out, meant, planned
 from jpegai_bench.report.behind import needed_by
 from jpegai_bench.report.inventory import amount, line_of

@@ -2,7 +2,8 @@
 
 from jpegai_bench.commands import chosen
 from jpegai_bench.commands.output import show_study
-from jpegai_bench.config import Settings, experiment_of
+from jpegai_bench.config import Settings
+from jpegai_bench.experiment import experiment_of
 from jpegai_bench.store import Store
 
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.config import Settings, on_command_line, variant_of
+from jpegai_bench.composition import on_command_line
+from jpegai_bench.config import Settings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.jobs import Result
+from jpegai_bench.variants import variant_of
 
 if TYPE_CHECKING:
     from jpegai_bench.sweep import How

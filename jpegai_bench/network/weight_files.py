@@ -14,6 +14,8 @@ from jpegai_bench.errors import BenchError
 
 FORMAT = "jpegai-bench weights 1"
 SHARED_FILE = "shared.safetensors"
+SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
+"""What ships, a folder a model preset."""
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from jpegai_bench.anchors import shipped_runs
-from jpegai_bench.config import CONF
+from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import NAMES
 from jpegai_bench.report.study import Entry

@@ -6,10 +6,13 @@ from typing import Any
 
 from jpegai_bench import anchors
 from jpegai_bench.belongings import size_of
-from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, anchor_nodes, variant_names
+from jpegai_bench.composition import anchor_nodes
+from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
+from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
 from jpegai_bench.store import Run, Store
+from jpegai_bench.variants import variant_names
 
 _WIDTH, _COLUMN = 98, 13
 """Of a line, and where what is said of an anchor begins; `list` alone puts two blanks before each line."""

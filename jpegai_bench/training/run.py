@@ -14,11 +14,13 @@ import torch
 from jpegai_bench import __version__
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.codecs.identity import source_hash
-from jpegai_bench.config import SHIPPED_WEIGHTS, Settings, Variant, shared_cores, structure_of
+from jpegai_bench.composition import shared_cores
+from jpegai_bench.config import Settings
 from jpegai_bench.console import detail, logged, say
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files, weights
 from jpegai_bench.network.codec import Network
+from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
 from jpegai_bench.progress import progress
 from jpegai_bench.store import LOG, Store, content_key
 from jpegai_bench.training.data import Photographs, find_photographs
@@ -26,6 +28,7 @@ from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of,
 from jpegai_bench.training.processes import followers
 from jpegai_bench.training.recipe import Operation, Recipe
 from jpegai_bench.training.state import CHECKPOINT, differences
+from jpegai_bench.variants import Variant, structure_of
 
 _ABOUT = "training.json"
 

@@ -18,7 +18,6 @@ from command import settings
 from torch import nn
 from torch.utils.data import DataLoader
 
-from jpegai_bench.config import variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.network.codec import Network
@@ -26,6 +25,7 @@ from jpegai_bench.training.data import Crops, Photographs, Steps, collate
 from jpegai_bench.training.fit import Report, fit
 from jpegai_bench.training.loss import betas, rate_distortion
 from jpegai_bench.training.recipe import Operation, Recipe
+from jpegai_bench.variants import variant_of
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.filterwarnings("ignore")]
 

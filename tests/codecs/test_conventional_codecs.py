@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from jpegai_bench.anchors import codec_of
-from jpegai_bench.config import CONF
+from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 

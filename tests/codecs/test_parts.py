@@ -13,9 +13,9 @@ from jpegai_bench.analysis.complexity import measure
 from jpegai_bench.analysis.stopwatch import Stopwatch
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import PartedCodec
-from jpegai_bench.config import structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import coding, rans
+from jpegai_bench.variants import structure_of, variant_of
 
 ENCODE = [
     "colour conversion",

@@ -9,7 +9,7 @@ from synthetic import KMACS, add_times, fill_store
 
 from jpegai_bench.analysis.paired import MEAN, Contender, compare
 from jpegai_bench.analysis.significance import welch
-from jpegai_bench.config import experiment_of
+from jpegai_bench.experiment import experiment_of
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.experiment import rebuild_experiment
 from jpegai_bench.report.rebuild import Selection

@@ -14,7 +14,7 @@ from PIL import Image
 from plausible_store import make_report
 from synthetic import KMACS, study
 
-from jpegai_bench.config import packaged_experiment
+from jpegai_bench.experiment import packaged_experiment
 from jpegai_bench.images.read import read_rgb, write_png
 from jpegai_bench.report.page import pictures, write
 from jpegai_bench.report.page.appearance import appearance, contrast, on_dark

@@ -1,8 +1,8 @@
 import pytest
 from command import settings
 
-from jpegai_bench.config import experiment_of
 from jpegai_bench.errors import BenchError
+from jpegai_bench.experiment import experiment_of
 from jpegai_bench.report.published_figures import published_figures, read_figures
 
 HEADER = "study,variant,quantity,against,value,unit,where\n"

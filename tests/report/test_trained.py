@@ -6,8 +6,7 @@ import pandas as pd
 import synthetic
 from command import several, tree
 
-from jpegai_bench.config import SHIPPED_WEIGHTS
-from jpegai_bench.network.weight_files import read
+from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS, read
 from jpegai_bench.report.trained import notes, remarks
 from jpegai_bench.store import Run
 

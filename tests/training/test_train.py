@@ -12,10 +12,10 @@ import torch
 from command import TINY, bench, is_alive, save_tiny_weights, settings
 from trainings import rows, truncate, write_photographs
 
-from jpegai_bench.config import variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files, weights
 from jpegai_bench.training.run import train_variant
+from jpegai_bench.variants import variant_of
 
 CPU = ("training.accelerator=cpu", "training.threads=1", "training.data=[photos]")
 SMOKE = (*TINY, *CPU, "training=smoke", "training.checkpoint_seconds=0", "training.precision=float32")
