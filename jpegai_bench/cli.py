@@ -143,7 +143,7 @@ def _sweep(command: Command, words: list[str], overrides: list[str]) -> int:
     overrides, unknown = arguments.known_variants(overrides)
     for message in unknown:
         console.report(message)
-    code = sweep.carry_out(command.name, command.module, words, overrides, _hydra)
+    code = sweep.carry_out(command.name, command.module, words, overrides, _hydra, len(unknown))
     return max([code, *(_complain(message, UsageError.status) for message in unknown)])  # the last word
 
 

@@ -150,7 +150,7 @@ def experiment_of(settings: "Settings") -> Experiment:
         str(node.get("name", label)) if isinstance(node, dict) else label
         for label, node in settings.anchor.items()
     ]
-    return checked(settings.experiment, _variants_in(folders), anchors, folders)
+    return checked(settings.experiment, _variants_in(folders, settings.experiment), anchors, folders)
 
 
 def packaged_experiment(name: str) -> Experiment:
@@ -158,7 +158,7 @@ def packaged_experiment(name: str) -> Experiment:
     node = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").experiment
     settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentSettings), node))
     assert isinstance(settings, ExperimentSettings)
-    return checked(settings, _variants_in([CONF]), (), [CONF])
+    return checked(settings, _variants_in([CONF], settings), (), [CONF])
 
 
 def variants_of_experiments() -> dict[str, set[str]]:
@@ -180,13 +180,22 @@ def variants_of_experiments() -> dict[str, set[str]]:
     return found
 
 
-def _variants_in(folders: Sequence[Path]) -> dict[str, str]:
-    """The `name` of each variant by the name of its file."""
-    return {
-        path.stem: str(OmegaConf.select(OmegaConf.load(path), "name"))
-        for folder in folders
-        for path in sorted((folder / "variant").glob("*.yaml"))
-    }
+def _variants_in(folders: Sequence[Path], settings: ExperimentSettings) -> dict[str, str]:
+    """The `name` of each variant by the name of its file; only those of the experiment are read.
+
+    Raises:
+        BenchError: one of these cannot be read.
+    """
+    wanted = {settings.reference, *(name for study in settings.studies.values() for name in study.variants)}
+    paths = [path for folder in folders for path in sorted((folder / "variant").glob("*.yaml"))]
+    return {path.stem: _name_in(path) if path.stem in wanted else path.stem for path in paths}
+
+
+def _name_in(path: Path) -> str:
+    try:
+        return str(OmegaConf.select(OmegaConf.load(path), "name"))
+    except (OSError, YAMLError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
 
 
 def _require_variant(where: str, variant: str, variants: Mapping[str, str]) -> None:

@@ -102,7 +102,14 @@ class Job:
         return Result()
 
 
-def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence[str], launch: Launch) -> int:
+def carry_out(
+    name: str,
+    command: str,
+    words: Sequence[str],
+    overrides: Sequence[str],
+    launch: Launch,
+    unusable: int = 0,
+) -> int:
     """Do a command for each combination of overrides, put together what the jobs left, tell how it went.
 
     Args:
@@ -111,6 +118,7 @@ def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence
         words: its positional words.
         overrides: as on the command line, sweeps and `-m` among them.
         launch: carries a job out for them.
+        unusable: variants that were asked for and are not among them, which the summary counts too.
 
     Returns:
         The exit status: 1 where a job failed.
@@ -124,7 +132,7 @@ def carry_out(name: str, command: str, words: Sequence[str], overrides: Sequence
     module = import_module(f"jpegai_bench.commands.{command}")
     if hasattr(module, "finish"):
         module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
-    _tell(name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes)
+    _tell(name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes, unusable)
     if trouble:
         complain(str(trouble))
     lost = [1 for outcome in outcomes if not outcome.has_ended]
@@ -203,12 +211,15 @@ def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome]
     return outcomes, trouble
 
 
-def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome]) -> None:
+def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome], unusable: int) -> None:
     """How the jobs went, on stderr."""
     lost = [outcome if outcome.has_ended else replace(outcome, status="lost") for outcome in outcomes]
     counts = {status: sum(outcome.status == status for outcome in lost) for status in _TOLD}
     told = ", ".join(f"{count} {_TOLD[status]}" for status, count in counts.items() if count)
-    report(f"{len(outcomes)} job{'s' if len(outcomes) != 1 else ''}: {told or 'none begun'}")
+    without = (
+        f"; {unusable} variant{'s' if unusable > 1 else ''} not there or not readable" if unusable else ""
+    )
+    report(f"{len(outcomes)} job{'s' if len(outcomes) != 1 else ''}: {told or 'none begun'}{without}")
     for outcome in outcomes:
         if outcome.status not in ("done", "cached", "skipped"):
             why = outcome.failures[0] if outcome.failures else "its process ended without a word"

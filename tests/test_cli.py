@@ -129,6 +129,7 @@ def test_one_variant_that_is_no_yaml_leaves_the_others_running(tmp_path):
     assert "is no YAML, line 3: " in told[0]
     assert all("\nbase," in done.out for done in (each, named))
     assert "\ncombined," in each.out
+    assert "7 jobs: 7 done; 3 variants not there or not readable" in each.err
     fails(alone, "conf/variant/cut.yaml: is no YAML", code=2)
 
 

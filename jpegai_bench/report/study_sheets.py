@@ -106,7 +106,7 @@ def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
     sheet = Sheet(title, columns, [], caption(tables, anchor))
     for row in _rows(tables, anchor):
         sheet.rows.append([_name(tables, row), *(bd_rate(sheet, row, name) for name in seven)])
-    sheet.notes = left_out(tables, anchor)
+    sheet.notes = [*left_out(tables, anchor), *not_applicable(tables.study)]
     return sheet
 
 
@@ -151,6 +151,24 @@ def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None)
             for (variant, count), metrics in cases.items()
         ]
         lines.append(f"Images left out of means, {reason}: {', '.join(told)}.")
+    return lines
+
+
+def not_applicable(study: Study) -> list[str]:
+    """Of metrics that some images do not have the reason, as their runs have it on record."""
+    named, seven = labels(), average_of(study.hvs)
+    told: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entry in study.entries:
+        for one in entry.run.manifest.get("not_applicable", ()) if entry.run else ():
+            if one["metric"] in seven:
+                told[one["image"], one["reason"]].add(one["metric"])
+    cases: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (image, reason), metrics in told.items():
+        cases[", ".join(named[name] for name in seven if name in metrics), reason].append(image)
+    lines = []
+    for (metrics, reason), images in cases.items():
+        more = f" and {len(images) - 1} more" if images[1:] else ""
+        lines.append(f"Not measured, {reason}: {metrics} of {images[0]}{more}.")
     return lines
 
 

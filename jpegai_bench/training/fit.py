@@ -64,6 +64,8 @@ class Report:
     warn: Callable[[str], None]
     mlflow: Path | None = None
     """Folder of MLflow's database, which trainings may share; without, the training's own."""
+    resumed: Callable[[int], None] = lambda step: None
+    """Is told the step that a training goes on from."""
 
 
 def fit(
@@ -99,6 +101,8 @@ def fit(
     first = state.step
     if rank == 0 and not checkpoint.exists():
         state.save(checkpoint, identity)  # what a first bad step goes back to; and can the folder be written?
+    if first and first < recipe.steps:
+        report.resumed(first)
     watch = _Watch(first, operation, report)
     keeper = Keeper(checkpoint, identity, operation, report.warn)
     # The checkpoint comes last: once it is written, no row of a log is missing.

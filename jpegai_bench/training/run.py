@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from jpegai_bench import __version__
+from jpegai_bench import __version__, console
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.codecs.identity import source_hash
 from jpegai_bench.composition import shared_cores
@@ -149,7 +149,11 @@ def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
             speed = f"{now.steps_per_second:.2f} steps/s, {now.waiting:.0%} waiting"
             advance(f"{figures}, {speed}", completed=now.step)
 
-        report = Report(show, say, None if plan.settings.training.folder else plan.folder.parents[1])
+        def go_on(step: int) -> None:
+            console.report(f"{what}: goes on from step {step} of {plan.recipe.steps}")
+
+        database = None if plan.settings.training.folder else plan.folder.parents[1]
+        report = Report(show, say, database, go_on)
         return fit(network, plan.photographs, plan.recipe, operation, plan.folder, plan.identity, report)
 
 

@@ -48,6 +48,17 @@ def test_a_users_experiment_works_from_its_folder(folder):
     assert latex.out.count(r"\begin{table*}") == 3
 
 
+def test_a_broken_variant_stops_the_experiment_that_names_it_and_no_other(folder):
+    (folder / "conf/variant/cut.yaml").write_text("name: cut\nupsampling: {_target_: mine\n")
+    (folder / "conf/experiment/cuts.yaml").write_text(MINE.replace("ours", "cuts").replace("mine,", "cut,"))
+    (folder / "conf/experiment/cuts.csv").write_text(FIGURES)
+    whole, broken = several(
+        *(["tables", "--config-dir=conf", f"experiment={name}"] for name in ("ours", "cuts")), cwd=folder
+    )
+    assert whole.code == 0, whole.err
+    fails(broken, "conf/variant/cut.yaml: cannot be read")
+
+
 def test_a_users_mistakes_are_one_line_that_names_the_place(folder):
     (folder / "conf/experiment/lost.yaml").write_text(MINE.replace("ours.csv", "lost.csv"))
     (folder / "conf/experiment/other.yaml").write_text(MINE.replace("mine,", "renamed,"))

@@ -88,3 +88,17 @@ def test_too_few_common_qualities_are_told(tmp_path):
     with_qualities(results, "combined", [0, 1, 2])
     [told] = several(["tables"], cwd=tmp_path)
     assert "Variants were coded at different qualities" in " ".join(told.out.split())
+
+
+def test_why_a_metric_was_not_measured_stands_below_the_table(tmp_path):
+    small = "image too small: 9x9, needs 11x11 (SSIM's window)"
+    absent = [
+        {"image": f"kodim0{image}", "metric": metric, "quality": 0.0, "reason": small}
+        for image in (1, 2)
+        for metric in ("ms_ssim", "iw_ssim")
+    ]
+    others = [{"image": "kodim03", "metric": "psnr_u", "quality": 0.0, "reason": "gray"}]
+    synthetic.fill_store(tmp_path / "results", ("base",), images=6, not_applicable=[*absent, *others])
+    [told] = several(["tables", "format=markdown"], cwd=tmp_path)
+    assert f"Not measured, {small}: MS-SSIM, IW-SSIM of kodim01 and 1 more." in told.out
+    assert "gray" not in told.out  # not one of the seven

@@ -101,6 +101,7 @@ def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_weights(here,
     again = ("+variant=combined", *words, "results=killed", "training.data_workers=2")
     process = start(*again, cwd=here)
     until(logged(here / "killed", 20), process)
+    process.send_signal(signal.SIGSTOP)  # or it may be done before the next line is
     with pytest.raises(BenchError, match="another process is training there"):
         train(*words, "results=killed", variant="combined")
     readers = children(process.pid)
@@ -113,7 +114,10 @@ def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_weights(here,
     assert done.code == 0, done
     folder = Path(done.out.strip())
     assert done.out == f"{folder}\n"
-    assert re.fullmatch(r"training combined, seed 0: 60 of 60 steps, \d+ s\n", done.err), done.err
+    begun = r"training combined, seed 0: goes on from step (\d+) of 60\n"
+    found = re.fullmatch(begun + r"training combined, seed 0: 60 of 60 steps, \d+ s\n", done.err)
+    assert found, done.err
+    assert 20 <= int(found[1]) < 60
     assert folder.parent.name == whole.parent.name
     assert weight_files.ids(here / folder, "combined") == weight_files.ids(whole, "combined")
     assert weight_files.shared_id(whole) == weight_files.shared_id(encoder)
