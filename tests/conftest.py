@@ -17,6 +17,17 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in on_demand]
 
 
+@pytest.fixture
+def one_thread():
+    """Torch in one thread, as weights to the bit and fair timings need it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory):
     """Weights of base and combined on one encoder, at `command.TINY`, random but not trivial."""

@@ -12,19 +12,15 @@ import torch
 
 from jpegai_bench.network.attention import RestormerStack
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.benchmark,
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 SECONDS = float(os.environ.get("JPEGAI_BENCH_SECONDS", "5"))
 HEIGHT, WIDTH = 512, 768
 """The picture; attention works at a quarter and at half of it."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(
