@@ -4,26 +4,35 @@ They are found by content, so several runs may have the same: a run on the first
 and one on all of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from jpegai_bench.pictures import original_path, picture_path
 from jpegai_bench.plan import search_key, unit_key
 from jpegai_bench.store import Run, Store
 
 
-def files_of(store: Store, run: Run) -> set[Path]:
-    """The files that are there, the run's own folder not among them, whatever state it is in."""
-    return {path for path in _places(store, run) if path.is_file()}
+def files_of(store: Store, run: Run) -> list[Path]:
+    """The files that are there, the run's own folder not among them, whatever state it is in.
+
+    Found qualities come last: where they are gone, nobody can tell which units they led to.
+    """
+    found = list(dict.fromkeys([*_units_and_pictures(store, run), *_searches(store, run)]))
+    return [path for path in found if path.is_file()]
 
 
 def size_of(store: Store, run: Run) -> int:
     """Bytes of its folder and of all that is kept for it, what others share included."""
-    own = (path for path in run.folder.rglob("*") if path.is_file())
-    return total([*own, *files_of(store, run)])
+    return total([*inside(run.folder), *files_of(store, run)])
 
 
-def total(paths: "list[Path] | set[Path]") -> int:
+def inside(folder: Path) -> list[Path]:
+    """All files of a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def total(paths: Iterable[Path]) -> int:
     """Bytes of files; one that has just been removed has none."""
     size = 0
     for path in paths:
@@ -34,21 +43,31 @@ def total(paths: "list[Path] | set[Path]") -> int:
     return size
 
 
-def _places(store: Store, run: Run) -> Iterator[Path]:
-    """Where everything of it is, as far as it was finished."""
-    manifest = run.manifest
-    codec, images = manifest.get("codec"), manifest.get("images")
-    if not isinstance(codec, dict) or not isinstance(images, dict):
-        return
-    for pixels in images.values():
+def _units_and_pictures(store: Store, run: Run) -> Iterator[Path]:
+    metrics = run.manifest.get("metrics") or {}
+    for codec, pixels in _coded(run):
         yield original_path(store, pixels)
-        for quality in _qualities(store, run, codec, pixels):
+        found = (store.found_quality(search_key(codec, pixels, t)) for t in _numbers(run, "targets"))
+        for quality in {*_numbers(run, "qualities"), *(one for one in found if one is not None)}:
             yield picture_path(store, codec, pixels, quality)
-            yield store.unit_path(unit_key(codec, manifest.get("metrics") or {}, pixels, quality))
-        for target in manifest.get("targets") or ():
+            yield store.unit_path(unit_key(codec, metrics, pixels, quality))
+
+
+def _searches(store: Store, run: Run) -> Iterator[Path]:
+    """Where the qualities are that its targets led to."""
+    for codec, pixels in _coded(run):
+        for target in _numbers(run, "targets"):
             yield store.unit_path(search_key(codec, pixels, target))
 
 
-def _qualities(store: Store, run: Run, codec: dict[str, str], pixels: str) -> list[float]:
-    found = (store.found_quality(search_key(codec, pixels, t)) for t in run.manifest.get("targets") or ())
-    return [*(run.manifest.get("qualities") or ()), *(quality for quality in found if quality is not None)]
+def _coded(run: Run) -> list[tuple[dict[str, str], str]]:
+    """The codec with the hash of each image; of a manifest that somebody has edited what is one."""
+    codec, images = run.manifest.get("codec"), run.manifest.get("images")
+    if not isinstance(codec, dict) or not isinstance(images, dict):
+        return []
+    return [(codec, pixels) for pixels in images.values() if isinstance(pixels, str)]
+
+
+def _numbers(run: Run, key: str) -> list[float]:
+    given: Any = run.manifest.get(key)
+    return [float(one) for one in given if isinstance(one, int | float)] if isinstance(given, list) else []

@@ -1,23 +1,27 @@
 """Removing runs: which are meant, what goes with them, and doing it so that it can be done again."""
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jpegai_bench.belongings import files_of, total
+from jpegai_bench.atomic import write_bytes
+from jpegai_bench.belongings import files_of, inside, total
 from jpegai_bench.errors import BenchError
 from jpegai_bench.nearest import hint
 from jpegai_bench.store import Run, Store
 
-STATES = ("failed", "killed")
+STATES = ("failed", "killed", "damaged")
 UNNEEDED = "unneeded"
 WORDS = (*STATES, UNNEEDED)
 """What stands for several runs beside the names of variants and codecs."""
 
 _SHORTEST = 4
 """Letters that begin a key at least."""
+_KINDS = ("runs", "anchors")
+_CUT_OFF = "its removal was cut off; jpegai-bench runs remove KEY finishes it"
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class Removal:
     runs: tuple[Run, ...]
     needed: Mapping[Path, Sequence[str]]
     """By the folder of a run the tables that rest on it."""
-    files: frozenset[Path]
-    """Units and pictures that no other run has."""
+    files: tuple[Path, ...]
+    """Units and pictures that no other run has, found qualities last."""
     size: int
     """Bytes, the runs' folders included."""
 
@@ -52,7 +56,7 @@ def meant(
     Raises:
         BenchError: a word stands for no run, or the beginning of a key for several.
     """
-    runs = [run for kind in ("runs", "anchors") for run in store.runs(kind)]
+    runs = [run for kind in _KINDS for run in (*store.runs(kind), *store.damaged(kind))]
     found: dict[Path, Run] = {}
     for word in words:
         for run in _meant(store, word, runs, needed, {"dataset": dataset, "model": model}):
@@ -69,19 +73,18 @@ def planned(store: Store, runs: Sequence[Run], needed: Mapping[Path, Sequence[st
     for run in runs:
         _refuse_if_under_way(run)
     gone = {run.folder for run in runs}
-    others = [run for kind in ("runs", "anchors") for run in store.runs(kind) if run.folder not in gone]
-    files: set[Path] = set()
-    for run in runs:
-        files |= files_of(store, run)
-    for run in others if files else ():
-        files -= files_of(store, run)
-    folders = [path for folder in gone for path in folder.rglob("*") if path.is_file()]
-    here = {folder: needed[folder] for folder in gone if folder in needed}
-    return Removal(tuple(runs), here, frozenset(files), total([*files, *folders]))
+    owned = dict.fromkeys(path for run in runs for path in files_of(store, run))
+    others = [run for kind in _KINDS for run in store.runs(kind) if run.folder not in gone]
+    kept = {path for run in others for path in files_of(store, run)} if owned else set()
+    files = tuple(path for path in owned if path not in kept)
+    size = total([*files, *(path for folder in gone for path in inside(folder))])
+    return Removal(tuple(runs), {one: needed[one] for one in gone if one in needed}, files, size)
 
 
 def carry_out(removal: Removal) -> None:
     """Remove it all; the manifests last, so that what is left of a run by a kill can still be named.
+
+    From the beginning they say that the run is none any more: no table is made of what is left.
 
     Raises:
         BenchError: a run is under way by now, or something cannot be removed.
@@ -89,7 +92,9 @@ def carry_out(removal: Removal) -> None:
     for run in removal.runs:
         _refuse_if_under_way(run)
     try:
-        for path in sorted(removal.files):
+        for run in removal.runs:
+            _mark(run)
+        for path in removal.files:
             path.unlink(missing_ok=True)
             _leave_no_empty(path.parent)
         for run in removal.runs:
@@ -135,6 +140,14 @@ def _refuse_if_under_way(run: Run) -> None:
         raise BenchError(
             f"{run.label} {run.folder.name}: is being measured by {current.holder}; stop that first"
         )
+
+
+def _mark(run: Run) -> None:
+    if run.state == "damaged":
+        return
+    manifest = {**run.manifest, "status": "failed", "error": _CUT_OFF}
+    with suppress(BenchError):  # on a full disk it goes unmarked
+        write_bytes(run.folder / "run.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
 
 
 def _remove_folder(folder: Path) -> None:

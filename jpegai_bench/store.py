@@ -210,6 +210,11 @@ class Store:
         found = [run for run in read if run is not None]
         return sorted(found, key=lambda run: (run.label, run.manifest.get("end") or "", run.folder.name))
 
+    def damaged(self, kind: str = "runs") -> list[Run]:
+        """What stands in the folders of runs and has no manifest that can be read; its state is `damaged`."""
+        folders = sorted(path for path in (self.root / kind).glob("*/*") if path.is_dir())
+        return [Run(folder, {"status": "damaged"}) for folder in folders if Run.at(folder) is None]
+
     def latest(self, kind: str, **wanted: Any) -> Iterator[Run]:
         """For each label the finished run that ended last, among those whose manifest holds `wanted`."""
         chosen: dict[str, Run] = {}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jpegai_bench.commands import chosen
-from jpegai_bench.composition import overrides_of
+from jpegai_bench.composition import config_folders, overrides_of
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.experiment import experiment_of
@@ -21,7 +21,9 @@ def command(settings: Settings) -> int:
         raise UsageError(f"dest={settings.dest}: the archive is a zip; end its name with .zip")
     store = Store(settings.results)
     experiment = experiment_of(settings) if settings.experiment else None
-    what = supplement(store, chosen.selection(settings), experiment, overrides_of(_DECIDING))
-    path = target or store.root / "export" / f"{what.name}.zip"
+    folders = config_folders()[1:]
+    what = supplement(store, chosen.selection(settings), experiment, overrides_of(_DECIDING), folders)
+    named = f"{what.name}-anonymous" if settings.anonymous else what.name
+    path = target or store.root / "export" / f"{named}.zip"
     print(pack(store, what, path, settings.anonymous))
     return 0

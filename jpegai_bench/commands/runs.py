@@ -1,14 +1,15 @@
 """Keep the store in order."""
 
 import sys
+from pathlib import Path
 
 from jpegai_bench import console
 from jpegai_bench.commands import chosen
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.experiment import variants_of_experiments
-from jpegai_bench.removal import Removal, carry_out, meant, planned
-from jpegai_bench.report.behind import needed_by
+from jpegai_bench.removal import UNNEEDED, Removal, carry_out, meant, planned
+from jpegai_bench.report.behind import needed_by, unknown_experiments
 from jpegai_bench.report.inventory import amount, line_of
 from jpegai_bench.store import Store
 
@@ -18,7 +19,9 @@ def command(settings: Settings, action: str, *which: str) -> int:
     if action != "remove":
         raise UsageError(f"runs: no {action!r}; there is runs remove WHICH, and jpegai-bench list runs")
     store = Store(settings.results)
-    needed = needed_by(store, variants_of_experiments())
+    experiments = variants_of_experiments()
+    needed = needed_by(store, experiments)
+    _speak_of(unknown_experiments(store, experiments), refuse=UNNEEDED in which)
     runs = meant(store, which, needed, chosen.dataset(settings), chosen.model(settings))
     if not runs:
         console.say(f"nothing to remove: {settings.results} holds no run that is {' or '.join(which)}")
@@ -30,6 +33,23 @@ def command(settings: Settings, action: str, *which: str) -> int:
     carry_out(removal)
     print("\n".join(str(run.folder) for run in removal.runs))
     return 0
+
+
+def _speak_of(tables: list[Path], refuse: bool) -> None:
+    """Of tables of experiments whose YAML is not here nobody can tell what they need.
+
+    Raises:
+        BenchError: it is to be refused.
+    """
+    if not tables:
+        return
+    told = (
+        f"{', '.join(map(str, tables))}: of an experiment that is not known here, so what its tables need "
+        "cannot be told; add --config-dir FOLDER with its YAML"
+    )
+    if refuse:
+        raise BenchError(f"{told}, remove these tables, or name the runs")
+    console.report(told, always=True)
 
 
 def _tell(store: Store, removal: Removal) -> None:
@@ -53,7 +73,7 @@ def _agreed(count: int) -> bool:
     Raises:
         UsageError: there is none.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("runs remove: asks first, and there is nobody to ask here; add ask=false")
     print(f"Remove {_count(count)}? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from jpegai_bench.errors import BenchError
 from jpegai_bench.report.codec_points import fitting
 from jpegai_bench.report.comparable import anchor_names, conditions_of
 from jpegai_bench.report.rebuild import Selection, alike, finished_groups
@@ -17,6 +18,23 @@ def counted(runs: Sequence[Run]) -> list[Run]:
     return [one for label in labels for one in replicates([run for run in fit if run.label == label]).runs]
 
 
+def unknown_experiments(store: Store, experiments: Collection[str]) -> list[Path]:
+    """Folders of tables that an experiment left which is none of these."""
+    return [
+        folder
+        for folder in sorted((store.root / "tables").glob("*"))
+        if folder.is_dir() and folder.name not in experiments
+    ]
+
+
+def _has_points(run: Run) -> bool:
+    try:
+        run.points()
+    except BenchError:
+        return False
+    return True
+
+
 def needed_by(store: Store, experiments: Mapping[str, Collection[str]]) -> dict[Path, list[str]]:
     """By the folder of a run the tables that rest on it.
 
@@ -28,7 +46,7 @@ def needed_by(store: Store, experiments: Mapping[str, Collection[str]]) -> dict[
         experiments: the variants of each, by its name.
     """
     found: dict[Path, list[str]] = {}
-    codecs = [run for run in store.runs("anchors") if run.done]
+    codecs = [run for run in store.runs("anchors") if run.done and _has_points(run)]
     newest_first = sorted(codecs, key=lambda run: str(run.manifest.get("end")), reverse=True)
     for (dataset, model, rates), runs in sorted(finished_groups(store, Selection()).items()):
         of = f"{dataset}, model {model}{', target rates' if rates == 'target' else ''}"

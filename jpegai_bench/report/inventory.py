@@ -83,17 +83,20 @@ def _weights() -> list[str]:
 def _runs(settings: Settings) -> list[str]:
     """Those of variants, then those of codecs."""
     store = Store(settings.results)
-    lines = [line_of(store, run) for kind in ("runs", "anchors") for run in store.runs(kind)]
+    kinds = ("runs", "anchors")
+    lines = [line_of(store, run) for kind in kinds for run in (*store.runs(kind), *store.damaged(kind))]
     return lines or [f"none in {settings.results}"]
 
 
 def line_of(store: Store, run: Run) -> str:
     """A run in one line: name, state, age, size with all that is kept for it, key, and what it is of."""
     manifest = run.manifest
-    images = len(manifest.get("images", {}))
+    pictures = manifest.get("images")
+    images = len(pictures) if isinstance(pictures, dict) else 0
     model = f", model {manifest['model']}" if manifest.get("model") else ""
     of = f"{manifest.get('dataset')}{model}, {images} image{'' if images == 1 else 's'}"
     of += ", target rates" if run.rates == "target" else ""
+    of = "its run.json cannot be read" if run.state == "damaged" else of
     if run.state == "running":
         of += f", process {manifest.get('pid')} on {manifest.get('host')}"
     began = manifest.get("start") if manifest.get("status") == "running" else manifest.get("end")

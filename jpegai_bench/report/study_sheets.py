@@ -166,9 +166,9 @@ def not_applicable(study: Study) -> list[str]:
     for (image, reason), metrics in told.items():
         cases[", ".join(named[name] for name in seven if name in metrics), reason].append(image)
     lines = []
-    for (metrics, reason), images in cases.items():
+    for (listed, reason), images in cases.items():
         more = f" and {len(images) - 1} more" if images[1:] else ""
-        lines.append(f"Not measured, {reason}: {metrics} of {images[0]}{more}.")
+        lines.append(f"Not measured, {reason}: {listed} of {images[0]}{more}.")
     return lines
 
 

@@ -11,9 +11,11 @@ Tables and plots are made from what is packed, not copied: what does not follow 
 
 import hashlib
 import json
+import shlex
+import signal
 import zipfile
-from collections.abc import Iterable, Sequence
-from contextlib import chdir
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +25,7 @@ from omegaconf import OmegaConf
 
 from jpegai_bench import __version__, console
 from jpegai_bench.atomic import make_folder, write_bytes
+from jpegai_bench.errors import BenchError
 from jpegai_bench.experiment import PUBLISHED, Experiment
 from jpegai_bench.report.anonymous import Names, without
 from jpegai_bench.report.behind import counted
@@ -48,10 +51,16 @@ class Supplement:
     experiment: Experiment | None
     words: tuple[str, ...]
     """Overrides that make its tables again."""
+    folders: tuple[Path, ...]
+    """Of configurations of the user's own."""
 
 
 def supplement(
-    store: Store, selection: Selection, experiment: Experiment | None, words: Sequence[str]
+    store: Store,
+    selection: Selection,
+    experiment: Experiment | None,
+    words: Sequence[str],
+    folders: Sequence[Path],
 ) -> Supplement:
     """What belongs into the archive of a study.
 
@@ -60,6 +69,7 @@ def supplement(
         selection: which studies.
         experiment: whose variants alone, where one is chosen.
         words: the overrides that `selection` comes from.
+        folders: what `--config-dir` names.
 
     Raises:
         BenchError: the store holds no finished run that fits, or a codec that is chosen lacks points.
@@ -70,9 +80,10 @@ def supplement(
         name = prefixes[0].removesuffix("-") if len(prefixes) == 1 else "studies"
     else:
         shown = [made.tables.study for made, _ in experimental(store, experiment, selection)]
-        name = experiment.name
+        chosen = [one for one in (selection.dataset, selection.model) if one]
+        name = "-".join([experiment.name, *chosen])
     runs = {run.folder: run for run in _behind(store, shown, selection, experiment)}
-    return Supplement(name, tuple(runs.values()), selection, experiment, tuple(words))
+    return Supplement(name, tuple(runs.values()), selection, experiment, tuple(words), tuple(folders))
 
 
 def pack(store: Store, what: Supplement, target: Path, anonymous: bool = False) -> Path:
@@ -85,16 +96,22 @@ def pack(store: Store, what: Supplement, target: Path, anonymous: bool = False) 
         anonymous: without the names of machines and folders.
 
     Raises:
-        BenchError: it cannot be written.
+        BenchError: it cannot be written; or something in it still names a machine or a folder, as a YAML of
+            the user's own may.
     """
+    if target.is_dir():
+        raise BenchError(f"{target}: is a folder; {_ELSEWHERE}")
     make_folder(target.parent, _ELSEWHERE)
     console.report(f"packing {len(what.runs)} runs with their tables and plots")
-    with TemporaryDirectory() as scratch:
+    hidden = Names.of([run.manifest for run in what.runs]) if anonymous else None
+    with _ended_like_by_ctrl_c(), TemporaryDirectory() as scratch:
         root = Path(scratch) / what.name
-        _stage(store, what, root, Names.of(what.runs) if anonymous else None)
+        _stage(store, what, root, hidden)
         with chdir(root):  # so that commands which tables give are those of a reader in the unpacked folder
             _make_tables(what)
         _describe(what, root, anonymous)
+        if hidden:
+            _require_none_of(hidden, root)
         write_bytes(target, _archive(root), _ELSEWHERE)
     return target
 
@@ -110,6 +127,24 @@ def _behind(
     if experiment is not None:  # its tables say why a variant has no row
         latest = {run.label: run for run in sorted(store.runs(), key=_start) if not run.done}
         yield from (run for label, run in latest.items() if label in experiment.variants)
+
+
+@contextmanager
+def _ended_like_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM, as of a scheduler, leaves nothing in the folder for temporary files."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _require_none_of(hidden: Names, root: Path) -> None:
+    texts = [path for path in _files(root) if path.suffix not in (".png", ".pdf")]
+    left = {path: hidden.left_in(path.read_text(encoding="utf-8", errors="replace")) for path in texts}
+    if found := [path for path, name in left.items() if name]:
+        where = ", ".join(path.relative_to(root).as_posix() for path in found)
+        raise BenchError(f"{where} would still name {left[found[-1]]}; change it, nothing was written")
 
 
 def _start(run: Run) -> str:
@@ -148,13 +183,11 @@ def _write(path: Path, data: bytes) -> None:
 
 def _own_configurations(what: Supplement) -> Iterable[tuple[Path, str]]:
     """Of the folders of `--config-dir` what belongs to the study."""
-    if what.experiment is None:
-        return
-    for folder in map(Path, what.experiment.config_folders):
-        names = [f"experiment/{what.experiment.name}.yaml"]
-        names += [f"variant/{variant}.yaml" for variant in what.experiment.variants]
-        yield from ((folder / name, name) for name in names)
-    figures = what.experiment.published
+    labels = {run.label for run in what.runs} | set(what.experiment.variants if what.experiment else ())
+    names = [f"{group}/{label}.yaml" for group in ("variant", "anchor") for label in sorted(labels)]
+    names += [f"{word.replace('=', '/', 1)}.yaml" for word in what.words]
+    yield from ((folder / name, name) for folder in what.folders for name in names)
+    figures = what.experiment.published if what.experiment else None
     if figures and not figures.is_relative_to(PUBLISHED):
         yield figures, f"experiment/{figures.name}"
 
@@ -170,7 +203,7 @@ def _make_tables(what: Supplement) -> None:
 
 def _describe(what: Supplement, root: Path, anonymous: bool) -> None:
     """The README, and last the hashes of every other file."""
-    command = ["jpegai-bench tables", *what.words]
+    command = ["jpegai-bench tables", *(_of_a_reader(word, anonymous) for word in what.words)]
     command += ["--config-dir conf"] if (root / "conf").is_dir() else []
     title = what.experiment.title if what.experiment else what.name
     rows = [_row(run) for run in what.runs]
@@ -201,6 +234,14 @@ def _describe(what: Supplement, root: Path, anonymous: bool) -> None:
         for path in _files(root)
     ]
     _write(root / "SHA256SUMS", "".join(hashes).encode())
+
+
+def _of_a_reader(word: str, anonymous: bool) -> str:
+    """An override as the README gives it: of a data set's folder the last name is what counts."""
+    key, _, value = word.partition("=")
+    if anonymous and key == "dataset.path":
+        word = f"{key}={Path(value).name}"
+    return shlex.quote(f"anchor={value}" if key == "anchors" else word)
 
 
 _HIDDEN = " The names of machines and of folders were taken out."

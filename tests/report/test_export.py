@@ -2,10 +2,16 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
+import time
 import zipfile
+from pathlib import Path
 
 import pytest
 from command import bench, fails, modules_loaded, several, tree
@@ -14,6 +20,7 @@ from test_own_experiment import FIGURES, MINE, VARIANT
 
 SEEDS = {"base": (0, 1, 2), "combined": (0, 1, 2)}
 HOME = "/home/somebody"
+BENCH = str(Path(sys.executable).with_name("jpegai-bench"))
 
 
 def unpacked(archive, into):
@@ -128,19 +135,112 @@ def test_without_an_experiment_it_has_all_that_the_tables_show(filled, tmp_path)
     assert tree(folder / "results/tables") == before
 
 
+def secretive(filled, into):
+    """A store whose manifests name a person's folders in every way that they may."""
+    shutil.copytree(filled / "results", into / "results")
+    host = socket.gethostname()
+    lab = f"{HOME} (secret lab)/exp 7"
+    for path in into.glob("results/runs/*/*/run.json"):
+        manifest = json.loads(path.read_text())
+        manifest["config"] |= {
+            "weights": f"{lab}/weights",
+            "url": f"file://{HOME}/mirror",
+            "plot": "../jane/x.png",
+        }
+        manifest["config"]["dataset"]["path"] = HOME
+        manifest |= {"weights": f"{lab}/weights", "note": "weights weights, encoder 12"}
+        manifest["failures"] = [
+            {"image": "kodim01", "message": f"at {host}: {lab}/a.png", "details": "File /x/y"}
+        ]
+        path.write_text(json.dumps(manifest))
+    [path] = into.glob("results/runs/upsampling/*/run.json")
+    told = {"status": "failed", "error": f"{lab}/up.png: being measured by process 3 on {host}"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    return host
+
+
 def test_anonymous_names_neither_machine_nor_folder(filled, tmp_path):
-    done = bench("export", "experiment=vcip2023", "anonymous=true", f"dest={tmp_path}/a.zip", cwd=filled)
-    assert done.code == 0, done.err
-    folder = unpacked(tmp_path / "a.zip", tmp_path / "in")
-    texts = {name: data for name, data in tree(folder).items() if not name.endswith((".png", ".pdf"))}
-    host = re.compile(rb"\b" + re.escape(socket.gethostname().encode()) + rb"\b")
-    assert [name for name, data in texts.items() if HOME.encode() in data or b"/home" in data] == []
-    assert [name for name, data in texts.items() if host.search(data)] == []
+    host = secretive(filled, tmp_path)
+    words = ["experiment=vcip2023", "dataset=kodak", f"dataset.path={HOME}/kodak", "anonymous=true"]
+    done = bench("export", *words, cwd=tmp_path)
+    assert (done.code, done.out) == (0, "results/export/vcip2023-kodak-anonymous.zip\n"), done.err
+    folder = unpacked(tmp_path / done.out.strip(), tmp_path / "in")
+    texts = {
+        name: data.decode() for name, data in tree(folder).items() if not name.endswith((".png", ".pdf"))
+    }
+    for secret in (
+        "/home",
+        "somebody",
+        "secret lab",
+        "exp 7",
+        "jane",
+        f"on {host}",
+        f"({host})",
+        f'"{host}"',
+    ):
+        assert [name for name, text in texts.items() if secret in text] == [], secret
     [manifest] = [json.loads(p.read_text()) for p in folder.glob("results/runs/activation/*/run.json")]
-    assert manifest["config"]["dataset"]["path"] == "kodak"
-    assert manifest["host"] == "machine 1"
+    assert re.fullmatch(r"folder \d+", manifest["config"]["dataset"]["path"])
+    assert manifest["weights"] == manifest["config"]["weights"]
+    assert manifest["note"] == f"weights {manifest['weights']}, encoder 12"
+    assert manifest["failures"] == [{"image": "kodim01", "message": "left out", "details": ""}]
+    assert re.fullmatch(r"machine \d", manifest["host"])
     assert "pid" not in manifest
-    assert b"machine 1" in texts["results/tables/vcip2023/kodak-small-combination.csv"]
+    assert "machine " in texts["results/tables/vcip2023/kodak-small-combination.csv"]
+    [command] = re.findall(r"^    (jpegai-bench tables.*)$", texts["README.md"], re.MULTILINE)
+    before = tree(folder / "results/tables")
+    again = bench(*command.split()[1:], cwd=folder)
+    assert again.code == 0, again.err
+    assert tree(folder / "results/tables") == before
+
+
+def test_an_own_configuration_that_names_a_folder_is_found(filled, tmp_path):
+    secretive(filled, tmp_path)
+    (tmp_path / "conf/experiment").mkdir(parents=True)
+    (tmp_path / "conf/experiment/ours.yaml").write_text(
+        MINE.replace("[mine, activation]", "[activation]").replace(
+            "  published: ours.csv\n", f"  title: of {HOME}\n"
+        )
+    )
+    done = bench("export", "experiment=ours", "anonymous=true", "--config-dir", "conf", cwd=tmp_path)
+    fails(done, "README.md, conf/experiment/ours.yaml", f"would still name {HOME}; ", "nothing was written")
+    assert not (tmp_path / "results/export").exists() or list((tmp_path / "results/export").iterdir()) == []
+
+
+def test_an_own_preset_comes_along_and_its_tables_are_made_again(tmp_path):
+    fill_store(tmp_path / "results", ("base", "activation"), images=6, model="mine")
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/model/mine.yaml").write_text("defaults: [small, _self_]\nname: mine\n")
+    done = bench("export", "model=mine", "--config-dir", "conf", cwd=tmp_path)
+    assert (done.code, done.out) == (0, "results/export/kodak-mine.zip\n"), done.err
+    folder = unpacked(tmp_path / "results/export/kodak-mine.zip", tmp_path / "in")
+    assert set(tree(folder / "conf")) == {"model/mine.yaml"}
+    [command] = re.findall(r"^    (jpegai-bench tables.*)$", (folder / "README.md").read_text(), re.MULTILINE)
+    before = tree(folder / "results/tables")
+    again = bench(*command.split()[1:], cwd=folder)
+    assert again.code == 0, again.err
+    assert tree(folder / "results/tables") == before
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_ended_in_the_middle_it_leaves_nothing(filled, tmp_path, sign):
+    (tmp_path / "scratch").mkdir()
+    process = subprocess.Popen(
+        [BENCH, "export", "experiment=vcip2023", f"dest={tmp_path}/x.zip"],
+        cwd=filled,
+        env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 100
+    while not list((tmp_path / "scratch").rglob("*.pdf")) and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(sign)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.splitlines()[-1] == "jpegai-bench: interrupted"
+    assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
+    assert not [path for path in (tmp_path / "scratch").iterdir() if "matplotlib" not in path.name]
 
 
 def test_an_experiment_of_ones_own_brings_its_configurations(tmp_path):
@@ -177,9 +277,11 @@ def test_an_experiment_of_ones_own_brings_its_configurations(tmp_path):
 
 def test_errors_are_one_line_and_leave_no_archive(filled, tmp_path):
     (tmp_path / "a file").write_text("")
+    (tmp_path / "folder.zip").mkdir()
     before = tree(filled)
     cases = {
         ("dest=study.tar.gz",): ("end its name with .zip", 2),
+        (f"dest={tmp_path}/folder.zip",): ("folder.zip: is a folder", 1),
         ("experiment=vcip2023", f"dest={tmp_path}/a file/x.zip"): ("cannot be written", 1),
         ("experiment=vcip2023", "results=nowhere"): ("holds no finished run", 1),
         ("model=paper",): ("holds no finished run that fits", 1),

@@ -210,14 +210,110 @@ def test_failed_and_killed_runs_go_and_one_under_way_stays(seeds):
     assert path.exists()
 
 
-def test_what_was_cut_off_half_way_is_removed_by_the_same_command(own):
+def test_what_was_cut_off_half_way_is_in_no_table_and_removed_by_the_same_command(own):
     [folder] = own.glob("results/runs/combined/*")
-    (folder / "points.csv").unlink()
-    for path in list(own.glob("results/units/*/*.json"))[::2]:
-        path.unlink()
-    done = bench("runs", "remove", "combined", "ask=false", cwd=own)
+    before = {"results": tree(own / "results")}
+    script = (
+        "import os, sys\nfrom pathlib import Path\nleft = [int(sys.argv.pop(1))]\nreal = Path.unlink\n"
+        "def unlink(path, **more):\n    left[0] -= 1\n    if left[0] < 0:\n        os.kill(os.getpid(), 9)\n"
+        "    real(path, **more)\nPath.unlink = unlink\nfrom jpegai_bench.cli import main\nmain()\n"
+    )
+    words = ["runs", "remove", "combined", "ask=false"]
+    for deletions in (5, 12):  # among the units and pictures, and again
+        ended = subprocess.run(
+            [sys.executable, "-c", script, str(deletions), *words], cwd=own, capture_output=True
+        )
+        assert ended.returncode == -9
+        shown, listed = several(["tables"], ["list", "runs"], cwd=own)
+        assert shown.code == 0, shown.err
+        assert "combined" not in shown.out
+        assert [line.split()[:2] for line in listed.out.splitlines()][1] == ["combined", "failed"]
+    done = bench(*words, cwd=own)
     assert done.code == 0, done.err
     assert not folder.exists()
+    kept = tree(own / "results").keys()
+    gone = before["results"].keys() - kept
+    assert sum(name.startswith("units/") for name in gone) == 8
+    assert sum(name.startswith("pictures/") for name in gone) == 8
+
+
+def test_what_targets_led_to_goes_before_the_record_of_it(own, tiny_weights, study):
+    shutil.copytree(study[0] / "photos", own / "photos")
+    words = [word for word in RUN if not word.startswith("qualities")]
+    own_words = [*words, f"weights={tiny_weights}", "rates=target", "targets=[0.3,0.6]", "workers=1"]
+    before = set(tree(own / "results/units"))
+    assert bench("run", "+variant=base", *own_words, cwd=own).code == 0
+    from jpegai_bench.belongings import files_of
+    from jpegai_bench.store import Store
+
+    store = Store(own / "results")
+    [run] = [run for run in store.runs() if run.rates == "target"]
+    files = files_of(store, run)
+    searches = [path for path in files if "found_quality" in path.read_bytes().decode("latin-1")]
+    assert len(searches) == 4
+    assert files[-4:] == searches
+    [done] = several(["runs", "remove", run.folder.name, "ask=false"], cwd=own)
+    assert done.code == 0
+    assert set(tree(own / "results/units")) == before
+
+
+def test_a_damaged_manifest_is_listed_and_can_be_removed(own):
+    for key, content in (("aaaa1111", '{"label": "ba'), ("bbbb2222", "[1]"), ("cccc3333", None)):
+        (own / "results/runs/base" / key).mkdir()
+        if content:
+            (own / "results/runs/base" / key / "run.json").write_text(content)
+    listed, one, rest = several(
+        ["list", "runs"],
+        ["runs", "remove", "aaaa", "ask=false"],
+        ["runs", "remove", "damaged", "ask=false"],
+        cwd=own,
+    )
+    assert len(re.findall(r"^base +damaged .*cannot be read$", listed.out, re.MULTILINE)) == 3
+    assert one.out == "results/runs/base/aaaa1111\n"
+    assert len(rest.out.splitlines()) == 2
+    assert len(list(own.glob("results/runs/base/*"))) == 1
+
+
+@pytest.mark.parametrize("odd", [{"images": {"a": 5}}, {"qualities": "abc"}, {"images": 3}])
+def test_an_odd_manifest_keeps_nothing_from_being_listed_or_removed(own, odd):
+    [path] = own.glob("results/runs/combined/*/run.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | odd))
+    [anchor] = own.glob("results/anchors/jpeg/*/points.csv")
+    anchor.unlink()
+    listed, done = several(["list", "runs"], ["runs", "remove", "combined", "jpeg", "ask=false"], cwd=own)
+    assert len(listed.out.splitlines()) == 3, listed.err
+    assert done.code == 0, done.err
+    assert not path.exists()
+    assert list(own.glob("results/runs/base/*/points.csv"))
+
+
+def test_where_nobody_can_be_asked_it_says_so_without_stdin_too(own):
+    script = f"exec {BENCH} runs remove combined <&-"
+    done = subprocess.run(["bash", "-c", script], cwd=own, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "nobody to ask here; add ask=false" in done.stderr
+
+
+def test_tables_of_an_experiment_that_is_not_known_here_keep_unneeded_from_being_told(seeds):
+    (seeds / "results/tables/ours").mkdir(parents=True)
+    before = tree(seeds / "results/runs")
+    refused, named = several(
+        ["runs", "remove", "unneeded", "ask=false"],
+        ["runs", "remove", "combined"],
+        cwd=seeds,
+    )
+    fails(refused, "results/tables/ours: of an experiment that is not known here", "--config-dir")
+    assert "results/tables/ours: of an experiment" in named.err
+    assert tree(seeds / "results/runs") == before
+    (seeds / "conf/experiment").mkdir(parents=True)
+    (seeds / "conf/experiment/ours.yaml").write_text(
+        "experiment: {name: ours, studies: {one: {variants: [combined]}}}\n"
+    )
+    [known] = several(
+        ["runs", "remove", "unneeded", "ask=false", "--config-dir", "conf"],
+        cwd=seeds,
+    )
+    assert known.out.split() == ["results/runs/activation/20"]
 
 
 def test_words_that_mean_nothing_are_answered_with_the_nearest(own):
