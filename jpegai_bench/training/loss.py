@@ -1,8 +1,8 @@
 """The rate-distortion loss of a variable-rate model.
 
 L = bpp + beta(quality) * D, each image of a batch at a quality of its own. D is the YUV mean squared error
-on [0, 255] samples, weighted 0.8/0.1/0.1 (JPEG AI's weights), optionally mixed with 1000 * (1 - MS-SSIM) of
-luma.
+on [0, 255] samples, weighted 0.8/0.1/0.1 (JPEG AI's weights), optionally mixed: with 1000 * (1 - MS-SSIM) of
+luma, and beside it with the weighted squared error of U and V, or the colours would be left to themselves.
 """
 
 from typing import NamedTuple
@@ -15,6 +15,9 @@ from jpegai_bench.network.codec import Planes, TrainingOutput
 
 _WEIGHTS = (0.8, 0.1, 0.1)
 _MS_SSIM_SCALES = 5
+_COLOUR = 0.3
+"""Of the squared error of U and V beside MS-SSIM: as 1000 * (1 - MS-SSIM) is to the squared error of Y that
+it stands for, on held-out photographs 0.2 at the highest rates and 0.5 at the lowest."""
 
 
 class Loss(NamedTuple):
@@ -48,14 +51,14 @@ def rate_distortion(
     luma, chroma = output.planes.luma.float(), output.planes.chroma.float()
     error_y = (luma - target.luma).square().mean(dim=(1, 2, 3))
     error_uv = (chroma - target.chroma).square().mean(dim=(2, 3))
-    mse = _WEIGHTS[0] * error_y + _WEIGHTS[1] * error_uv[:, 0] + _WEIGHTS[2] * error_uv[:, 1]
-    distortion = (1 - ms_ssim_share) * mse * 255.0**2
+    colour = (_WEIGHTS[1] * error_uv[:, 0] + _WEIGHTS[2] * error_uv[:, 1]) * 255.0**2
+    distortion = (1 - ms_ssim_share) * (_WEIGHTS[0] * error_y * 255.0**2 + colour)
     similarity = torch.ones(())
     if ms_ssim_share > 0:
         similarity = ms_ssim(
             luma.clamp(0, 1), target.luma, data_range=1.0, size_average=False, win_size=_window(luma)
         )
-        distortion = distortion + ms_ssim_share * 1000.0 * (1 - similarity)
+        distortion = distortion + ms_ssim_share * (1000.0 * (1 - similarity) + _COLOUR * colour)
     total = (scale * (bpp + beta * distortion)).mean()
     psnr = -10 * torch.log10(error_y.detach().clamp_min(1e-10)).mean()
     return Loss(total, bpp.detach().mean(), psnr, similarity.detach().mean())

@@ -71,6 +71,16 @@ def test_ms_ssim_share_mixes_the_two_distortions():
         assert float(loss.ms_ssim) == pytest.approx(float(wanted.mean()), abs=1e-4)
 
 
+def test_colours_count_beside_ms_ssim_too():
+    target, other = planes(side=256), planes(side=256, seed=1)
+    decoded = Planes(target.luma, 0.9 * target.chroma + 0.1 * other.chroma)
+    error = 255**2 * (0.1 * (decoded.chroma - target.chroma).square().mean(dim=(0, 2, 3))).sum()
+    for share, factor in ((0.0, 1.0), (1.0, 0.3), (0.5, 0.65)):
+        assert float(loss_of(decoded, target, share=share).total) == pytest.approx(
+            float(factor * error), rel=1e-4
+        )
+
+
 @pytest.mark.parametrize("side", [64, 96, 128, 192])
 def test_ms_ssim_works_on_small_crops_and_is_best_when_equal(side):
     target = planes(side=side)
