@@ -376,10 +376,11 @@ with all that was kept for them, key. `runs remove` takes the key, or its beginn
             "runs",
             "runs remove WHICH… [dataset=…] [model=…] [ask=false] [results=PATH]",
             "remove runs from the store; asks first",
-            """WHICH is a run's key or how it begins, the name of a variant or codec, or failed,
-killed, damaged, unneeded: the last is what no table, plot or comparison over seeds of the store rests on. With a
-run go its finished units and decoded pictures, unless another run has them too. What is to go, which tables
-need it, and how much room it takes is told before you are asked. A run that is under way is left alone.
+            """WHICH is a run's key or how it begins, the name of a variant or codec, or failed, killed,
+damaged or unneeded; the last is what no table, plot or comparison over seeds of the store rests on.
+With a run go its finished units and decoded pictures, unless another run has them too. What is to go,
+which tables need it, and how much room it takes is told before you are asked. A run that is under way
+is left alone.
 
   jpegai-bench runs remove failed killed
   jpegai-bench runs remove unneeded ask=false
