@@ -26,6 +26,8 @@ class Loss(NamedTuple):
     total: Tensor
     bpp: Tensor
     psnr_y: Tensor
+    psnr_u: Tensor
+    psnr_v: Tensor
     ms_ssim: Tensor
 
 
@@ -60,8 +62,19 @@ def rate_distortion(
         )
         distortion = distortion + ms_ssim_share * (1000.0 * (1 - similarity) + _COLOUR * colour)
     total = (scale * (bpp + beta * distortion)).mean()
-    psnr = -10 * torch.log10(error_y.detach().clamp_min(1e-10)).mean()
-    return Loss(total, bpp.detach().mean(), psnr, similarity.detach().mean())
+    return Loss(
+        total,
+        bpp.detach().mean(),
+        _psnr(error_y),
+        _psnr(error_uv[:, 0]),
+        _psnr(error_uv[:, 1]),
+        similarity.detach().mean(),
+    )
+
+
+def _psnr(errors: Tensor) -> Tensor:
+    """Mean over images `[B]` of samples on [0, 1], in dB."""
+    return -10 * torch.log10(errors.detach().clamp_min(1e-10)).mean()
 
 
 def _window(luma: Tensor) -> int:

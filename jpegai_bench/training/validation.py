@@ -24,21 +24,24 @@ def load(
     return loaded
 
 
+FIGURES = ("bpp", "psnr_y", "psnr_u", "psnr_v", "ms_ssim")
+
+
 @torch.no_grad()
 def points(network: Network, pictures: Sequence[Planes]) -> dict[str, float]:
-    """Mean estimated bpp, PSNR-Y and MS-SSIM at each whole quality, as `bpp_q0`, `psnr_y_q0`, …"""
+    """Means of `FIGURES`, the rate as estimated, at each whole quality: `bpp_q0`, `psnr_y_q0`, …"""
     device = next(network.parameters()).device
     network.eval()
     found = {}
     for quality in range(network.size.qualities):
-        sums = torch.zeros(3)
+        sums = torch.zeros(len(FIGURES))
         for picture in pictures:
             planes = Planes(*(plane.to(device) for plane in picture))
             output = network(planes, torch.full((1,), float(quality), device=device))
             zero = torch.zeros(1, device=device)
             loss = rate_distortion(output, planes, zero, 1.0, zero)
-            sums += torch.stack([loss.bpp, loss.psnr_y, loss.ms_ssim]).cpu()
-        for name, value in zip(("bpp", "psnr_y", "ms_ssim"), sums / len(pictures), strict=True):
+            sums += torch.stack([getattr(loss, name) for name in FIGURES]).cpu()
+        for name, value in zip(FIGURES, sums / len(pictures), strict=True):
             found[f"{name}_q{quality}"] = float(value)
     network.train()
     return found

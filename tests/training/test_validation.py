@@ -15,9 +15,8 @@ def test_points_are_of_each_quality_and_leave_the_network_as_it_was(photographs)
     made.train()
     before = weights(made)
     found = points(made, pictures(photographs))
-    assert set(found) == {
-        f"{name}_q{quality}" for name in ("bpp", "psnr_y", "ms_ssim") for quality in range(3)
-    }
+    figures = ("bpp", "psnr_y", "psnr_u", "psnr_v", "ms_ssim")
+    assert set(found) == {f"{name}_q{quality}" for name in figures for quality in range(3)}
     assert made.training
     assert all(torch.equal(before[name], value) for name, value in weights(made).items())
     assert all(parameter.grad is None for parameter in made.parameters())
@@ -35,15 +34,20 @@ def test_points_are_the_same_each_time_and_are_means(photographs):
         assert value == pytest.approx((alone[0][name] + alone[1][name]) / 2, rel=1e-5)
 
 
-def test_psnr_is_that_of_the_reconstruction(photographs):
+def test_psnr_is_that_of_each_plane_of_the_reconstruction(photographs):
     made, two = network(), pictures(photographs)
     found = points(made, two)
     made.eval()
     with torch.no_grad():
-        luma = [made(picture, torch.ones(1)).planes.luma for picture in two]
-    errors = [float((a - b.luma).square().mean()) for a, b in zip(luma, two, strict=True)]
-    psnr = sum(-10 * torch.log10(torch.tensor(error)) for error in errors) / 2
-    assert found["psnr_y_q1"] == pytest.approx(float(psnr), rel=1e-5)
+        decoded = [made(picture, torch.ones(1)).planes for picture in two]
+    for name, plane in (
+        ("y", lambda p: p.luma),
+        ("u", lambda p: p.chroma[:, 0]),
+        ("v", lambda p: p.chroma[:, 1]),
+    ):
+        errors = [(plane(a) - plane(b)).square().mean() for a, b in zip(decoded, two, strict=True)]
+        psnr = sum(-10 * torch.log10(error) for error in errors) / 2
+        assert found[f"psnr_{name}_q1"] == pytest.approx(float(psnr), rel=1e-5)
 
 
 def test_what_cannot_be_decoded_is_told(tmp_path):
