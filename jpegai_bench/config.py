@@ -124,7 +124,8 @@ class Settings:
     url: str | None = None
     ask: bool = True
     anonymous: bool = False
-    repeats: int = 5
+    repeats: int = 3
+    processes: int = 3
     shards: int = 1
     shard: int | None = None
     fail_fast: bool = False
@@ -151,8 +152,9 @@ class Settings:
             raise UsageError(f"shard={self.shard}: must be from 0 to shards - 1")
         if self.pictures != "all" and (type(self.pictures) is not int or self.pictures < 0):
             raise UsageError(f"pictures={self.pictures}: give how many of the first images, 0, or all")
-        if self.repeats < 1:
-            raise BenchError(f"repeats={self.repeats}: must be at least 1")
+        for name in ("repeats", "processes"):
+            if getattr(self, name) < 1:
+                raise BenchError(f"{name}={getattr(self, name)}: must be at least 1")
 
     def _check_bpp_range(self) -> None:
         if self.bpp_range is not None:

@@ -1,8 +1,8 @@
-"""Coding times of a codec: measured in a process of its own on one core, kept, and found again.
+"""Coding times of a codec: measured in processes of its own on one core, kept, and found again.
 
     results/latency/<codec>/<key>/latency.json
 
-The process is pinned, runs one thread, and does nothing else; the one that asked waits for it. What is kept
+Each process is pinned, runs one thread, and does nothing else; the one that asked waits for it. What is kept
 is never taken instead of measuring: asked again, the same codec is timed again, over the old times.
 """
 
@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,6 +27,7 @@ from jpegai_bench.clocked import Beat, Job, measure
 from jpegai_bench.codecs.protocol import Codec
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
+from jpegai_bench.middle import middle
 from jpegai_bench.parallel import join_work, kill_group
 from jpegai_bench.rates import WANTED_BPP
 from jpegai_bench.store import Run, Store, content_key, now
@@ -51,6 +53,7 @@ def time_codec(
     images: Sequence[ImageFile],
     qualities: Sequence[float],
     repeats: int,
+    processes: int,
     beat: Beat,
 ) -> tuple[Path, dict[str, Any]]:
     """Measure how long a codec takes for each image, and keep it.
@@ -62,6 +65,7 @@ def time_codec(
         images: must be readable.
         qualities: of several the one whose mean rate over the images is nearest to `WANTED_BPP` is timed.
         repeats: of each encoding and each decoding, besides one that is not counted.
+        processes: that do all of it, one after the other; the one in the middle counts.
         beat: called here as the work goes on, with the name of the image.
 
     Returns:
@@ -87,10 +91,13 @@ def time_codec(
         | {"jpegai-bench": __version__, "python": python_version()},
         "start": now(),
     }
-    found = _in_a_process(Job(codec, tuple(images), tuple(qualities), repeats), beat)
+    job = Job(codec, tuple(images), tuple(qualities), repeats)
+    first = _in_a_process(job, beat)
+    job = replace(job, qualities=(first["quality"],))
+    found = middle([first, *(_in_a_process(job, beat) for _ in range(processes - 1))])
     machine = about["machine"]
     processor = machine["cpu"] if found["device"] == "cpu" else [machine["cpu"], machine["gpus"]]
-    key = content_key([fingerprint, about["images_key"], processor, found["quality"], repeats])
+    key = content_key([fingerprint, about["images_key"], processor, found["quality"], repeats, processes])
     beside = [str(run.folder.relative_to(store.root)) for run in runs_under_way(store)]
     found["busy"] = found["busy"] or bool(beside)
     manifest = {**about, **found, "runs_beside": beside, "key": key, "end": now()}

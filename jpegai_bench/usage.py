@@ -185,12 +185,13 @@ shows the codecs, and which can be used here.
             "latency",
             "latency [+variant=NAME] [codec=NAME|[NAME,…]|all] [dataset=sample|kodak] [overrides]",
             "encoding and decoding seconds, by part for variants",
-            """Times one codec after the other, each in a process of its own on one core, in one thread: every
-image is coded and decoded once to warm up, then five times; the median counts. Where nothing is named
-it times every variant. For variants it shows seconds by part, how much of the machine's peak each
-makes use of, and time beside kMACs, both by base's. Let nothing else run meanwhile; beside a run of
-the same results folder it refuses to. The times are kept in results/latency/, and measured again
-whenever they are asked for.
+            """Times one codec after the other, in a process of its own on one core, in one thread: every
+image is coded and decoded once to warm up, then three times; the median counts. A process may be a
+quarter slower than the next of the same codec, so three do it; the one in the middle counts, and the
+range is that of all. Where nothing is named it times every variant. For variants it shows seconds by
+part, how much of the machine's peak each makes use of, and time beside kMACs, both by base's. Let
+nothing else run meanwhile; beside a run of the same results folder it refuses to. The times are kept
+in results/latency/, and measured again whenever they are asked for.
 
   jpegai-bench latency dataset=kodak dataset.limit=3
   jpegai-bench latency +variant=combined dataset=kodak dataset.limit=3 format=csv
@@ -198,10 +199,11 @@ whenever they are asked for.
   jpegai-bench latency codec=all dataset=kodak
 
   repeats=9            how often each is timed
+  processes=1          by one process alone: a third of the time
   device=cuda          variants on a GPU; rANS stays on the core
   quality=32           on one codec's scale; otherwise that of its grid whose mean rate is nearest 0.5 bpp
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer""",
-            options=("codec", "arch", "checkpoint", "quality", "repeats", "device"),
+            options=("codec", "arch", "checkpoint", "quality", "repeats", "processes", "device"),
             variant="",
             results="results/latency, where tables find decode times; means on stdout.",
         ),

@@ -43,7 +43,7 @@ SHORTENED = {
     "jpegai-bench sweep +variant=base,combined rates=quality,target": (*TINY, *DATA, "targets=null"),
     "jpegai-bench anchor codec=jpeg dataset=folder dataset.path=photos"
     " 'anchor.jpeg.qualities=[10,30,50,70]'": (),
-    "jpegai-bench latency codec=jpeg": ("dataset.limit=1", "repeats=1"),
+    "jpegai-bench latency codec=jpeg": ("dataset.limit=1", "repeats=1", "processes=1"),
 }
 """Examples that are run with the settings that make them short."""
 COMPOSED = [

@@ -33,7 +33,7 @@ from jpegai_bench.store import Store
 from jpegai_bench.timing import decode_seconds, latest_of, latest_times, time_codec
 from jpegai_bench.variants import structure_of, variant_of
 
-PHOTOS = ("dataset=folder", "dataset.path=photos", "repeats=2")
+PHOTOS = ("dataset=folder", "dataset.path=photos", "repeats=2", "processes=1")
 
 
 @dataclass
@@ -122,8 +122,8 @@ def store(tmp_path):
     return Store(tmp_path / "results")
 
 
-def time_it(store, codec, images, qualities=(1.0,), repeats=2):
-    return time_codec(store, codec, "photos", images, qualities, repeats, lambda image: None)
+def time_it(store, codec, images, qualities=(1.0,), repeats=2, processes=1):
+    return time_codec(store, codec, "photos", images, qualities, repeats, processes, lambda image: None)
 
 
 def test_every_picture_takes_what_the_codec_takes_though_it_keeps_what_it_saw(store, images):
@@ -302,7 +302,7 @@ def measured(tmp_path_factory, tiny_weights):
     photographs(folder / "photos")
     hm = ("anchor.hm.encoder=nowhere/hm", "format=csv")
     done = several(
-        ["latency", "codec=[jpeg,hevc]", *PHOTOS],
+        ["latency", "codec=[jpeg,hevc]", *PHOTOS, "processes=2"],
         ["latency", "codec=[jpeg,hm]", *PHOTOS, *hm],
         ["latency", "+variant=base", *TINY, f"weights={tiny_weights}", *PHOTOS, "format=json"],
         ["latency", "codec=jpeg", "quality=30", *PHOTOS, "format=csv"],
@@ -323,7 +323,7 @@ def test_codecs_are_timed_and_kept_with_the_machine(measured):
         assert {"torch", "pillow", "numpy", "jpegai-bench", "python"} <= told["versions"].keys()
         assert set(told["images"]) == {"a", "b"}
         assert told["start"] < told["end"]
-        assert told["repeats"] == 2
+        assert told["repeats"] == len(told["processes"]) == 2
         assert isinstance(told["busy"], bool)
         assert 0 < told["cpu_share"] <= 1
         assert told["load"] >= 0
@@ -464,6 +464,7 @@ def test_bad_settings_and_pictures_are_told(tmp_path):
     jpeg = ("codec=jpeg", *PHOTOS)
     cases = {
         ("latency", *jpeg, "repeats=0"): "repeats=0: must be at least 1",
+        ("latency", *jpeg, "processes=0"): "processes=0: must be at least 1",
         ("latency", *jpeg, "quality=200"): "jpeg: quality 200 is not",
         ("latency", "codec=[jpeg,webp]", *PHOTOS, "quality=30"): "choose one codec",
         ("latency", "codec=jpegai_vtm", *PHOTOS): "nothing can be coded",
@@ -476,7 +477,7 @@ def test_bad_settings_and_pictures_are_told(tmp_path):
     *refused, cut = several(*cases, ["latency", *jpeg, "format=csv"], cwd=tmp_path)
     for done, said in zip(refused, cases.values(), strict=True):
         lines = [line for line in done.err.splitlines() if "bench: left out" not in line]
-        wrong = said in ("repeats=0: must be at least 1", "choose one codec", "did you mean jpeg?")
+        wrong = said.endswith("=0: must be at least 1") or said in ("choose one codec", "did you mean jpeg?")
         fails(type(done)(done.code, done.out, "\n".join(lines)), said, code=2 if wrong else 1)
     assert cut.code == 1
     assert "left out: " in cut.err

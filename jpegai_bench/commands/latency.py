@@ -56,7 +56,10 @@ def command(settings: Settings) -> int:
         try:
             qualities = _qualities(settings, codec)
             said = _progress(f"{codec.name} on {dataset.name}, {count_images(images)}")
-            measured.append(time_codec(store, codec, dataset.name, images, qualities, settings.repeats, said))
+            done = time_codec(
+                store, codec, dataset.name, images, qualities, settings.repeats, settings.processes, said
+            )
+            measured.append(done)
         except BenchError as error:
             if len(codecs) == 1:
                 raise

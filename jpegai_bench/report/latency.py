@@ -36,6 +36,7 @@ def as_frame(manifests: Sequence[Manifest], base: Manifest | None = None) -> pd.
             **_against(one, base),
             **{f"peak_{name}_gflop_s": peak["gflop_s"] for name, peak in one.get("peak", {}).items()},
             "repeats": one["repeats"],
+            "processes": len(one["processes"]),
             "device": one["device"],
             "cpu": one["machine"]["cpu"],
             "busy": one["busy"],
@@ -174,9 +175,12 @@ def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Ma
     first = manifests[0]
     images = f"{count_images(first['images'])} of {first['dataset']}"
     pinned = "pinned to one core" if first["core"] is not None else "not pinned, as the system cannot"
+    several = len(first["processes"]) > 1
     lines = [
         f"Seconds a picture: the median of {first['repeats']} after one to warm up, mean over {images}.",
-        "range: the fastest and the slowest of each picture, likewise, from the median.",
+        *([f"So did {len(first['processes'])} processes; the one in the middle counts."] if several else []),
+        "range: the fastest and the slowest of each picture, likewise, from the median"
+        + ("; of all processes." if several else "."),
         f"One thread, {pinned}: {first['machine']['cpu']}.",
     ]
     if first["device"] != "cpu":

@@ -29,7 +29,7 @@ def variant(label, seconds, kmacs, **changes):
     both = {f"{step}_{name}": value for step in ("encode", "decode") for name, value in times.items()}
     manifest = {
         "label": label, "note": "weights", "dataset": "photos", "images": {"a": ""}, "images_key": "i",
-        "quality": 3.0, "device": "cpu", "core": 0, "repeats": 5, "busy": False,
+        "quality": 3.0, "device": "cpu", "core": 0, "repeats": 5, "processes": [{}], "busy": False,
         "start": "2026-01-02T03:04:05", "codec": {"shared_weights": "s"}, "versions": {"torch": "2"},
         "machine": {"cpu": "a processor", "gpus": []}, "work_not_counted": None,
         "peak": {"float32": {"gflop_s": 20.0, "by": "product of 512x512"}},
