@@ -468,7 +468,7 @@ def test_what_cannot_be_compared_is_told_in_one_line(lab, tmp_path):
             ["base", "combined", "results=empty"],
             "base: no variant or anchor in empty, it holds no finished run",
         ),
-        (["a.csv", "a.csv"], "a.csv and a.csv are files: give the anchor's points with anchor_points=FILE"),
+        (["a.csv", "a.csv"], "a.csv and a.csv are points of no run here: give the anchor's points with"),
         (["a.csv", "other.csv", "anchor_points=a.csv"], "share no image, by name: a has kodim01"),
         (["base", "other.csv"], "base and other share no image"),
         (["base", "text.csv"], "text.csv"),

@@ -148,8 +148,9 @@ def _newer_of(words: tuple[str, str]) -> tuple[Store, Run]:
     owned = [one for one in found if one is not None and anchor_names(one[1])]
     if len(owned) < 2:
         raise BenchError(
-            f"{words[0]} and {words[1]} are files: give the anchor's points with anchor_points=FILE, or "
-            "those that ship, as anchor_points=vvc/kodak; without an anchor: jpegai-bench bdrate A B"
+            f"{words[0]} and {words[1]} are points of no run here: give the anchor's points with "
+            "anchor_points=FILE, or those that ship, as anchor_points=vvc/kodak; without an anchor: "
+            "jpegai-bench bdrate A B"
         )
     return max(owned, key=lambda one: str(one[1].manifest.get("end")))
 
