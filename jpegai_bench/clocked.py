@@ -38,6 +38,8 @@ class Job:
     images: tuple[ImageFile, ...]
     qualities: tuple[float, ...]
     repeats: int
+    memory: bool = True
+    """Whether memory is measured too, which takes one more encoding and decoding of each picture."""
 
     @property
     def device(self) -> str:
@@ -117,7 +119,8 @@ class _Picture:
         pixels = image.read()
         both = _time_both(job, pixels, quality, lambda: beat(image.name))
         memory: tuple[int | None, int | None] = (None, None)
-        if not both.encode.programs + both.decode.programs:  # a program's memory is not this process's
+        ran_programs = both.encode.programs + both.decode.programs > 0  # their memory is not this process's
+        if job.memory and not ran_programs:
             beat(image.name)
             copy = pixels.copy()
             memory = (

@@ -12,8 +12,8 @@ Found = Mapping[str, Any]
 def middle(processes: Sequence[Found]) -> dict[str, Any]:
     """Encoding as in the process whose encoding is the middle one by seconds, decoding likewise.
 
-    `lowest_s` and `highest_s` are over all of them; the machine was as busy as it was at worst. `processes`
-    tells of each.
+    `lowest_s` and `highest_s` are over all of them; the machine was as busy as it was at worst. Memory is
+    that of the first. `processes` tells of each.
 
     Args:
         processes: at least one, of the same pictures at the same quality. Of an even number the slower of
@@ -45,7 +45,9 @@ def _in_the_middle(processes: Sequence[Found], step: str) -> Found:
 
 
 def _of(step: str, figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in figures.items() if name.startswith(f"{step}_")}
+    """What belongs to a step, less its memory."""
+    own, memory = f"{step}_", f"{step}_peak_"
+    return {name: value for name, value in figures.items() if name.startswith(own) and memory not in name}
 
 
 def _ends(processes: Sequence[Found], step: str) -> dict[str, float]:

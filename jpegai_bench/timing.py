@@ -93,7 +93,7 @@ def time_codec(
     }
     job = Job(codec, tuple(images), tuple(qualities), repeats)
     first = _in_a_process(job, beat)
-    job = replace(job, qualities=(first["quality"],))
+    job = replace(job, qualities=(first["quality"],), memory=False)
     found = middle([first, *(_in_a_process(job, beat) for _ in range(processes - 1))])
     machine = about["machine"]
     processor = machine["cpu"] if found["device"] == "cpu" else [machine["cpu"], machine["gpus"]]

@@ -112,7 +112,7 @@ goes on from the last checkpoint. Prints the folder of the weights.
   training.max_minutes=50          stop with a checkpoint; the same command goes on
   training.loggers=[csv,tensorboard,mlflow]""",
             variant="base",
-            results="weights, checkpoint, log.csv and log.txt in results/training/VARIANT/KEY.",
+            results="weights, checkpoint, log.csv, validation.csv, log.txt in results/training/VARIANT/KEY.",
         ),
         Command(
             "complexity",

@@ -5,13 +5,15 @@ import pytest
 from jpegai_bench.middle import middle
 
 
-def process(encode, decode, spread=0.1, **changes):
+def process(encode, decode, spread=0.1, memory=None, **changes):
     """Seconds of the one picture, which two parts make up."""
     summary, picture = {"bpp": 0.5}, {"image": "a", "bpp": 0.5}
     parts = {}
     for step, seconds in (("encode", encode), ("decode", decode)):
         ends = {"lowest_s": seconds - spread, "highest_s": seconds + spread}
         summary |= {f"{step}_{name}": value for name, value in {"s": seconds, **ends}.items()}
+        summary[f"{step}_peak_mb"] = memory
+        picture[f"{step}_peak_bytes"] = memory
         picture |= {f"{step}_s": seconds, f"{step}_repeats_s": [seconds - spread, seconds, seconds + spread]}
         names = ("transform", "whole")
         parts[f"{step}_parts"] = [{"part": name, "s": seconds, "share": 1.0, **ends} for name in names]
@@ -43,6 +45,12 @@ def test_the_range_is_that_of_all_processes():
         assert ends["decode_lowest_s"] == 6.5
         assert ends["decode_highest_s"] == pytest.approx(9.1)
     assert found["summary"]["encode_highest_s"] == 3.5
+
+
+def test_memory_is_that_of_the_first_which_alone_measures_it():
+    found = middle([process(1.0, 9.0, memory=5.0), process(2.0, 8.0), process(3.0, 7.0)])
+    assert found["summary"]["encode_peak_mb"] == found["summary"]["decode_peak_mb"] == 5.0
+    assert found["pictures"][0]["decode_peak_bytes"] == 5.0
 
 
 def test_one_alone_is_as_it_was_and_of_two_the_slower_counts():

@@ -86,7 +86,7 @@ class TrainingSettings:
                 "training.init_variant is of the weights of training.init_from=FOLDER: give both"
             )
         if self.crop < 64 or self.crop % 64:
-            raise BenchError(f"training.crop={self.crop}: must be a multiple of 64")
+            raise BenchError(f"training.crop={self.crop}: must be a multiple of 64, at least 64")
         self._check(_COUNTS, lambda value: value >= 1, "must be at least 1")
         self._check(_POSITIVE, lambda value: 0 < value < float("inf"), "must be above 0")
         self._check(_NOT_NEGATIVE, lambda value: value >= 0, "must be at least 0")
