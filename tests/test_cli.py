@@ -36,6 +36,12 @@ def test_help_version_and_list_are_there_without_torch(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_of_photographs_that_is_not_there_is_told_without_torch(tmp_path):
+    folders = "training.data=[nowhere]", "training.data=[.] training.validation=[nowhere]"
+    lines = [["train", "+variant=base", *words.split()] for words in folders]
+    assert modules_loaded(*lines, cwd=tmp_path, code=1) == []
+
+
 def test_wrong_usage_is_told_and_exits_with_2(tmp_path):
     cases = {
         ("frobnicate",): "no command 'frobnicate'",

@@ -8,6 +8,7 @@ from jpegai_bench.composition import on_command_line
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.jobs import Result
+from jpegai_bench.training.photographs import check_folders
 from jpegai_bench.variants import variant_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def finish(values: Sequence[Any]) -> None:
 def _train(settings: Settings) -> Path:
     if not settings.training.data:
         raise UsageError("no training photographs: give their folders with training.data=[PATH,PATH]")
+    check_folders(settings.training.data)
+    check_folders(settings.training.validation, "validation")
     from jpegai_bench.training.run import train_variant
 
     return train_variant(settings, variant_of(settings))

@@ -17,10 +17,11 @@ from lightning.pytorch.strategies import DDPStrategy
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import Network, Planes
 from jpegai_bench.training import validation
-from jpegai_bench.training.data import Batch, Photographs, Steps, loader
+from jpegai_bench.training.data import Batch, Steps, loader
 from jpegai_bench.training.keeper import Keeper, Probe
 from jpegai_bench.training.logs import VALIDATION, loggers, record
 from jpegai_bench.training.module import PATIENCE, Training
+from jpegai_bench.training.photographs import Photographs
 from jpegai_bench.training.recipe import Operation, Recipe
 from jpegai_bench.training.state import CHECKPOINT
 

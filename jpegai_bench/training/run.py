@@ -23,8 +23,8 @@ from jpegai_bench.network.codec import Network
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
 from jpegai_bench.progress import progress
 from jpegai_bench.store import LOG, Store, content_key
-from jpegai_bench.training.data import Photographs, find_photographs
 from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
+from jpegai_bench.training.photographs import Photographs, find_photographs
 from jpegai_bench.training.processes import followers
 from jpegai_bench.training.recipe import Operation, Recipe
 from jpegai_bench.training.state import CHECKPOINT, differences

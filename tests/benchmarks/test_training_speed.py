@@ -21,9 +21,10 @@ from torch.utils.data import DataLoader
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.network.codec import Network
-from jpegai_bench.training.data import Crops, Photographs, Steps, collate
+from jpegai_bench.training.data import Crops, Steps, collate
 from jpegai_bench.training.fit import Report, fit
 from jpegai_bench.training.loss import betas, rate_distortion
+from jpegai_bench.training.photographs import Photographs
 from jpegai_bench.training.recipe import Operation, Recipe
 from jpegai_bench.variants import variant_of
 

@@ -20,8 +20,8 @@ from trainings import (
 )
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.training.data import find_photographs
 from jpegai_bench.training.fit import Report, fit
+from jpegai_bench.training.photographs import find_photographs
 
 
 @pytest.mark.parametrize("part", ["all", "synthesis"])

@@ -8,7 +8,7 @@ from torch import nn
 from trainings import IDENTITY, OPERATION, RECIPE, Killed, equal, network, rows, train, weights
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.training.data import find_photographs
+from jpegai_bench.training.photographs import find_photographs
 
 RECIPE = replace(RECIPE, steps=16, ms_ssim_share=0.0, warmup_steps=1)
 

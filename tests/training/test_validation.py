@@ -2,7 +2,7 @@ import pytest
 import torch
 from trainings import network, truncate, weights, write_photographs
 
-from jpegai_bench.training.data import find_photographs
+from jpegai_bench.training.photographs import find_photographs
 from jpegai_bench.training.validation import load, points
 
 

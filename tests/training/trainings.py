@@ -13,8 +13,8 @@ from jpegai_bench.network.activation import ResAU
 from jpegai_bench.network.codec import Network, NetworkSize
 from jpegai_bench.network.transforms import SynthesisModules
 from jpegai_bench.network.upsampling import TransposedConvolution
-from jpegai_bench.training.data import find_photographs
 from jpegai_bench.training.fit import Report, fit
+from jpegai_bench.training.photographs import find_photographs
 from jpegai_bench.training.recipe import Operation, Recipe
 
 SIZE = NetworkSize(8, 8, 8, 8, 8, 8, residual_blocks=1, rnab_trunk_blocks=1, rnab_mask_blocks=1, qualities=3)

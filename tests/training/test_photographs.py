@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from PIL import Image
+from trainings import write_photographs
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.training.photographs import find_photographs
+
+
+def test_folders_are_searched_deeply_and_each_photograph_counts_once(tmp_path):
+    one, two = write_photographs(tmp_path / "a" / "deep"), write_photographs(tmp_path / "b", count=1)
+    assert len(find_photographs([one.parent, two], 64, 0).training) == 4
+    assert len(find_photographs([one.parent, one, tmp_path], 64, 0).training) == 4
+
+
+def test_what_cannot_be_used_is_left_out_and_named_once(tmp_path):
+    write_photographs(tmp_path, count=2)
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff garbage")
+    (tmp_path / "folder.png").mkdir()
+    Image.new("RGB", (300, 50)).save(tmp_path / "flat.png")
+    (tmp_path / "notes.txt").write_text("not a photograph, and no one says so")
+    found = find_photographs([tmp_path, tmp_path], 64, 0)
+    assert len(found.training) == 2
+    named = [reason.split("/")[-1].split(":")[0] for reason in found.skipped]
+    assert sorted(named) == ["broken.jpg", "flat.png", "folder.png"]
+
+
+@pytest.mark.parametrize(("count", "wanted", "kept"), [(100, 4, 4), (100, 50, 10), (25, 16, 2), (9, 4, 0)])
+def test_held_out_photographs_are_spaced_and_at_most_a_tenth(tmp_path, count, wanted, kept):
+    write_photographs(tmp_path, count)
+    found = find_photographs([tmp_path], 64, wanted)
+    assert len(found.held_out) == kept
+    assert not set(found.held_out) & set(found.training)
+    assert len(found.training) == count - kept
+    if kept:
+        everything = sorted([*found.held_out, *found.training])
+        gaps = np.diff([everything.index(path) for path in found.held_out])
+        assert (gaps > 0.8 * count / (kept + 1)).all()
+
+
+@pytest.mark.parametrize("wanted", [2, 4, 9])
+def test_a_validation_folder_is_not_trained_on(tmp_path, wanted):
+    write_photographs(tmp_path / "all", 12)
+    write_photographs(tmp_path / "all" / "apart", 4)
+    found = find_photographs([tmp_path / "all"], 64, wanted, [tmp_path / "all" / "apart"])
+    assert len(found.held_out) == min(4, wanted)
+    assert len(found.training) == 12
+    assert {path.parent.name for path in found.held_out} == {"apart"}
+    assert {path.parent.name for path in found.training} == {"all"}
+
+
+def test_a_folder_without_photographs_is_refused_by_name(tmp_path):
+    with pytest.raises(BenchError, match=f"no usable training photograph in {tmp_path}$"):
+        find_photographs([tmp_path], 64, 0)
+    with pytest.raises(BenchError, match="missing: no such folder of training photographs"):
+        find_photographs([tmp_path / "missing"], 64, 0)
+    write_photographs(tmp_path / "good")
+    with pytest.raises(BenchError, match="missing: no such folder of validation photographs"):
+        find_photographs([tmp_path / "good"], 64, 1, [tmp_path / "missing"])
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "0.png").write_bytes(b"garbage")
+    with pytest.raises(
+        BenchError, match=r"no usable validation .*1 left out, the first: .*0\.png: not a picture"
+    ):
+        find_photographs([tmp_path / "good"], 64, 1, [tmp_path / "bad"])
+
+
+def test_a_crop_larger_than_every_photograph_is_refused(photographs):
+    with pytest.raises(BenchError, match=r"no training photograph in .* is as large as training\.crop=128"):
+        find_photographs([photographs], 128, 0)
