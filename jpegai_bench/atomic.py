@@ -27,6 +27,8 @@ def make_folder(folder: str | Path, remedy: str = REMEDY) -> Path:
 def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:
     """Write `path` beside itself, then rename: a reader sees the old file or the new one, never a part.
 
+    A link stays one, and its file is replaced; a device or a pipe takes the bytes as they come.
+
     Args:
         path: the file.
         data: all of it.
@@ -35,14 +37,24 @@ def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:
     Raises:
         BenchError: the folder cannot be written.
     """
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)
+        else:
+            _replace(Path(os.path.realpath(path)) if path.is_symlink() else path, data)
+    except OSError as error:
+        raise _cannot_write(path, error, remedy) from None
+
+
+def _replace(path: Path, data: bytes) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.write_bytes(data)
         beside.replace(path)
-    except OSError as error:
+    except OSError:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise _cannot_write(path, error, remedy) from None
+        raise
 
 
 def _cannot_write(path: Path, error: OSError, remedy: str) -> BenchError:

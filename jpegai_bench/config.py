@@ -208,6 +208,8 @@ def validated(config: DictConfig) -> Settings:
         told = str(error.msg or error).splitlines()[0]
         if "missing mandatory value" in told:
             told = "is missing"
+        if "not Optional" in told:
+            told = "must have a value"
         if "not a ListConfig" in told:
             told = f"needs a list, as {where}=[…]"
         raise UsageError(f"{where}: {told}") from None

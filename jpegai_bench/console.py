@@ -52,6 +52,9 @@ def logged(path: Path) -> Iterator[None]:
     _LOGS.append(path)
     try:
         yield
+    except KeyboardInterrupt:
+        log("interrupted")
+        raise
     except BaseException as error:
         log("".join(traceback.format_exception(error)).rstrip())
         raise

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from jpegai_bench.errors import BenchError, UsageError
@@ -21,10 +22,21 @@ def locate(target: Any, where: str) -> Callable[..., Any]:
     if not module:
         raise UsageError(f"{where}: {target!r} is not an import path such as my_pkg.my_module.MyClass")
     try:
-        return getattr(importlib.import_module(module), name)
-    except ImportError as error:
-        raise BenchError(
-            f"{where}: cannot import {module} ({error}); run from the folder that holds it"
-        ) from None
+        return getattr(_imported(module, where), name)
     except AttributeError:
         raise BenchError(f"{where}: {module} has no {name}") from None
+
+
+def _imported(module: str, where: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module}.".startswith(f"{error.name}."):
+            raise BenchError(
+                f"{where}: cannot import {module} ({error}); run from the folder that holds it"
+            ) from None
+        raise BenchError(f"{where}: {module} imports {error.name}, which is not installed") from None
+    except BenchError:
+        raise
+    except Exception as error:  # whatever a module of the user's does
+        raise BenchError(f"{where}: cannot import {module} ({type(error).__name__}: {error})") from None

@@ -13,21 +13,24 @@ def middle(processes: Sequence[Found]) -> dict[str, Any]:
     """Encoding as in the process whose encoding is the middle one by seconds, decoding likewise.
 
     `lowest_s` and `highest_s` are over all of them; the machine was as busy as it was at worst. Memory is
-    that of the first. `processes` tells of each.
+    that of the first. `processes` tells of each, `counts` which of them, from 0, counts for encoding and for
+    decoding; `core` and `peak` beside the rest are of the latter.
 
     Args:
         processes: at least one, of the same pictures at the same quality. Of an even number the slower of
             the two in the middle counts.
     """
     found: dict[str, Any] = dict(processes[0])
-    for step in _STEPS:
-        chosen = _in_the_middle(processes, step)
+    found["counts"] = {step: _in_the_middle(processes, step) for step in _STEPS}
+    for step, number in found["counts"].items():
+        chosen = processes[number]
         found["summary"] = {**found["summary"], **_of(step, chosen["summary"]), **_ends(processes, step)}
         both = zip(found["pictures"], chosen["pictures"], strict=True)
         found["pictures"] = [{**picture, **_of(step, other)} for picture, other in both]
         if f"{step}_parts" in chosen:
             found[f"{step}_parts"] = _parts(processes, chosen, f"{step}_parts")
-            found["peak"] = chosen["peak"]
+    decoding = processes[found["counts"]["decode"]]
+    found |= {name: decoding[name] for name in ("core", "peak") if name in decoding}
     known = [one["others_cores"] for one in processes if one["others_cores"] is not None]
     return {
         **found,
@@ -39,9 +42,9 @@ def middle(processes: Sequence[Found]) -> dict[str, Any]:
     }
 
 
-def _in_the_middle(processes: Sequence[Found], step: str) -> Found:
-    by_seconds = sorted(processes, key=lambda one: float(one["summary"][f"{step}_s"]))
-    return by_seconds[len(by_seconds) // 2]
+def _in_the_middle(processes: Sequence[Found], step: str) -> int:
+    seconds = [float(one["summary"][f"{step}_s"]) for one in processes]
+    return sorted(range(len(seconds)), key=seconds.__getitem__)[len(seconds) // 2]
 
 
 def _of(step: str, figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,5 +74,6 @@ def _parts(processes: Sequence[Found], chosen: Found, parts: str) -> list[dict[s
 
 
 def _told(one: Found) -> dict[str, Any]:
-    about = {name: one[name] for name in ("core", "load", "others_cores", "cpu_share", "busy")}
+    names = ("core", "peak", "load", "others_cores", "cpu_share", "busy")
+    about = {name: one[name] for name in names if name in one}
     return about | {f"{step}_s": one["summary"][f"{step}_s"] for step in _STEPS}

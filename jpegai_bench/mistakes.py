@@ -36,7 +36,7 @@ def of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path]
     """What Hydra has to say against a command line, by the first of its words that is not right."""
     text = str(error)
     for word in takewhile(lambda word: not word.startswith("-"), overrides):
-        if told := _wrong(word, text, folders):
+        if told := _chosen_again(word, text, overrides) or _wrong(word, text, folders):
             return told
     if found := re.search(r"Could not (?:find|load) '([\w/-]+)/([^'/]+)'", text):
         group, name = found.groups()  # in a file of the user's
@@ -44,13 +44,23 @@ def of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path]
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{found[1]}: for several values, one job each, add -m; for a list, write key=[a,b]"
     if isinstance(error, OverrideParseException):
-        told = text.splitlines()[0]
-        return f"{error.override}: cannot be read, {told}; signs such as = and ( need quotes: key='\"a=b\"'"
+        told, signs = text.splitlines()[0], "signs such as =, ( and ~ need quotes: key='\"a=b\"'"
+        return f"{error.override}: cannot be read, {told}; {signs}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     cause = error.__cause__
     if cause is not None and str(cause).splitlines():
         lines.append(str(cause).splitlines()[0])
     return ": ".join(dict.fromkeys(lines[:2])) or type(error).__name__
+
+
+def _chosen_again(word: str, text: str, overrides: Sequence[str]) -> str:
+    """That of a group two are chosen, where Hydra told so."""
+    key = key_of(word)
+    if f"Multiple values for {key}." not in text:
+        return ""
+    if sum(key_of(other) == key for other in overrides) > 1:
+        return f"{key} is given twice; for several, one job each, add -m and write {word},OTHER"
+    return f"{word}: write {word.lstrip('+')}, without +; it takes the place of what is chosen already"
 
 
 def _wrong(word: str, text: str, folders: Sequence[Path]) -> str:

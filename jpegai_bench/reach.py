@@ -8,7 +8,7 @@ import of it. An installed library counts by its version.
 import ast
 import hashlib
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import invalidate_caches
@@ -49,6 +49,13 @@ def reached(targets: Iterable[str]) -> dict[str, str]:
         module, _, name = target.rpartition(".")
         walk.symbol(module, name)
     return dict(sorted(walk.parts.items()))
+
+
+def users_files(parts: Mapping[str, str]) -> dict[str, str]:
+    """Those of the parts that `reached` found which are files of the user's own."""
+    return {
+        name: found for name, found in parts.items() if name.endswith(".py") and not (_HOME / name).exists()
+    }
 
 
 @dataclass

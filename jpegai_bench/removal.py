@@ -50,11 +50,12 @@ def meant(
         store: what is looked through.
         words: any of them.
         needed: as `Removal` has it.
-        dataset: of names and `WORDS` only runs on it.
+        dataset: only runs on it.
         model: and of this preset.
 
     Raises:
-        BenchError: a word stands for no run, or the beginning of a key for several.
+        BenchError: a word stands for no run, for one of another data set or preset, or, as the beginning of
+            a key, for several.
     """
     runs = [run for kind in _KINDS for run in (*store.runs(kind), *store.damaged(kind))]
     found: dict[Path, Run] = {}
@@ -112,6 +113,7 @@ def _meant(
     where: Mapping[str, str | None],
 ) -> list[Run]:
     wanted = {key: value for key, value in where.items() if value}
+    told = " ".join(f"{key}={value}" for key, value in wanted.items())
     fit = [run for run in runs if all(run.manifest.get(key) == value for key, value in wanted.items())]
     if word == UNNEEDED:
         return [run for run in fit if run.folder not in needed and run.state != "running"]
@@ -120,7 +122,6 @@ def _meant(
     if any(run.label == word for run in runs):
         if named := [run for run in fit if run.label == word]:
             return named
-        told = " ".join(f"{key}={value}" for key, value in wanted.items())
         raise BenchError(f"{store.root}: holds no run of {word} with {told}; jpegai-bench list runs")
     is_long = len(word) >= _SHORTEST
     begun = [run for run in runs if run.folder.name == word or (is_long and run.folder.name.startswith(word))]
@@ -131,6 +132,8 @@ def _meant(
         raise BenchError(
             f"{word}: no run of this name or key in {store.root}{hint(word, known)}; jpegai-bench list runs"
         )
+    if begun[0] not in fit:
+        raise BenchError(f"{word}: is no run with {told}; jpegai-bench list runs")
     return begun
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jpegai_bench.anchors import codec_of, shipped_points
+from jpegai_bench.codecs.identity import sources
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config import Settings
+from jpegai_bench.console import say
 from jpegai_bench.counts import counts
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import Dataset, load
@@ -18,9 +20,10 @@ from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
 from jpegai_bench.network.weight_files import SHARED_FILE, SHIPPED_WEIGHTS, read, synthesis_file
 from jpegai_bench.plan import Plan, plan
 from jpegai_bench.rates import of_qualities
+from jpegai_bench.reach import users_files
 from jpegai_bench.report.codec_points import Conditions
 from jpegai_bench.report.peers import require_peers, wanted_peers
-from jpegai_bench.report.rebuild import Rebuilt, Selection, rebuild
+from jpegai_bench.report.rebuild import Selection
 from jpegai_bench.store import Store
 from jpegai_bench.variants import Variant, structure_of, variant_of
 
@@ -36,16 +39,6 @@ class Measured:
     """Units measured now; the others were found."""
     failures: tuple[str, ...]
     """One line for each image that failed."""
-
-
-def run(settings: Settings) -> tuple[Rebuilt, list[str]]:
-    """Code, measure, store, and rebuild tables and plots.
-
-    Returns:
-        What was rebuilt, and one line for each image that failed.
-    """
-    measured = measure(settings)
-    return rebuild(Store(settings.results), measured.selection), list(measured.failures)
 
 
 def measure(settings: Settings, how: Literal["all", "shard", "gather"] = "all") -> Measured:
@@ -156,12 +149,18 @@ def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
 
 def learned_codec(settings: Settings, variant: Variant) -> LearnedCodec:
     """The variant as a codec, with the weights that `weights=` names."""
-    return LearnedCodec(
-        variant.name,
-        partial(variant.network, settings.model),
-        structure_of(settings, variant),
-        weights_folder(settings, variant),
-    )
+    structure, folder = structure_of(settings, variant), weights_folder(settings, variant)
+    _tell_of_other_code(folder, variant, structure)
+    return LearnedCodec(variant.name, partial(variant.network, settings.model), structure, folder)
+
+
+def _tell_of_other_code(folder: Path, variant: Variant, structure: dict[str, Any]) -> None:
+    """Say where modules of the user's own are other ones than those that the weights were trained with."""
+    note = json.loads(read(folder / synthesis_file(variant.name), "synthesis")[1].get("note", "{}"))
+    was, now = note.get("own_source"), users_files(sources(structure))
+    if was is not None and was != now:
+        files = ", ".join(sorted(name for name in {*was, *now} if was.get(name) != now.get(name)))
+        say(f"the weights in {folder} were trained with other code in {files}")
 
 
 def weights_folder(settings: Settings, variant: Variant) -> Path:

@@ -286,6 +286,14 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (["decode", "good.jai", "nowhere/out.png", *own], "nowhere/out.png: cannot be written"),
         (["decode", "good.jai", "file/out.png", *own], "file/out.png: cannot be written"),
         (["decode", "good.jai", "good.jai", *own], "IN and OUT are one file"),
+        (
+            ["encode", "photo.png", "out.jai", "reconstruction=./photo.png", *own],
+            "IN and reconstruction are one file",
+        ),
+        (
+            ["encode", "photo.png", "out.jai", "reconstruction=out.jai", *own],
+            "OUT and reconstruction are one file",
+        ),
         (["encode", "cut.png", "out.jai", *own], "cut.png: damaged"),
         (["encode", "bare", "out.jai", *own], "bare: is a folder"),
         (["encode", "photo.png", "bare", *own], "bare: cannot be written"),

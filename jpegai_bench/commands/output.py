@@ -74,7 +74,12 @@ def print_frame(frame: "pd.DataFrame", form: str) -> None:
         print("| " + " | ".join(row) + " |")
 
 
-def require_two_files(source: str, target: str) -> None:
-    """Refuse to write over what is read."""
-    if Path(source).resolve() == Path(target).resolve():
-        raise BenchError(f"{target}: IN and OUT are one file; give OUT another name")
+def require_separate_files(**files: str | None) -> None:
+    """Refuse to write over what is read, or two things into one file; the names are those that users know."""
+    seen: dict[Path, str] = {}
+    for name, file in files.items():
+        if not file:
+            continue
+        other = seen.setdefault(Path(file).resolve(), name)
+        if other != name:
+            raise BenchError(f"{file}: {other} and {name} are one file; give {name} another name")

@@ -20,12 +20,16 @@ def command(settings: Settings) -> int:
     """Do the main job; 1 where an image was left out."""
     _check(settings)
     from jpegai_bench import runner
+    from jpegai_bench.report.rebuild import rebuild
+    from jpegai_bench.store import Store
 
-    rebuilt, failures = runner.run(settings)
-    show_study(settings.format, [rebuilt])
-    for line in failures:
-        complain(f"left out: {line}")
-    return 1 if failures else 0
+    measured = runner.measure(settings)
+    try:
+        show_study(settings.format, [rebuild(Store(settings.results), measured.selection)])
+    finally:  # also where the disk is full
+        for line in measured.failures:
+            complain(f"left out: {line}")
+    return 1 if measured.failures else 0
 
 
 def job(settings: Settings, how: "How") -> Result:

@@ -1,12 +1,21 @@
-"""Whether modules under study fit their places in the synthesis transform; no arithmetic is done."""
+"""Whether modules under study fit their places in the synthesis transform."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network.codec import NetworkSize
+from jpegai_bench.network.codec import ALIGNMENT, Latents, Network, NetworkSize
 from jpegai_bench.network.transforms import SynthesisModules
 
+_PLACES = {
+    **{name: name for name in ("attention_quarter", "attention_half")},
+    **{f"up{number}": "upsampling" for number in (1, 2, 3)},
+    **{f"act{number}": "activation" for number in (1, 2, 3)},
+}
+"""Of what modules of a synthesis are called, by the names that variants give."""
 _HEIGHT, _WIDTH = 64, 96
 """Not square, so that a module that swaps the two is noticed."""
 
@@ -26,6 +35,54 @@ def check_modules(modules: SynthesisModules, size: NetworkSize) -> None:
             _check("upsampling", modules.upsampling, (inputs, width), factor=2)
 
 
+def check_network(network: Network, crop: int) -> None:
+    """Run the synthesis once on noise as large as the latents of a crop, on a CPU.
+
+    Raises:
+        BenchError: a module under study fails there, or makes what is not finite; its place is named.
+    """
+    at = ""
+
+    def enter(place: str) -> Callable[..., None]:
+        def hook(*_: object) -> None:
+            nonlocal at
+            at = place
+
+        return hook
+
+    def leave(place: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
+            if bool(torch.isfinite(given[0]).all()) and not bool(torch.isfinite(made).all()):
+                raise BenchError(f"{place} makes NaN or infinity of noise of {tuple(given[0].shape)}")
+
+        return hook
+
+    hooks = []
+    for branch in network.synthesis.values():
+        for name, place in _PLACES.items():
+            module = getattr(branch, name)
+            hooks += [
+                module.register_forward_pre_hook(enter(place)),
+                module.register_forward_hook(leave(place)),
+            ]
+    size, luma, chroma = network.size, crop // (ALIGNMENT // 2), crop // ALIGNMENT
+    random = torch.Generator().manual_seed(0)
+    latents = Latents(
+        torch.randn(2, size.latent_luma, luma, luma, generator=random),
+        torch.randn(2, size.latent_chroma, chroma, chroma, generator=random),
+    )
+    try:
+        with torch.no_grad():
+            network.synthesize(latents)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise BenchError(f"{at} cannot be run on what a crop of {crop} gives: {_told(error)}") from None
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 def _check(place: str, factory: object, channels: tuple[int, ...], factor: int) -> None:
     shape = (1, channels[0], _HEIGHT, _WIDTH)
     wanted = (1, channels[-1], factor * _HEIGHT, factor * _WIDTH)
@@ -37,6 +94,8 @@ def _check(place: str, factory: object, channels: tuple[int, ...], factor: int) 
         raise BenchError(f"{place} cannot be built for {counts} channels: {_told(error)}") from None
     if not isinstance(module, nn.Module):
         raise BenchError(f"{place} is a {type(module).__name__}; it must be a torch.nn.Module")
+    if any(isinstance(parameter, UninitializedParameter) for parameter in module.parameters()):
+        raise BenchError(f"{place} has lazy layers, which weights cannot be loaded into; give their channels")
     if kept := sorted(module.state_dict().keys() - dict(module.named_parameters()).keys()):
         raise BenchError(
             f"{place} keeps {kept[0]} beside its parameters, as batch normalisation does, and weights hold "

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from jpegai_bench.errors import BenchError
@@ -118,17 +117,25 @@ def load(
     return Coder(network, tables, bytes.fromhex(encoder))
 
 
-def initialize(network: Network, folder: Path, variant: str | None) -> list[str]:
+def initialize(
+    network: Network, folder: Path, variant: str | None, structure: dict[str, Any] | None = None
+) -> list[str]:
     """Start a training from other weights: all of `shared`, and what fits of the synthesis of `variant`.
 
-    Without a variant the synthesis keeps its initial values.
+    Without a variant the synthesis keeps its initial values. `structure`, that of `network`, lets an encoder
+    that does not fit be told in words.
 
     Returns:
         The synthesis tensors that found no counterpart and keep their initial values.
     """
     path = folder / SHARED_FILE
-    shared, _ = read(path, "shared")
-    _fill(network.shared, {k: v for k, v in shared.items() if not k.startswith(_TABLE_PREFIX)}, path)
+    shared, meta = read(path, "shared")
+    try:
+        _fill(network.shared, {k: v for k, v in shared.items() if not k.startswith(_TABLE_PREFIX)}, path)
+    except BenchError:
+        if structure is not None:
+            _check_structure(path, meta, structure, keys=("model",))
+        raise
     synthesis = read(folder / synthesis_file(variant), "synthesis")[0] if variant else {}
     own = dict(_weights(network.synthesis))
     fresh = []
@@ -223,9 +230,11 @@ def _copy(source: Path, path: Path) -> None:
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     beside = path.with_name(f".{path.name}.part")
     try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata)
-        beside.chmod(0o644)  # safetensors makes it private
+        # The library's own writing goes through a file of another name each time, which a kill leaves there.
+        beside.write_bytes(
+            save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
+        )
         beside.replace(path)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         beside.unlink(missing_ok=True)
         raise BenchError(f"{path}: cannot be written ({error})") from None

@@ -95,6 +95,7 @@ def line_of(store: Store, run: Run) -> str:
     images = len(pictures) if isinstance(pictures, dict) else 0
     model = f", model {manifest['model']}" if manifest.get("model") else ""
     of = f"{manifest.get('dataset')}{model}, {images} image{'' if images == 1 else 's'}"
+    of += f", {left_out} left out" if (left_out := len(manifest.get("failures") or ())) else ""
     of += ", target rates" if run.rates == "target" else ""
     of = "its run.json cannot be read" if run.state == "damaged" else of
     if run.state == "running":

@@ -171,6 +171,11 @@ def _side_by_side(parted: Sequence[Manifest], title: str, cell: Any) -> Any:
     return table
 
 
+def _of_processes(count: int) -> str:
+    middle = "one in the middle" if count % 2 else "slower of the two in the middle"
+    return f"So did {count} processes; the {middle} counts."
+
+
 def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Manifest | None) -> str:
     first = manifests[0]
     images = f"{count_images(first['images'])} of {first['dataset']}"
@@ -178,7 +183,7 @@ def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Ma
     several = len(first["processes"]) > 1
     lines = [
         f"Seconds a picture: the median of {first['repeats']} after one to warm up, mean over {images}.",
-        *([f"So did {len(first['processes'])} processes; the one in the middle counts."] if several else []),
+        *([_of_processes(len(first["processes"]))] if several else []),
         "range: the fastest and the slowest of each picture, likewise, from the median"
         + ("; of all processes." if several else "."),
         f"One thread, {pinned}: {first['machine']['cpu']}.",

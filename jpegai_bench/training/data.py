@@ -4,6 +4,7 @@ A sample is a function of seed and index alone, whichever process makes it and w
 training sees what an uninterrupted one would have seen. Photographs are read when they are needed.
 """
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,10 +112,16 @@ def loader(
         batch_sampler=steps,
         collate_fn=collate,
         num_workers=workers,
+        worker_init_fn=_leave_interrupts,
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,
         pin_memory=torch.cuda.is_available() and operation.accelerator != "cpu",
     )
+
+
+def _leave_interrupts(_: int) -> None:
+    """Ctrl-C reaches every process of the terminal; the one that trains ends those that read."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

@@ -18,6 +18,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import Network, Planes
 from jpegai_bench.training import validation
 from jpegai_bench.training.data import Batch, Steps, loader
+from jpegai_bench.training.interrupts import Interrupts
 from jpegai_bench.training.keeper import Keeper, Probe
 from jpegai_bench.training.logs import VALIDATION, loggers, record
 from jpegai_bench.training.module import PATIENCE, Training
@@ -48,8 +49,9 @@ class Outcome:
 
     step: int
     seconds: float
-    steps_per_second: float
-    waiting: float
+    steps_per_second: float | None
+    """None where every step had been done before."""
+    waiting: float | None
     peak_gpu_bytes: int
     unreadable: Sequence[str]
     """Photographs that could not be decoded."""
@@ -102,12 +104,13 @@ def fit(
     first = state.step
     if rank == 0 and not checkpoint.exists():
         state.save(checkpoint, identity)  # what a first bad step goes back to; and can the folder be written?
-    if first and first < recipe.steps:
+    if first:
         report.resumed(first)
     watch = _Watch(first, operation, report)
-    keeper = Keeper(checkpoint, identity, operation, report.warn)
+    interrupts = Interrupts()
+    keeper = Keeper(checkpoint, identity, operation, report.warn, lambda: interrupts.noted is not None)
     # The checkpoint comes last: once it is written, no row of a log is missing.
-    callbacks: list[Callback] = [watch, keeper]
+    callbacks: list[Callback] = [watch, interrupts, keeper] if rank == 0 else [watch, keeper]
     if first < recipe.steps and rank == 0 and photographs.held_out:
         held_out = validation.load(photographs.held_out, recipe.crop, recipe.reduction, watch.leave_out)
         callbacks.insert(0, _Validation(held_out, operation.validate_every))
@@ -119,10 +122,11 @@ def fit(
 
     while not module.is_over:
         steps = Steps(state.step, recipe, rank, operation.devices)
-        with _quiet(), _plainly():
+        with _quiet(), interrupts.listening(), _plainly():
             logs = loggers(operation.loggers, folder, report.mlflow or folder, run, state.step)
             go(steps, callbacks, logs if rank == 0 else False)
             if not module.is_over:
+                interrupts.pass_on()
                 break  # its time is over
             if module.not_finite >= recipe.steps:
                 raise BenchError(
@@ -134,15 +138,17 @@ def fit(
                 longer = replace(recipe, steps=recipe.steps + PATIENCE)
                 go(replace(steps, first=recipe.steps, recipe=longer), [Probe()], False)
             keeper.end(module, rank)
+            interrupts.pass_on()
     module.to("cpu")
     state.average = [value.to("cpu") for value in state.average]
     module.swap()
     network.eval()
+    has_stepped = watch.seconds > 0
     return Outcome(
         state.step,
         watch.seconds,
-        watch.speed(state.step),
-        watch.waiting(),
+        watch.speed(state.step) if has_stepped else None,
+        watch.waiting() if has_stepped else None,
         torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
         watch.unreadable,
         state.eased,
@@ -261,7 +267,7 @@ def _plainly() -> Iterator[None]:
     """What ends a training from outside, in the words of this program."""
     try:
         yield
-    except SystemExit:  # what Lightning makes of Ctrl-C and of SIGTERM
+    except SystemExit:  # what Lightning makes of Ctrl-C
         raise KeyboardInterrupt from None
     except BenchError as error:  # that of a process that reads photographs comes with its traceback
         raise BenchError(str(error).strip().splitlines()[-1].removeprefix(f"{_NAME}: ")) from None

@@ -22,12 +22,18 @@ class Keeper(Callback):
     """
 
     def __init__(
-        self, path: Path, identity: dict[str, Any], operation: Operation, warn: Callable[[str], None]
+        self,
+        path: Path,
+        identity: dict[str, Any],
+        operation: Operation,
+        warn: Callable[[str], None],
+        is_interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self.path = path
         self.identity = identity
         self.operation = operation
         self.warn = warn
+        self.is_interrupted = is_interrupted
         self.exploded = False
         self.begun = self.saved = time.monotonic()
 
@@ -38,7 +44,7 @@ class Keeper(Callback):
             self._save(training, trainer.is_global_zero)
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-        """Go back where the training has broken down; stop where its time is over."""
+        """Go back where the training has broken down; stop where its time is over, or it is interrupted."""
         training = cast(Training, module)
         level = training.state.level
         if training.state.step % _LOOK_EVERY == 0 or training.is_over:
@@ -52,10 +58,9 @@ class Keeper(Callback):
         if training.not_finite:
             return
         minutes = self.operation.max_minutes
-        if minutes is not None:
-            # The processes of several devices stop at the same step, or each would wait for the other.
-            over = time.monotonic() - self.begun > 60 * minutes
-            trainer.should_stop = trainer.strategy.broadcast(over)
+        over = minutes is not None and time.monotonic() - self.begun > 60 * minutes
+        # The processes of several devices stop at the same step, or each would wait for the other.
+        trainer.should_stop = trainer.strategy.broadcast(over or self.is_interrupted())
         calm = training.last is not None and level.is_calm(float(training.last.total))
         if back or (trainer.should_stop and calm):
             self._save(training, trainer.is_global_zero)

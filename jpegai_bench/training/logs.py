@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from jpegai_bench.atomic import write_bytes
 from jpegai_bench.errors import BenchError
 
 LOGGERS = ("csv", "tensorboard", "mlflow")
+ROWS = "log.csv"
 VALIDATION = "validation/"
 """Prefix of the figures of held-out photographs."""
 
@@ -25,7 +27,7 @@ class CsvLog(Logger):
     def __init__(self, folder: Path, first_step: int) -> None:
         super().__init__()
         self.folder = folder
-        for name in ("log.csv", "validation.csv"):
+        for name in (ROWS, "validation.csv"):
             _forget(folder / name, first_step)
 
     @property
@@ -44,8 +46,8 @@ class CsvLog(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append a row."""
         held_out = all(name.startswith(VALIDATION) for name in metrics)
-        path = self.folder / ("validation.csv" if held_out else "log.csv")
-        row = {name.removeprefix(VALIDATION): f"{value:.5g}" for name, value in metrics.items()}
+        path = self.folder / ("validation.csv" if held_out else ROWS)
+        row = {name.removeprefix(VALIDATION): _cell(value) for name, value in metrics.items()}
         fresh = not path.exists()
         try:
             with path.open("a", newline="") as file:
@@ -57,15 +59,20 @@ class CsvLog(Logger):
             raise BenchError(f"{path}: cannot be written ({error.strerror})") from None
 
 
+def _cell(value: float) -> str:
+    return "NA" if isnan(value) else f"{value:.5g}"
+
+
 def record(loggers: Sequence[Logger], figures: dict[str, float], step: int) -> None:
     """Log figures of a step.
 
     Raises:
         BenchError: they cannot be written.
     """
+    known = {name: value for name, value in figures.items() if not isnan(value)}
     for logger in loggers:
         with _named(type(logger).__name__.removesuffix("Logger").lower()):
-            logger.log_metrics(figures, step)
+            logger.log_metrics(figures if isinstance(logger, CsvLog) else known, step)
 
 
 def loggers(names: Sequence[str], folder: Path, shared: Path, run: str, first_step: int) -> list[Logger]:

@@ -29,6 +29,7 @@ class Loss(NamedTuple):
     psnr_u: Tensor
     psnr_v: Tensor
     ms_ssim: Tensor
+    """NaN where it has no part in the loss: it is not computed."""
 
 
 def betas(quality: Tensor, lowest: float, highest: float, qualities: int) -> Tensor:
@@ -55,7 +56,7 @@ def rate_distortion(
     error_uv = (chroma - target.chroma).square().mean(dim=(2, 3))
     colour = (_WEIGHTS[1] * error_uv[:, 0] + _WEIGHTS[2] * error_uv[:, 1]) * 255.0**2
     distortion = (1 - ms_ssim_share) * (_WEIGHTS[0] * error_y * 255.0**2 + colour)
-    similarity = torch.ones(())
+    similarity = torch.full((), torch.nan)
     if ms_ssim_share > 0:
         similarity = ms_ssim(
             luma.clamp(0, 1), target.luma, data_range=1.0, size_average=False, win_size=_window(luma)

@@ -1,8 +1,10 @@
 """The photographs of a training: found in any folder tree, some of them held out."""
 
+import hashlib
 import os
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
+from filecmp import cmp
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from jpegai_bench.errors import BenchError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_SAMPLE = 4096
+"""Bytes of a photograph that are looked at in one place."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +35,35 @@ def find_photographs(
         folders: searched at any depth.
         crop: the side of a crop.
         held_out: how many are kept for validation, at most a tenth: evenly spaced in the order of names.
-        validation: folders to take these from instead; nothing in them is trained on.
+        validation: folders to take these from instead; nothing in them is trained on, copies in `folders`
+            neither.
 
     Raises:
         BenchError: a folder does not exist or cannot be read, or nothing usable is in any of them.
     """
     apart, skipped = _usable(validation, crop, "validation") if validation else ([], [])
-    found, more = _usable(folders, crop, "training", without={path.resolve() for path in apart})
+    found, more = _usable(folders, crop, "training", apart)
     skipped += [message for message in more if message not in skipped]
     if validation:
         return Photographs(found, _spaced(apart, held_out), skipped)
     kept = _spaced(found, min(held_out, len(found) // 10))
     return Photographs([path for path in found if path not in kept], kept, skipped)
+
+
+def listed(paths: Sequence[Path]) -> list[str]:
+    """A line for each photograph: name, bytes, and a hash of samples of its content."""
+    return [f"{path.name} {path.stat().st_size} {_sampled(path)}" for path in paths]
+
+
+def _sampled(path: Path) -> str:
+    """Of the beginning, the middle and the end: reading all of a large set would take hours."""
+    found = hashlib.sha256()
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for place in (0, (size - _SAMPLE) // 2, size - _SAMPLE):
+            file.seek(max(0, place))
+            found.update(file.read(_SAMPLE))
+    return found.hexdigest()[:16]
 
 
 def check_folders(folders: Sequence[str | Path], purpose: str = "training") -> None:
@@ -51,7 +72,9 @@ def check_folders(folders: Sequence[str | Path], purpose: str = "training") -> N
     Raises:
         BenchError: a folder does not exist or cannot be read.
     """
-    for folder in map(Path, folders):
+    for folder in map(_place, folders):
+        if folder.is_file():
+            raise BenchError(f"{folder}: is a file; give folders of {purpose} photographs")
         if not folder.is_dir():
             raise BenchError(f"{folder}: no such folder of {purpose} photographs")
         if not os.access(folder, os.R_OK | os.X_OK):
@@ -59,39 +82,65 @@ def check_folders(folders: Sequence[str | Path], purpose: str = "training") -> N
 
 
 def _usable(
-    folders: Sequence[str | Path], crop: int, purpose: str, without: Set[Path] = frozenset()
+    folders: Sequence[str | Path], crop: int, purpose: str, apart: Sequence[Path] = ()
 ) -> tuple[list[Path], list[str]]:
+    """Photographs that serve the purpose, without those of `apart`; and why others do not serve it."""
+    check_folders(folders, purpose)
     found: list[Path] = []
-    unreadable: list[str] = []
+    empty: list[str] = []
+    unusable: list[str] = []
     small: list[str] = []
-    seen = set(without)
-    for path in _pictures(folders, purpose):
-        if path.resolve() in seen:
-            continue
-        seen.add(path.resolve())
-        try:
-            with Image.open(path) as picture:
-                size = picture.size
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError):
-            unreadable.append(f"{path}: not a picture that Pillow can read")
-            continue
-        if min(size) < crop:
-            small.append(f"{path}: smaller than a crop of {crop}")
-            continue
-        found.append(path)
+    kept_apart = _Copies(apart)
+    seen: set[Path] = set()
+    for folder in map(_place, folders):
+        pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        if not pictures:
+            empty.append(f"{folder}: no photograph in it")
+        for path in pictures:
+            if path.resolve() in seen:
+                continue
+            seen.add(path.resolve())
+            try:
+                with Image.open(path) as picture:
+                    size = picture.size
+            except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
+                said = getattr(error, "strerror", None)
+                told = f"cannot be read ({said})" if said else "not a picture that Pillow can read"
+                unusable.append(f"{path}: {told}")
+                continue
+            if min(size) < crop:
+                small.append(f"{path}: smaller than a crop of {crop}")
+            elif path not in kept_apart:
+                found.append(path)
     if not found:
         where = ", ".join(map(str, folders))
+        if kept_apart.met:
+            raise BenchError(f"all {purpose} photographs in {where} are those of training.validation")
         if small:
             raise BenchError(f"no {purpose} photograph in {where} is as large as training.crop={crop}")
-        why = f" ({len(unreadable)} left out, the first: {unreadable[0]})" if unreadable else ""
+        why = f" ({len(unusable)} left out, the first: {unusable[0]})" if unusable else ""
         raise BenchError(f"no usable {purpose} photograph in {where}{why}")
-    return found, unreadable + small
+    return found, empty + unusable + small
 
 
-def _pictures(folders: Sequence[str | Path], purpose: str) -> Iterator[Path]:
-    check_folders(folders, purpose)
-    for folder in map(Path, folders):
-        yield from sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+def _place(folder: str | Path) -> Path:
+    return Path(folder).expanduser()
+
+
+class _Copies:
+    """Files by their content; those of another size are not read."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.by_size: dict[int, list[Path]] = {}
+        for file in files:
+            self.by_size.setdefault(file.stat().st_size, []).append(file)
+        self.met = 0
+
+    def __contains__(self, path: Path) -> bool:
+        alike = self.by_size.get(path.stat().st_size, [])
+        is_one = any(cmp(path, other, shallow=False) for other in alike)
+        self.met += is_one
+        return is_one
 
 
 def _spaced(paths: list[Path], count: int) -> list[Path]:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from fcntl import LOCK_EX, LOCK_NB, lockf
@@ -12,25 +13,29 @@ from typing import Any
 import torch
 
 from jpegai_bench import __version__, console
-from jpegai_bench.atomic import make_folder, write_bytes
-from jpegai_bench.codecs.identity import source_hash
+from jpegai_bench.atomic import REMEDY, make_folder, write_bytes
+from jpegai_bench.codecs.identity import sources
 from jpegai_bench.composition import shared_cores
 from jpegai_bench.config import Settings
-from jpegai_bench.console import detail, logged, say
+from jpegai_bench.console import logged, say
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files, weights
+from jpegai_bench.network.check import check_network
 from jpegai_bench.network.codec import Network
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
 from jpegai_bench.progress import progress
+from jpegai_bench.reach import users_files
 from jpegai_bench.store import LOG, Store, content_key
 from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
-from jpegai_bench.training.photographs import Photographs, find_photographs
+from jpegai_bench.training.logs import ROWS
+from jpegai_bench.training.photographs import Photographs, find_photographs, listed
 from jpegai_bench.training.processes import followers
 from jpegai_bench.training.recipe import Operation, Recipe
 from jpegai_bench.training.state import CHECKPOINT, differences
 from jpegai_bench.variants import Variant, structure_of
 
 _ABOUT = "training.json"
+_LIST = "photographs.txt"
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,18 @@ class Plan:
     identity: dict[str, Any]
     """All that decides the weights, as plain data."""
     folder: Path
+    listed: Sequence[str]
+    """Its photographs, as `photographs.listed` has them; their order decides which photograph a sample is."""
 
     @property
     def weights(self) -> Path:
         """Where the finished weights go."""
         return self.folder / "weights"
+
+    @property
+    def remedy(self) -> str:
+        """What to do where the folder cannot be written."""
+        return "choose another with training.folder=PATH" if self.settings.training.folder else REMEDY
 
 
 def train_variant(settings: Settings, variant: Variant) -> Path:
@@ -69,11 +81,12 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
     _check_devices(settings)
     network = _network(plan)
     _tell(plan)
-    make_folder(plan.folder)
+    make_folder(plan.folder, plan.remedy)
     with _alone(plan.folder):
         _check_start(plan)
         with logged(plan.folder / LOG):
-            detail(_about_to_train(plan))
+            if not (plan.folder / CHECKPOINT).exists():
+                console.report(_about_to_train(plan))
             with followers(settings.training.devices, _follow, settings, variant):
                 outcome = _fit(plan, network, rank=0)
             _check_range(network)
@@ -100,18 +113,19 @@ def plan_of(settings: Settings, variant: Variant) -> Plan:
     recipe = Recipe(**{item.name: getattr(training, item.name) for item in fields(Recipe)})
     variant.modules(settings.model.network_size())  # what does not fit is an error before any work
     structure = structure_of(settings, variant)
+    photographs_listed = listed(photographs.training)
     start = _start(settings)
     identity = {
         "variant": variant.name,
         "structure": structure,
-        "source": source_hash(structure),
-        "photographs": _content(photographs),
+        "source": sources(structure),
+        "photographs": hashlib.sha256("\n".join(photographs_listed).encode()).hexdigest()[:16],
         "start": _start_content(start, training.init_variant) if start else None,
         "recipe": recipe.as_dict(),
     }
     own = training.folder and Path(training.folder).expanduser()
     folder = own or Store(settings.results).root / "training" / variant.name / content_key(identity)[:12]
-    return Plan(settings, variant, recipe, photographs, start, identity, folder)
+    return Plan(settings, variant, recipe, photographs, start, identity, folder, photographs_listed)
 
 
 def _about_to_train(plan: Plan) -> str:
@@ -129,7 +143,13 @@ def _network(plan: Plan) -> Network:
     torch.manual_seed(plan.recipe.seed)
     network = plan.variant.network(plan.settings.model)
     if plan.start:
-        weights.initialize(network, plan.start, plan.settings.training.init_variant)
+        weights.initialize(
+            network, plan.start, plan.settings.training.init_variant, plan.identity["structure"]
+        )
+    try:
+        check_network(network, plan.recipe.crop)
+    except BenchError as error:
+        raise BenchError(f"variant {plan.variant.name}: {error}") from None
     return network
 
 
@@ -151,10 +171,13 @@ def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
 
         def go_on(step: int) -> None:
             console.report(f"{what}: goes on from step {step} of {plan.recipe.steps}")
+            advance(completed=step, resumed=True)
 
         database = None if plan.settings.training.folder else plan.folder.parents[1]
         report = Report(show, say, database, go_on)
-        return fit(network, plan.photographs, plan.recipe, operation, plan.folder, plan.identity, report)
+        outcome = fit(network, plan.photographs, plan.recipe, operation, plan.folder, plan.identity, report)
+        advance(completed=outcome.step)
+        return outcome
 
 
 def _check_devices(settings: Settings) -> None:
@@ -194,11 +217,12 @@ def _note(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "photographs": len(plan.photographs.training),
         "skipped": len(plan.photographs.skipped) + len(outcome.unreadable),
         "start": plan.identity["start"],
-        "source": plan.identity["source"],
+        "source": content_key(plan.identity["source"]),
+        "own_source": users_files(plan.identity["source"]),
         "devices": plan.settings.training.devices,
         "accelerator": plan.settings.training.accelerator,
-        "steps_per_second": round(outcome.steps_per_second, 3),
-        "waiting": round(outcome.waiting, 4),
+        "steps_per_second": outcome.steps_per_second and round(outcome.steps_per_second, 3),
+        "waiting": outcome.waiting and round(outcome.waiting, 4),
         "peak_gpu_bytes": outcome.peak_gpu_bytes,
         "eased": outcome.eased,
         "version": __version__,
@@ -213,8 +237,14 @@ def _start(settings: Settings) -> Path | None:
     shipped = named == "shipped"
     folder = SHIPPED_WEIGHTS / settings.model.name if shipped else Path(named).expanduser()
     if not folder.is_dir():
-        told = f"none ship for model={settings.model.name}" if shipped else "no such folder"
+        told = "is a file" if folder.is_file() else "no such folder"
+        told = f"none ship for model={settings.model.name}" if shipped else told
         raise BenchError(f"training.init_from={named}: {told}; give the folder of a training's weights")
+    if not (folder / weight_files.SHARED_FILE).exists() and (folder / "weights").is_dir():
+        raise BenchError(f"training.init_from={named}: holds no weights; they are in {folder / 'weights'}")
+    variant = settings.training.init_variant
+    if variant and not (folder / weight_files.synthesis_file(variant)).is_file():
+        raise BenchError(f"training.init_variant={variant}: {folder} holds no synthesis of it")
     return folder
 
 
@@ -222,14 +252,13 @@ def _start_content(start: Path, variant: str | None) -> dict[str, str]:
     return vars(weight_files.ids(start, variant)) if variant else {"shared": weight_files.shared_id(start)}
 
 
-def _content(photographs: Photographs) -> str:
-    """Names and sizes of the files: their order decides which photograph a sample is."""
-    listed = [(path.name, path.stat().st_size) for path in photographs.training]
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
-
-
 def _is_finished(plan: Plan) -> bool:
     if not (plan.weights / weight_files.synthesis_file(plan.variant.name)).exists():
+        return False
+    try:
+        weight_files.ids(plan.weights, plan.variant.name)
+    except BenchError as error:
+        say(f"{error}; written again, from the last checkpoint where there is one")
         return False
     if _identity(plan.folder / _ABOUT) is None:
         raise BenchError(
@@ -248,13 +277,28 @@ def _check_start(plan: Plan) -> None:
     about = plan.folder / _ABOUT
     was = _identity(about)
     if was is None:
-        write_bytes(about, json.dumps(plan.identity, indent=1, sort_keys=True).encode())
+        write_bytes(plan.folder / _LIST, "".join(f"{line}\n" for line in plan.listed).encode(), plan.remedy)
+        write_bytes(about, json.dumps(plan.identity, indent=1, sort_keys=True).encode(), plan.remedy)
     elif was != plan.identity:
-        told = ", ".join(differences(was, plan.identity))
+        told = ", ".join([*differences(was, plan.identity), *_of_photographs(plan)])
         raise BenchError(
             f"{plan.folder}: holds a training of another configuration ({told}); "
             "restore that configuration or train into another folder"
         )
+
+
+def _of_photographs(plan: Plan) -> Iterator[str]:
+    """Which photographs are other ones than when the training began."""
+    try:
+        was = (plan.folder / _LIST).read_text().splitlines()
+    except (OSError, ValueError):
+        return
+    added, gone = (Counter(plan.listed) - Counter(was), Counter(was) - Counter(plan.listed))
+    for what, lines in (("new", list(added)), ("no longer there", list(gone))):
+        if lines:
+            first = lines[0].rsplit(" ", 2)[0]
+            more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
+            yield f"{what}: {first}{more}"
 
 
 def _tell(plan: Plan) -> None:
@@ -266,12 +310,30 @@ def _tell(plan: Plan) -> None:
         say(f"{len(skipped) - 10} more photographs are left out")
     if plan.settings.training.folder or (plan.folder / _ABOUT).exists():
         return
-    for about in sorted(plan.folder.parent.glob(f"*/{_ABOUT}")):
-        was = _identity(about)
-        begun = (about.parent / CHECKPOINT).exists() and not (about.parent / "weights").exists()
-        if was and was.get("variant") == plan.variant.name and begun:
-            told = ", ".join(differences(was, plan.identity))
-            say(f"a new training; an unfinished one in {about.parent} stays aside: {told}")
+    others = list(_unfinished(plan))
+    if not others:
+        return
+    folder, differing = others[-1]
+    more = f"; and {len(others) - 1} more" if len(others) > 1 else ""
+    say(f"a new training; an unfinished one in {folder} stays aside: {', '.join(differing)}{more}")
+
+
+def _unfinished(plan: Plan) -> Iterator[tuple[Path, list[str]]]:
+    """Trainings of this variant in the same results that have come some way, the newest last; what differs.
+
+    Other seeds are left out: whoever gives one does not expect to go on with another.
+    """
+    noted = plan.folder.parent.glob(f"*/{_ABOUT}")
+    begun = [
+        one.parent for one in noted if (one.parent / CHECKPOINT).exists() and (one.parent / ROWS).exists()
+    ]
+    for folder in sorted(begun, key=lambda one: (one / CHECKPOINT).stat().st_mtime):
+        was = _identity(folder / _ABOUT)
+        if was is None or was.get("variant") != plan.variant.name or (folder / "weights").exists():
+            continue
+        differing = list(differences(was, plan.identity))
+        if [name.split()[0] for name in differing] != ["recipe.seed"]:
+            yield folder, differing
 
 
 def _identity(about: Path) -> dict[str, Any] | None:

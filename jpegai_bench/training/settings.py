@@ -27,7 +27,8 @@ _NOT_NEGATIVE = (
     "cache_gb",
     "checkpoint_seconds",
 )
-_SHARES = ("ms_ssim_share", "ema")
+_MOST = 2**31 - 1
+"""Of what is counted: enough for anybody, and no overflow."""
 
 
 @dataclass
@@ -88,27 +89,42 @@ class TrainingSettings:
         if self.crop < 64 or self.crop % 64:
             raise BenchError(f"training.crop={self.crop}: must be a multiple of 64, at least 64")
         self._check(_COUNTS, lambda value: value >= 1, "must be at least 1")
-        self._check(_POSITIVE, lambda value: 0 < value < float("inf"), "must be above 0")
+        self._check(_POSITIVE, lambda value: 0 < value < float("inf"), "must be above 0, and finite")
         self._check(_NOT_NEGATIVE, lambda value: value >= 0, "must be at least 0")
-        self._check(_SHARES, lambda value: 0 <= value <= 1, "must be from 0 to 1")
+        self._check((*_COUNTS, *_NOT_NEGATIVE), lambda value: value <= _MOST, f"must be at most {_MOST}")
+        self._check(("ms_ssim_share",), lambda value: 0 <= value <= 1, "must be from 0 to 1")
+        self._check(("ema",), lambda value: 0 <= value < 1, "must be at least 0 and below 1")
         self._check(("seed",), lambda value: 0 <= value < 2**32, "must be from 0 to 4294967295")
         if self.warmup_steps > self.steps:
             raise BenchError(
                 f"training.warmup_steps={self.warmup_steps}: must not be above training.steps, "
                 f"which is {self.steps}"
             )
-        if self.beta_lowest > self.beta_highest:
-            raise BenchError(
-                f"training.beta_lowest={self.beta_lowest:g}: must not be above training.beta_highest, "
-                f"which is {self.beta_highest:g}"
-            )
-        if self.attention_from_step and self.attention_from_step >= self.steps:
-            raise BenchError(
-                f"training.attention_from_step={self.attention_from_step}: must be below training.steps, "
-                f"which is {self.steps}: the attention would not be trained"
-            )
+        for lower, upper in (("beta_lowest", "beta_highest"), ("final_learning_rate", "learning_rate")):
+            least, most = getattr(self, lower), getattr(self, upper)
+            if least > most:
+                raise BenchError(
+                    f"training.{lower}={least:g}: must not be above training.{upper}, which is {most:g}"
+                )
+        late = {
+            "attention": "the attention would not be trained",
+            "ms_ssim": "MS-SSIM would have no part in it",
+        }
+        for part, lost in late.items():
+            begins = getattr(self, f"{part}_from_step")
+            if begins and begins >= self.steps:
+                raise BenchError(
+                    f"training.{part}_from_step={begins}: must be below training.steps, "
+                    f"which is {self.steps}: {lost}"
+                )
         if len(self.reduction) != 2 or not 0 < self.reduction[0] <= self.reduction[1] <= 1:
-            raise BenchError("training.reduction: give the lowest and the highest factor, as [0.45,0.75]")
+            raise BenchError(
+                f"training.reduction={self.reduction}: give the lowest and the highest factor, above 0 and "
+                "at most 1, as [0.45,0.75]"
+            )
+        for name in ("data", "validation"):
+            if not all(isinstance(folder, str) for folder in getattr(self, name)):
+                raise BenchError(f"training.{name}: give folders, as [PATH,PATH]")
         if self.batch_size % self.devices:
             raise BenchError(
                 f"training.batch_size={self.batch_size}: must be a multiple of training.devices, "

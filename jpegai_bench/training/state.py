@@ -76,10 +76,10 @@ class State:
             content = torch.load(path, weights_only=True, map_location="cpu")
             if not isinstance(content, dict) or content.keys() - _ADDED != _KEYS:
                 raise ValueError("it holds something else")
-        except Exception as error:
-            first = str(error).partition("\n")[0] or type(error).__name__
-            reason = f"not a checkpoint of this program ({first}); remove it to start anew"
-            raise BenchError(f"{path}: {reason}") from None
+        except Exception:  # torch has many, and advice that is wrong here
+            raise BenchError(
+                f"{path}: damaged, or no checkpoint of this program; remove it to start anew"
+            ) from None
         if content["identity"] != identity:
             differing = ", ".join(differences(content["identity"], identity))
             raise BenchError(
@@ -98,7 +98,7 @@ class State:
 
 
 def differences(was: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Each value that differs between two nested dictionaries, as `a.b was 1, is 2`.
+    """Each value that differs between two nested dictionaries, as `a.b was 1, is 2`; of `source` the names.
 
     Of two variants only that they are two: all else of them differs too.
     """
@@ -107,5 +107,7 @@ def differences(was: Any, now: Any, name: str = "") -> Iterator[str]:
     elif isinstance(was, dict) and isinstance(now, dict):
         for key in sorted(was.keys() | now.keys()):
             yield from differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif was != now and name.startswith("source."):
+        yield f"{name.removeprefix('source.')} has changed"
     elif was != now:
         yield f"{name} was {was}, is {now}"

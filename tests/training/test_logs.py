@@ -1,6 +1,8 @@
+import math
 from dataclasses import replace
 
 import pytest
+from lightning.pytorch.loggers.logger import DummyLogger
 from trainings import OPERATION, RECIPE, rows, train
 
 from jpegai_bench.errors import BenchError
@@ -123,3 +125,15 @@ def test_mlflow_begins_a_run_where_the_one_of_before_is_in_another_database(phot
     train(photographs, folder, replace(RECIPE, steps=1), replace(OPERATION, loggers=("mlflow",)))
     [run] = MlflowClient(f"sqlite:///{folder}/mlflow.db").search_runs(["1"])
     assert (folder / "mlflow-run").read_text() == run.info.run_id
+
+
+def test_what_was_not_computed_is_na_in_the_file_and_told_to_no_other_logger(tmp_path):
+    told = []
+
+    class Other(DummyLogger):
+        def log_metrics(self, *words, **_):
+            told.append(words)
+
+    record([CsvLog(tmp_path, 0), Other()], {"loss": 1.0, "ms_ssim": math.nan}, 1)
+    assert told == [({"loss": 1.0}, 1)]
+    assert rows(tmp_path / "log.csv") == [{"step": "1", "loss": "1", "ms_ssim": "NA"}]

@@ -4,7 +4,7 @@ from PIL import Image
 from trainings import write_photographs
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.training.photographs import find_photographs
+from jpegai_bench.training.photographs import find_photographs, listed
 
 
 def test_folders_are_searched_deeply_and_each_photograph_counts_once(tmp_path):
@@ -41,7 +41,7 @@ def test_held_out_photographs_are_spaced_and_at_most_a_tenth(tmp_path, count, wa
 @pytest.mark.parametrize("wanted", [2, 4, 9])
 def test_a_validation_folder_is_not_trained_on(tmp_path, wanted):
     write_photographs(tmp_path / "all", 12)
-    write_photographs(tmp_path / "all" / "apart", 4)
+    write_photographs(tmp_path / "all" / "apart", 4, seed=1)
     found = find_photographs([tmp_path / "all"], 64, wanted, [tmp_path / "all" / "apart"])
     assert len(found.held_out) == min(4, wanted)
     assert len(found.training) == 12
@@ -68,3 +68,45 @@ def test_a_folder_without_photographs_is_refused_by_name(tmp_path):
 def test_a_crop_larger_than_every_photograph_is_refused(photographs):
     with pytest.raises(BenchError, match=r"no training photograph in .* is as large as training\.crop=128"):
         find_photographs([photographs], 128, 0)
+
+
+def test_copies_of_held_out_photographs_are_not_trained_on(tmp_path):
+    write_photographs(tmp_path / "all", 5)
+    write_photographs(tmp_path / "apart", 2)
+    found = find_photographs([tmp_path / "all"], 64, 9, [tmp_path / "apart"])
+    assert [path.name for path in found.training] == ["2.png", "3.png", "4.png"]
+    assert [path.name for path in found.held_out] == ["0.png", "1.png"]
+
+
+def test_where_all_are_held_out_it_is_told(tmp_path):
+    write_photographs(tmp_path)
+    Image.new("RGB", (300, 50)).save(tmp_path / "flat.png")
+    with pytest.raises(BenchError, match=f"all training photographs in {tmp_path} are those of training.val"):
+        find_photographs([tmp_path], 64, 9, [tmp_path])
+
+
+def test_why_a_file_is_not_read_is_told(tmp_path):
+    write_photographs(tmp_path / "good")
+    (tmp_path / "good" / "gone.png").symlink_to("nowhere")
+    (tmp_path / "none").mkdir()
+    found = find_photographs([tmp_path / "good", tmp_path / "none"], 64, 0)
+    assert found.skipped == [
+        f"{tmp_path}/none: no photograph in it",
+        f"{tmp_path}/good/gone.png: cannot be read (No such file or directory)",
+    ]
+    with pytest.raises(BenchError, match=r"0\.png: is a file; give folders of training photographs"):
+        find_photographs([tmp_path / "good" / "0.png"], 64, 0)
+
+
+def test_other_content_of_equal_size_is_listed_as_another_photograph(tmp_path):
+    picture = np.zeros((90, 110, 3), np.uint8)
+    paths = [tmp_path / f"{name}.bmp" for name in "ab"]
+    for path in paths:
+        Image.fromarray(picture).save(path)
+    before = listed(paths)
+    assert [line.split()[0] for line in before] == ["a.bmp", "b.bmp"]
+    Image.fromarray(255 - picture).save(paths[1])
+    after = listed(paths)
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    assert after[1].split()[:2] == before[1].split()[:2]

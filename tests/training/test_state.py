@@ -99,7 +99,7 @@ def test_a_foreign_checkpoint_is_refused_by_name(path, content):
         path.write_bytes(content)
     before = path.read_bytes()
     with pytest.raises(
-        BenchError, match=r"checkpoint\.pt: not a checkpoint of this program .*remove it"
+        BenchError, match=r"checkpoint\.pt: damaged, or no checkpoint of this program; remove it"
     ) as caught:
         state().restore(path, IDENTITY)
     assert "\n" not in str(caught.value)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from trainings import rows, truncate, write_photographs
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files, weights
+from jpegai_bench.runner import learned_codec
 from jpegai_bench.training.run import train_variant
 from jpegai_bench.variants import variant_of
 
@@ -142,10 +144,27 @@ def test_interrupted_it_ends_in_one_line_and_leaves_no_process(here):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert out == ""
-    assert err == "jpegai-bench: interrupted; finished work is kept, the same command goes on from there\n"
+    begun, ended = err.splitlines()
+    assert begun.startswith("training base from nothing, on 10 photographs of photos, torch ")
+    assert ended == "jpegai-bench: interrupted; finished work is kept, the same command goes on from there"
     until(lambda: not any(is_alive(pid) for pid in readers))
     [checkpoint] = (here / "results").rglob("checkpoint.pt")
     assert torch.load(checkpoint, weights_only=True)["step"] >= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_loses_no_step(here, number):
+    words = (*SMOKE, "training.checkpoint_seconds=3600", "training.steps=3000", "training.log_every=1")
+    process = start("+variant=base", *words, "training.folder=run", cwd=here)
+    until(logged(here / "run", 3), process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.endswith(
+        "jpegai-bench: interrupted; finished work is kept, the same command goes on from there\n"
+    )
+    step = torch.load(here / "run" / "checkpoint.pt", weights_only=True)["step"]
+    assert step == int(rows(here / "run" / "log.csv")[-1]["step"]) >= 3
 
 
 def test_a_full_disk_ends_it_in_one_line_with_the_last_checkpoint_intact(here):
@@ -204,6 +223,78 @@ def test_other_photographs_are_another_training(here):
     ):
         train(*FEW, "training.folder=mine", "training.data=[photos,more]")
     assert train(*FEW, "training.folder=mine") == folder
+
+
+def test_photographs_that_were_replaced_are_named(here):
+    write_photographs(here / "own", 4)
+    train(*FEW, "training.folder=mine", "training.data=[own]")
+    write_photographs(here / "own", 3, seed=1)
+    (here / "own" / "3.png").rename(here / "own" / "4.png")
+    told = r"photographs was \w+, is \w+, new: 0\.png and 3 more, no longer there: 0\.png and 3 more"
+    with pytest.raises(BenchError, match=told):
+        train(*FEW, "training.folder=mine", "training.data=[own]")
+
+
+def test_code_of_ones_own_that_has_changed_is_named(here, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(here))
+    own = here / "own_gate.py"
+    own.write_text("from torch import nn\n\n\ndef gate(channels):\n    return nn.Identity()\n")
+    words = ("+variant.name=mine", "+variant.activation._target_=own_gate.gate", *FEW, "training.folder=mine")
+
+    def go():
+        chosen = settings(*words)
+        return chosen, train_variant(chosen, variant_of(chosen))
+
+    chosen, folder = go()
+    capsys.readouterr()
+    learned_codec(replace(chosen, weights=str(folder)), variant_of(chosen))
+    assert capsys.readouterr().err == ""
+    own.write_text(own.read_text().replace("Identity", "ReLU"))
+    with pytest.raises(BenchError, match=r"another configuration \(own_gate\.py has changed\)"):
+        go()
+    learned_codec(replace(chosen, weights=str(folder)), variant_of(chosen))
+    assert f"the weights in {folder} were trained with other code in own_gate.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["shared.safetensors", "base.safetensors"])
+def test_weights_that_were_damaged_are_written_again(here, name, capsys):
+    folder = train(*FEW)
+    before = weight_files.ids(folder, "base")
+    (folder / name).write_bytes((folder / name).read_bytes()[:200])
+    capsys.readouterr()
+    assert train(*FEW) == folder
+    told = capsys.readouterr().err
+    assert f"{name}: not a safetensors file" in told
+    assert "written again, from the last checkpoint" in told
+    assert "goes on from step 3 of 3" in told
+    assert weight_files.ids(folder, "base") == before
+
+
+def test_a_folder_that_cannot_be_written_is_told_by_its_setting(here):
+    (here / "file").touch()
+    with pytest.raises(BenchError, match=r"choose another with training\.folder=PATH"):
+        train(*FEW, "training.folder=file")
+
+
+def test_of_several_unfinished_trainings_the_newest_is_mentioned_and_other_seeds_are_not(here, capsys):
+    for words in (("training.learning_rate=2e-3",), ("training.seed=7",), ("training.learning_rate=3e-3",)):
+        with pytest.raises(BenchError, match="stopped after"):
+            train(*FEW, *words, "training.max_minutes=1e-9")
+    capsys.readouterr()
+    train(*FEW)
+    [told] = [line for line in capsys.readouterr().err.splitlines() if "a new training" in line]
+    assert told.endswith("stays aside: recipe.learning_rate was 0.003, is 0.001; and 1 more")
+
+
+def test_where_the_weights_are_is_told_of_the_folder_above_them(here, encoder):
+    (here / "above").mkdir()
+    (here / "above" / "weights").symlink_to(encoder)
+    with pytest.raises(BenchError, match="init_from=above: holds no weights; they are in above/weights"):
+        train(*FEW, "training.init_from=above")
+    with pytest.raises(BenchError, match=r"init_variant=nosuch: .* holds no synthesis of it"):
+        train(*FEW, f"training.init_from={encoder}", "training.init_variant=nosuch")
+    with pytest.raises(BenchError, match=r"another structure: model\.chroma is \d+ there and 16 in"):
+        train(*FEW, f"training.init_from={encoder}", "model.chroma=16")
 
 
 def test_weights_of_which_nothing_is_known_are_not_taken_for_the_result(here):
@@ -288,7 +379,7 @@ def test_a_learning_rate_at_which_it_diverges_is_told(here, capsys):
         BenchError, match=r"^diverges at step 36, at 0\.03125 of the learning rate too: lower"
     ):
         train(*SMOKE, *wild)
-    lines = capsys.readouterr().err.splitlines()
+    _, *lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5
     assert all("5 gradients in a row were not finite" in line for line in lines)
     assert not list(here.rglob("*.safetensors"))

@@ -35,10 +35,12 @@ class Killed(BaseException):
     """The power fails."""
 
 
-def write_photographs(folder: Path, count: int = 3, width: int = 110, height: int = 90) -> Path:
+def write_photographs(
+    folder: Path, count: int = 3, width: int = 110, height: int = 90, seed: int = 0
+) -> Path:
     """`0.png`, `1.png`, …"""
     folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     y, x, _ = np.mgrid[:height, :width, :1]
     for index in range(count):
         waves = 128 + 100 * np.sin(x / random.uniform(4, 20, 3) + y / random.uniform(4, 20, 3))
