@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from jpegai_bench import console
 
-_WIDE = 110
+_WIDE = 150
 """Columns of a terminal that has room for a bar."""
 
 

@@ -164,3 +164,36 @@ def test_tables_are_plain_where_stdout_is_no_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     print_rich(Text("green", style="bold green"))
     assert sys.stdout.getvalue() == "green\n"
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_steps_and_time_left_are_there_however_narrow_the_terminal(monkeypatch, width):
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with progress("training attention_ds, seed 0", 14000, "steps") as advance:
+        advance("loss 14.307, 2.182 bpp, 11.09 dB, 16.24 steps/s, 5% waiting", completed=1400)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.getvalue())
+    last = [line for line in plain.splitlines() if "1400/14000" in line][-1]
+    assert re.search(r"seed 0 .*1400/14000 +(\d:\d\d:\d\d|-:--:--) loss 14\.307, 2\.182 bpp", last), last
+    assert ("5% waiting" in last) == (width == 200)
+
+
+def test_a_line_a_minute_says_what_time_is_left(monkeypatch, capsys):
+    now = [1000.0]
+    monkeypatch.setattr("jpegai_bench.progress.time.monotonic", lambda: now[0])
+    with progress("training", 1000, "steps") as advance:
+        advance(completed=400, resumed=True)
+        now[0] += 61
+        advance("loss 2", completed=410)
+        now[0] += 61
+        advance("loss 1", completed=900)
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        "training: 410 of 1000 steps, 1:00 h left, loss 2",
+        "training: 900 of 1000 steps, 1 min left, loss 1",
+        "training: 900 of 1000 steps, 122 s",
+    ]

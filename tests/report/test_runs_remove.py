@@ -65,7 +65,8 @@ def test_runs_are_listed_with_state_age_size_and_key(own):
     ended(base, days=3)
     ended(combined, minutes=5)
     manifest = json.loads((combined / "run.json").read_text())
-    (combined / "run.json").write_text(json.dumps(manifest | {"status": "failed"}))
+    left_out = [{"image": "c", "message": "damaged"}]
+    (combined / "run.json").write_text(json.dumps(manifest | {"status": "failed", "failures": left_out}))
     done = bench("list", "runs", cwd=own)
     rows = [re.split(r"\s{2,}", line) for line in done.out.splitlines()]
     assert [row[0] for row in rows] == ["base", "combined", "jpeg"]
@@ -73,6 +74,7 @@ def test_runs_are_listed_with_state_age_size_and_key(own):
         rf"base +done +3 d +[\d.]+ kB  {base.name}  photos, model small, 2 images", done.out.splitlines()[0]
     )
     assert "failed" in rows[1][1]
+    assert done.out.splitlines()[1].endswith("2 images, 1 left out")
     assert "5 min" in done.out.splitlines()[1]
     assert done.out.splitlines()[2].endswith("photos, 2 images")
 
@@ -346,3 +348,11 @@ def test_an_experiment_that_is_none_is_named_before_anything_goes(own):
 def test_neither_loads_torch(seeds):
     lines = (["list", "runs"], ["runs", "remove", "unneeded", "ask=false"])
     assert modules_loaded(*lines, cwd=seeds) == []
+
+
+def test_a_key_of_a_run_on_other_pictures_is_refused(own):
+    [base] = (own / "results/runs/base").iterdir()
+    for where in ("dataset=kodak", "model=paper"):
+        done = bench("runs", "remove", base.name[:8], where, "ask=false", cwd=own)
+        fails(done, f"{base.name[:8]}: is no run with {where}; jpegai-bench list runs")
+    assert base.is_dir()
