@@ -6,6 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from hydra.errors import OverrideParseException
+from yaml import MarkedYAMLError
 
 from jpegai_bench import console
 from jpegai_bench.arguments import key_of
@@ -46,6 +47,9 @@ def of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path]
     if isinstance(error, OverrideParseException):
         told, signs = text.splitlines()[0], "signs such as =, ( and ~ need quotes: key='\"a=b\"'"
         return f"{error.override}: cannot be read, {told}; {signs}"
+    mark = getattr(error, "problem_mark", None)
+    if isinstance(error, MarkedYAMLError) and mark is not None:
+        return f"{mark.name}, line {mark.line + 1}: is no YAML: {error.problem}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     cause = error.__cause__
     if cause is not None and str(cause).splitlines():

@@ -39,8 +39,12 @@ def of_qualities(qualities: Sequence[float]) -> Rates:
     return Rates("quality", tuple(sorted({float(quality) for quality in qualities})))
 
 
-def learned_qualities(given: Sequence[float] | None, highest: int, model: str) -> Rates:
+def learned_qualities(
+    given: Sequence[float] | None, highest: int, model: str, setting: str = "qualities"
+) -> Rates:
     """The qualities of a learned codec that codes at 0 to `highest`: those given, else each whole one.
+
+    `setting` gave them.
 
     Raises:
         UsageError: one is out of range, or there are none.
@@ -48,7 +52,7 @@ def learned_qualities(given: Sequence[float] | None, highest: int, model: str) -
     qualities = range(highest + 1) if given is None else given
     for quality in qualities:
         if not 0 <= quality <= highest:
-            raise UsageError(f"qualities: {quality:g} is out of range; model {model} has 0 to {highest}")
+            raise UsageError(f"{setting}: {quality:g} is out of range; model {model} has 0 to {highest}")
     if not qualities:
         raise UsageError("qualities: give at least one")
     return of_qualities(qualities)

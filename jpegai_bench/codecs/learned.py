@@ -99,7 +99,8 @@ class LearnedCodec:
     def describe(self) -> str:
         """What the name leaves open."""
         place = f", on {self.device}" if self.device != "cpu" else ""
-        return f"weights {self.folder.name}, encoder {self.weight_ids.shared}{place}"
+        own = self.folder.parent.name + "/" if self.folder.name == "weights" else ""  # of a training
+        return f"weights {own}{self.folder.name}, encoder {self.weight_ids.shared}{place}"
 
     def _analyze(self, image: Image8) -> "Analyzed":
         last: tuple[Image8, Analyzed] | None = self.__dict__.get("_last")

@@ -115,7 +115,7 @@ def _qualities(settings: Settings, codec: "AnchorCodec") -> tuple[float, ...]:
     asked = [settings.quality] if on_command_line("quality") else None
     if hasattr(codec, "qualities"):
         return tuple(asked or codec.qualities)
-    return learned_qualities(asked, settings.model.qualities - 1, settings.model.name).values
+    return learned_qualities(asked, settings.model.qualities - 1, settings.model.name, "quality").values
 
 
 def _images(settings: Settings) -> tuple["Dataset", list["ImageFile"], list[str]]:
