@@ -120,8 +120,9 @@ def loader(
 
 
 def _leave_interrupts(_: int) -> None:
-    """Ctrl-C reaches every process of the terminal; the one that trains ends those that read."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C reaches all of a terminal, SIGTERM all of a job: the process that trains ends the readers."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
