@@ -62,6 +62,8 @@ def test_the_theme_of_the_system_is_followed_while_the_page_is_open(finished, op
     assert ground() == "rgb(20, 23, 26)"
     opened.page.emulate_media(color_scheme="light")
     assert ground() == "rgb(255, 255, 255)"
+    drawn = "document.getElementById('curves-plot').data.some(trace => trace.line?.color === '#0072B2')"
+    opened.page.wait_for_function(drawn)  # the page is told at its next frame
     assert opened.curve("base")["line"]["color"] == "#0072B2" != curve
 
 
