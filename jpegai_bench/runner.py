@@ -156,9 +156,11 @@ def learned_codec(settings: Settings, variant: Variant) -> LearnedCodec:
 
 def _tell_of_other_code(folder: Path, variant: Variant, structure: dict[str, Any]) -> None:
     """Say where modules of the user's own are other ones than those that the weights were trained with."""
-    note = json.loads(read(folder / synthesis_file(variant.name), "synthesis")[1].get("note", "{}"))
-    was, now = note.get("own_source"), users_files(sources(structure))
-    if was is not None and was != now:
+    was = _noted(folder / synthesis_file(variant.name), "synthesis").get("own_source")
+    if not isinstance(was, dict) or not was:
+        return
+    now = users_files(sources(structure))
+    if was != now:
         files = ", ".join(sorted(name for name in {*was, *now} if was.get(name) != now.get(name)))
         say(f"the weights in {folder} were trained with other code in {files}")
 
@@ -196,7 +198,15 @@ def _trained(folder: Path, variant: Variant) -> dict[str, Any]:
     Not from the configuration: its training group is not what made weights that were shipped or given.
     """
     files = {"shared": SHARED_FILE, "synthesis": synthesis_file(variant.name)}
-    return {kind: json.loads(read(folder / file, kind)[1].get("note", "{}")) for kind, file in files.items()}
+    return {kind: _noted(folder / file, kind) for kind, file in files.items()}
+
+
+def _noted(path: Path, kind: str) -> dict[str, Any]:
+    try:
+        note = json.loads(read(path, kind)[1].get("note", "{}"))
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def images(settings: Settings) -> Dataset:

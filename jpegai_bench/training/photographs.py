@@ -51,8 +51,18 @@ def find_photographs(
 
 
 def listed(paths: Sequence[Path]) -> list[str]:
-    """A line for each photograph: name, bytes, and a hash of samples of its content."""
-    return [f"{path.name} {path.stat().st_size} {_sampled(path)}" for path in paths]
+    """A line for each photograph: name, bytes, and a hash of samples of its content.
+
+    What no encoding has for bytes of a name is a backslash and what follows it.
+
+    Raises:
+        BenchError: one cannot be read.
+    """
+    try:
+        lines = [f"{path.name!r} {path.stat().st_size} {_sampled(path)}" for path in paths]
+    except OSError as error:
+        raise BenchError(f"{error.filename}: cannot be read ({error.strerror})") from None
+    return [line.encode(errors="backslashreplace").decode() for line in lines]
 
 
 def _sampled(path: Path) -> str:

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -104,9 +106,19 @@ def test_other_content_of_equal_size_is_listed_as_another_photograph(tmp_path):
     for path in paths:
         Image.fromarray(picture).save(path)
     before = listed(paths)
-    assert [line.split()[0] for line in before] == ["a.bmp", "b.bmp"]
+    assert [line.split()[0] for line in before] == ["'a.bmp'", "'b.bmp'"]
     Image.fromarray(255 - picture).save(paths[1])
     after = listed(paths)
     assert after[0] == before[0]
     assert after[1] != before[1]
     assert after[1].split()[:2] == before[1].split()[:2]
+
+
+def test_any_name_is_listed_in_one_line_of_text(tmp_path):
+    write_photographs(tmp_path, 2)
+    (tmp_path / "0.png").rename(tmp_path / "two\nlines.png")
+    (tmp_path / "1.png").rename(tmp_path / os.fsdecode(b"\xff.png"))
+    lines = listed(find_photographs([tmp_path], 64, 0).training)
+    assert sorted(line.split()[0] for line in lines) == ["'\\udcff.png'", "'two\\nlines.png'"]
+    with pytest.raises(BenchError, match=r"gone\.png: cannot be read \(No such file"):
+        listed([tmp_path / "gone.png"])

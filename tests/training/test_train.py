@@ -230,7 +230,7 @@ def test_photographs_that_were_replaced_are_named(here):
     train(*FEW, "training.folder=mine", "training.data=[own]")
     write_photographs(here / "own", 3, seed=1)
     (here / "own" / "3.png").rename(here / "own" / "4.png")
-    told = r"photographs was \w+, is \w+, new: 0\.png and 3 more, no longer there: 0\.png and 3 more"
+    told = r"photographs was \w+, is \w+, new: '0\.png' and 3 more, no longer there: '0\.png' and 3 more"
     with pytest.raises(BenchError, match=told):
         train(*FEW, "training.folder=mine", "training.data=[own]")
 
