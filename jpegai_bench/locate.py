@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from jpegai_bench import console
 from jpegai_bench.errors import BenchError, UsageError
 
 
@@ -31,7 +32,7 @@ def _imported(module: str, where: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name and f"{module}.".startswith(f"{error.name}."):
+        if error.name is None or f"{module}.".startswith(f"{error.name}."):
             raise BenchError(
                 f"{where}: cannot import {module} ({error}); run from the folder that holds it"
             ) from None
@@ -39,4 +40,5 @@ def _imported(module: str, where: str) -> ModuleType:
     except BenchError:
         raise
     except Exception as error:  # whatever a module of the user's does
+        console.trace(error)
         raise BenchError(f"{where}: cannot import {module} ({type(error).__name__}: {error})") from None

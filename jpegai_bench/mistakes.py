@@ -49,7 +49,7 @@ def of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path]
         return f"{error.override}: cannot be read, {told}; {signs}"
     mark = getattr(error, "problem_mark", None)
     if isinstance(error, MarkedYAMLError) and mark is not None:
-        return f"{mark.name}, line {mark.line + 1}: is no YAML: {error.problem}"
+        return f"{mark.name}, line {mark.line + 1}: is no YAML: {error.problem or error.context}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     cause = error.__cause__
     if cause is not None and str(cause).splitlines():

@@ -125,6 +125,9 @@ def _meant(
         raise BenchError(f"{store.root}: holds no run of {word} with {told}; jpegai-bench list runs")
     is_long = len(word) >= _SHORTEST
     begun = [run for run in runs if run.folder.name == word or (is_long and run.folder.name.startswith(word))]
+    if begun and not [run for run in begun if run in fit]:
+        raise BenchError(f"{word}: is no run with {told}; jpegai-bench list runs")
+    begun = [run for run in begun if run in fit]
     if len(begun) > 1:
         raise BenchError(f"{word}: {len(begun)} runs have a key that begins so; give more of it")
     if not begun:
@@ -132,8 +135,6 @@ def _meant(
         raise BenchError(
             f"{word}: no run of this name or key in {store.root}{hint(word, known)}; jpegai-bench list runs"
         )
-    if begun[0] not in fit:
-        raise BenchError(f"{word}: is no run with {told}; jpegai-bench list runs")
     return begun
 
 

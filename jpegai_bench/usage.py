@@ -100,7 +100,7 @@ same command goes on from there; two at once share out the work.
             "train a variant; resumes",
             """Trains analysis, entropy model and synthesis together, or with training=ablation the synthesis
 alone on the frozen encoder that ships, as the shipped weights were made. Killed, the same command
-goes on from the last checkpoint. Prints the folder of the weights.
+goes on from the last checkpoint; Ctrl-C and SIGTERM write one. Prints the folder of the weights.
 
   jpegai-bench train +variant=base training=smoke training.data=[photos]
   jpegai-bench train +variant=combined training=ablation training.data=[photos]

@@ -1,5 +1,6 @@
 """Whether modules under study fit their places in the synthesis transform."""
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -57,14 +58,12 @@ def check_network(network: Network, crop: int) -> None:
 
         return hook
 
-    hooks = []
+    network = copy.deepcopy(network)  # modules may take from their first input what they begin with
     for branch in network.synthesis.values():
         for name, place in _PLACES.items():
             module = getattr(branch, name)
-            hooks += [
-                module.register_forward_pre_hook(enter(place)),
-                module.register_forward_hook(leave(place)),
-            ]
+            module.register_forward_pre_hook(enter(place))
+            module.register_forward_hook(leave(place))
     size, luma, chroma = network.size, crop // (ALIGNMENT // 2), crop // ALIGNMENT
     random = torch.Generator().manual_seed(0)
     latents = Latents(
@@ -78,9 +77,6 @@ def check_network(network: Network, crop: int) -> None:
         raise
     except Exception as error:
         raise BenchError(f"{at} cannot be run on what a crop of {crop} gives: {_told(error)}") from None
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _check(place: str, factory: object, channels: tuple[int, ...], factor: int) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 from jpegai_bench.store import Run
 
 _NOT_DECIDING = (
-    *("version", "torch", "commit", "accelerator", "devices"),
+    *("version", "torch", "commit", "accelerator", "devices", "own_source"),
     *("steps_per_second", "waiting", "peak_gpu_bytes"),
 )
-"""Of a note: the first change with the installation, and belong to the noise; the last are measured."""
+"""Of a note: the first change with the installation, and belong to the noise, or `source` has it; the last
+are measured."""
 _NOT_DECIDING_IN_RECIPE = ("seed", "checkpoint_seconds", "log_every")
 
 

@@ -107,10 +107,10 @@ def fit(
     if first:
         report.resumed(first)
     watch = _Watch(first, operation, report)
-    interrupts = Interrupts()
+    interrupts = Interrupts(leads=rank == 0)
     keeper = Keeper(checkpoint, identity, operation, report.warn, lambda: interrupts.noted is not None)
     # The checkpoint comes last: once it is written, no row of a log is missing.
-    callbacks: list[Callback] = [watch, interrupts, keeper] if rank == 0 else [watch, keeper]
+    callbacks: list[Callback] = [watch, interrupts, keeper]
     if first < recipe.steps and rank == 0 and photographs.held_out:
         held_out = validation.load(photographs.held_out, recipe.crop, recipe.reduction, watch.leave_out)
         callbacks.insert(0, _Validation(held_out, operation.validate_every))
@@ -136,7 +136,7 @@ def fit(
             if 0 < module.not_finite < PATIENCE:
                 # Bad crops, or bad weights? Those of the steps that would come next tell.
                 longer = replace(recipe, steps=recipe.steps + PATIENCE)
-                go(replace(steps, first=recipe.steps, recipe=longer), [Probe()], False)
+                go(replace(steps, first=recipe.steps, recipe=longer), [Probe(), interrupts], False)
             keeper.end(module, rank)
             interrupts.pass_on()
     module.to("cpu")
@@ -267,7 +267,7 @@ def _plainly() -> Iterator[None]:
     """What ends a training from outside, in the words of this program."""
     try:
         yield
-    except SystemExit:  # what Lightning makes of Ctrl-C
+    except SystemExit:  # what Lightning makes of Ctrl-C; or that of a job that Slurm ends
         raise KeyboardInterrupt from None
     except BenchError as error:  # that of a process that reads photographs comes with its traceback
         raise BenchError(str(error).strip().splitlines()[-1].removeprefix(f"{_NAME}: ")) from None

@@ -12,31 +12,30 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts(Callback):
-    """Notes the first signal; a second one ends the training where it is."""
+    """Notes the first signal; a second Ctrl-C ends the training where it is.
 
-    def __init__(self) -> None:
+    Of several processes the first one listens, and tells the others when to stop; these hear nothing.
+    """
+
+    def __init__(self, leads: bool) -> None:
         self.noted: int | None = None
-        self._before: dict[int, Any] = {}
+        self._answer: Any = self._note if leads else signal.SIG_IGN
+        self._before: dict[signal.Signals, Any] = {}
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Restore afterwards who is told of signals.
-
-        Whatever goes wrong after one came goes wrong for it: processes that were told too are gone.
-        """
-        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        """Listen while the block runs; what is ignored stays so."""
+        found = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._before = {number: told for number, told in found.items() if told not in (None, signal.SIG_IGN)}
+        self._set({number: self._answer for number in self._before if number != signal.SIGINT})
         try:
             yield
-        except Exception:
-            if self.noted is None:
-                raise
-            self.pass_on()
         finally:
-            self._tell({number: self._before[number] for number in _SIGNALS})
+            self._set(self._before)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Listen; only now, since Lightning has just made itself the one that is told."""
-        self._tell(dict.fromkeys(_SIGNALS, self._note))
+        """Listen again: Lightning has just made itself the one that is told."""
+        self._set(dict.fromkeys(self._before, self._answer))
 
     def pass_on(self) -> None:
         """Where a signal was noted, do what it would have done.
@@ -46,18 +45,18 @@ class Interrupts(Callback):
         """
         if self.noted is None:
             return
-        told = self._before.get(self.noted)
+        told = self._before.get(signal.Signals(self.noted))
         if callable(told):
             told(self.noted, None)
         raise KeyboardInterrupt
 
     def _note(self, number: int, _: Any) -> None:
-        if self.noted is not None:
+        if self.noted is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.noted = number
 
     @staticmethod
-    def _tell(handlers: dict[signal.Signals, Any]) -> None:
+    def _set(handlers: dict[signal.Signals, Any]) -> None:
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
                 signal.signal(number, handler)

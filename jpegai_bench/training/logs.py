@@ -71,6 +71,8 @@ def record(loggers: Sequence[Logger], figures: dict[str, float], step: int) -> N
     """
     known = {name: value for name, value in figures.items() if not isnan(value)}
     for logger in loggers:
+        if not known and not isinstance(logger, CsvLog):
+            continue
         with _named(type(logger).__name__.removesuffix("Logger").lower()):
             logger.log_metrics(figures if isinstance(logger, CsvLog) else known, step)
 

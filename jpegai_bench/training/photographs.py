@@ -47,7 +47,8 @@ def find_photographs(
     if validation:
         return Photographs(found, _spaced(apart, held_out), skipped)
     kept = _spaced(found, min(held_out, len(found) // 10))
-    return Photographs([path for path in found if path not in kept], kept, skipped)
+    copies = _Copies(kept)
+    return Photographs([path for path in found if path not in copies], kept, skipped)
 
 
 def listed(paths: Sequence[Path]) -> list[str]:

@@ -255,17 +255,17 @@ def _start_content(start: Path, variant: str | None) -> dict[str, str]:
 def _is_finished(plan: Plan) -> bool:
     if not (plan.weights / weight_files.synthesis_file(plan.variant.name)).exists():
         return False
-    try:
-        weight_files.ids(plan.weights, plan.variant.name)
-    except BenchError as error:
-        say(f"{error}; written again, from the last checkpoint where there is one")
-        return False
     if _identity(plan.folder / _ABOUT) is None:
         raise BenchError(
             f"{plan.folder}: holds weights, but {_ABOUT}, which tells of what, is missing or damaged; "
             "train into another folder"
         )
     _check_start(plan)
+    try:
+        weight_files.ids(plan.weights, plan.variant.name)
+    except BenchError as error:
+        say(f"{error}; written again, from the last checkpoint where there is one")
+        return False
     return True
 
 
@@ -299,6 +299,8 @@ def _of_photographs(plan: Plan) -> Iterator[str]:
             first = lines[0].rsplit(" ", 2)[0]
             more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
             yield f"{what}: {first}{more}"
+    if not added and not gone and list(plan.listed) != was:
+        yield "the same photographs in another order"
 
 
 def _tell(plan: Plan) -> None:

@@ -91,7 +91,11 @@ class TrainingSettings:
         self._check(_COUNTS, lambda value: value >= 1, "must be at least 1")
         self._check(_POSITIVE, lambda value: 0 < value < float("inf"), "must be above 0, and finite")
         self._check(_NOT_NEGATIVE, lambda value: value >= 0, "must be at least 0")
-        self._check((*_COUNTS, *_NOT_NEGATIVE), lambda value: value <= _MOST, f"must be at most {_MOST}")
+        self._check(
+            (*_COUNTS, *_NOT_NEGATIVE),
+            lambda value: isinstance(value, float) or value <= _MOST,
+            f"must be at most {_MOST}",
+        )
         self._check(("ms_ssim_share",), lambda value: 0 <= value <= 1, "must be from 0 to 1")
         self._check(("ema",), lambda value: 0 <= value < 1, "must be at least 0 and below 1")
         self._check(("seed",), lambda value: 0 <= value < 2**32, "must be from 0 to 4294967295")
@@ -112,7 +116,8 @@ class TrainingSettings:
         }
         for part, lost in late.items():
             begins = getattr(self, f"{part}_from_step")
-            if begins and begins >= self.steps:
+            is_wanted = part != "ms_ssim" or self.ms_ssim_share > 0
+            if is_wanted and begins and begins >= self.steps:
                 raise BenchError(
                     f"training.{part}_from_step={begins}: must be below training.steps, "
                     f"which is {self.steps}: {lost}"

@@ -107,7 +107,7 @@ def differences(was: Any, now: Any, name: str = "") -> Iterator[str]:
     elif isinstance(was, dict) and isinstance(now, dict):
         for key in sorted(was.keys() | now.keys()):
             yield from differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
-    elif was != now and name.startswith("source."):
+    elif was != now and name.partition(".")[0] == "source":
         yield f"{name.removeprefix('source.')} has changed"
     elif was != now:
         yield f"{name} was {was}, is {now}"

@@ -80,6 +80,17 @@ def test_copies_of_held_out_photographs_are_not_trained_on(tmp_path):
     assert [path.name for path in found.held_out] == ["0.png", "1.png"]
 
 
+def test_nor_are_copies_of_those_that_are_held_out_by_default(tmp_path):
+    write_photographs(tmp_path, 19)
+    [kept] = find_photographs([tmp_path], 64, 1).held_out
+    (tmp_path / "copy.png").write_bytes(kept.read_bytes())
+    found = find_photographs([tmp_path], 64, 1)
+    named = {path.name for path in found.training} | {path.name for path in found.held_out}
+    assert len(named) == (19 if found.held_out == [kept] else 20)
+    contents = [path.read_bytes() for path in found.training]
+    assert not any(path.read_bytes() in contents for path in found.held_out)
+
+
 def test_where_all_are_held_out_it_is_told(tmp_path):
     write_photographs(tmp_path)
     Image.new("RGB", (300, 50)).save(tmp_path / "flat.png")

@@ -36,7 +36,10 @@ from jpegai_bench.training.settings import TrainingSettings
         ),
         (["attention_from_step=-1"], "training.attention_from_step=-1: must be at least 0"),
         (["steps=300", "attention_from_step=300"], "training.attention_from_step=300: must be below"),
-        (["ms_ssim_from_step=300", "steps=300"], "training.ms_ssim_from_step=300: must be below"),
+        (
+            ["ms_ssim_share=0.5", "ms_ssim_from_step=300", "steps=300"],
+            "training.ms_ssim_from_step=300: must be below",
+        ),
         (
             ["final_learning_rate=1"],
             "training.final_learning_rate=1: must not be above training.learning_rate",

@@ -153,9 +153,17 @@ def test_interrupted_it_ends_in_one_line_and_leaves_no_process(here):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_loses_no_step(here, number):
+@pytest.mark.parametrize("devices", [1, 2])
+def test_interrupted_it_loses_no_step(here, number, devices):
     words = (*SMOKE, "training.checkpoint_seconds=3600", "training.steps=3000", "training.log_every=1")
-    process = start("+variant=base", *words, "training.folder=run", "training.data_workers=1", cwd=here)
+    process = start(
+        "+variant=base",
+        *words,
+        "training.folder=run",
+        "training.data_workers=1",
+        f"training.devices={devices}",
+        cwd=here,
+    )
     until(logged(here / "run", 3), process)
     os.killpg(process.pid, number)  # as a terminal or a scheduler does
     _, err = process.communicate(timeout=60)
