@@ -41,13 +41,25 @@ def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(data)
         else:
-            _replace(Path(os.path.realpath(path)) if path.is_symlink() else path, data)
+            whole = Path(os.path.realpath(path)) if path.is_symlink() else path
+            replace_bytes(whole, data, f".{os.getpid()}")
     except OSError as error:
         raise _cannot_write(path, error, remedy) from None
 
 
-def _replace(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+def replace_bytes(path: Path, data: bytes | memoryview, writer: str = "") -> None:
+    """Write `path` beside itself, then rename.
+
+    Args:
+        path: the file.
+        data: all of it.
+        writer: goes into the name beside, where several processes may write the file at once. Without, a
+            process that was killed while writing leaves a part that the next one writes over.
+
+    Raises:
+        OSError: it cannot be written; nothing is left beside.
+    """
+    beside = path.with_name(f".{path.name}{writer}.part")
     try:
         beside.write_bytes(data)
         beside.replace(path)

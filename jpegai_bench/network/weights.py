@@ -7,7 +7,6 @@ refused as damaged where it is another. Tensors are stored as float16.
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from jpegai_bench.atomic import make_folder, replace_bytes
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import rans, weight_files
 from jpegai_bench.network.codec import Network
@@ -49,10 +49,7 @@ def save(
     Raises:
         BenchError: the folder cannot be made or written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BenchError(f"{folder}: cannot be made ({error.strerror})") from None
+    make_folder(folder, "choose another folder")
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(parameter.half().float())
@@ -63,7 +60,8 @@ def save(
     }
     if shared_from:
         common["shared_id"] = shared_id(shared_from)
-        _copy(shared_from / SHARED_FILE, folder / SHARED_FILE)
+        # Byte for byte: safetensors writes metadata in a random order, and results are keyed by file hashes.
+        _put((shared_from / SHARED_FILE).read_bytes(), folder / SHARED_FILE)
     else:
         shared = {name: tensor.half() for name, tensor in _weights(network.shared)}
         for key, tables in _make_all_tables(network).items():
@@ -216,25 +214,12 @@ def _check_structure(path: Path, meta: dict[str, str], wanted: dict[str, Any], k
         )
 
 
-def _copy(source: Path, path: Path) -> None:
-    # Byte for byte: safetensors writes its metadata in a random order, and results are keyed by file hashes.
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        shutil.copyfile(source, beside)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise BenchError(f"{path}: cannot be written ({error})") from None
-
-
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    beside = path.with_name(f".{path.name}.part")
+    _put(save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata), path)
+
+
+def _put(data: bytes, path: Path) -> None:
     try:
-        # The library's own writing goes through a file of another name each time, which a kill leaves there.
-        beside.write_bytes(
-            save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
-        )
-        beside.replace(path)
+        replace_bytes(path, data)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise BenchError(f"{path}: cannot be written ({error})") from None
+        raise BenchError(f"{path}: cannot be written ({error.strerror or error})") from None

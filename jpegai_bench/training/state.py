@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from jpegai_bench.atomic import replace_bytes
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import Network
 from jpegai_bench.training.level import Level
@@ -49,15 +49,11 @@ class State:
             "eased": self.eased,
             "level": self.level.as_dict(),
         }
-        beside = path.with_name(f".{path.name}.part")
         data = io.BytesIO()
         torch.save(content, data)
         try:
-            beside.write_bytes(data.getbuffer())
-            beside.replace(path)
+            replace_bytes(path, data.getbuffer())
         except OSError as error:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
             intact = "the last one is intact" if path.exists() else "there is none yet"
             raise BenchError(
                 f"{path}: the checkpoint cannot be written ({error.strerror}); {intact}; free some space, "

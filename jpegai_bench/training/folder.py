@@ -1,0 +1,127 @@
+"""A training's folder: what is trained in it, by one process alone, and what stands unfinished beside it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, lockf
+from pathlib import Path
+from typing import Any
+
+from jpegai_bench.atomic import write_bytes
+from jpegai_bench.console import say
+from jpegai_bench.errors import BenchError
+from jpegai_bench.network import weight_files
+from jpegai_bench.training.logs import ROWS
+from jpegai_bench.training.plan import Plan
+from jpegai_bench.training.state import CHECKPOINT, differences
+
+_ABOUT = "training.json"
+_LIST = "photographs.txt"
+
+
+def is_finished(plan: Plan) -> bool:
+    """Whether the folder holds its weights, whole.
+
+    Raises:
+        BenchError: it holds a training of another configuration, or weights that nothing tells of.
+    """
+    if not (plan.weights / weight_files.synthesis_file(plan.variant.name)).exists():
+        return False
+    if _identity(plan.folder / _ABOUT) is None:
+        raise BenchError(
+            f"{plan.folder}: holds weights, but {_ABOUT}, which tells of what, is missing or damaged; "
+            "train into another folder"
+        )
+    check_folder(plan)
+    try:
+        weight_files.ids(plan.weights, plan.variant.name)
+    except BenchError as error:
+        say(f"{error}; written again, from the last checkpoint where there is one")
+        return False
+    return True
+
+
+def check_folder(plan: Plan) -> None:
+    """Note what is trained in the folder; refuse a folder where something else was.
+
+    The checkpoint is refused as well; this finds finished trainings too, and costs nothing.
+
+    Raises:
+        BenchError: it was, and what differs; or the folder cannot be written.
+    """
+    about = plan.folder / _ABOUT
+    was = _identity(about)
+    if was is None:
+        write_bytes(plan.folder / _LIST, "".join(f"{line}\n" for line in plan.listed).encode(), plan.remedy)
+        write_bytes(about, json.dumps(plan.identity, indent=1, sort_keys=True).encode(), plan.remedy)
+    elif was != plan.identity:
+        told = ", ".join([*differences(was, plan.identity), *_of_photographs(plan)])
+        raise BenchError(
+            f"{plan.folder}: holds a training of another configuration ({told}); "
+            "restore that configuration or train into another folder"
+        )
+
+
+def _of_photographs(plan: Plan) -> Iterator[str]:
+    """Which photographs are other ones than when the training began."""
+    try:
+        was = (plan.folder / _LIST).read_text().splitlines()
+    except (OSError, ValueError):
+        return
+    added, gone = (Counter(plan.listed) - Counter(was), Counter(was) - Counter(plan.listed))
+    for what, lines in (("new", list(added)), ("no longer there", list(gone))):
+        if lines:
+            first = lines[0].rsplit(" ", 2)[0]
+            more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
+            yield f"{what}: {first}{more}"
+    if not added and not gone and list(plan.listed) != was:
+        yield "the same photographs in another order"
+
+
+def others_unfinished(plan: Plan) -> Iterator[tuple[Path, list[str]]]:
+    """Where a training begins: those of this variant that were left on their way, and what differs.
+
+    They are looked for in the same results, and the newest comes last. Other seeds are left out: whoever
+    gives one does not expect to go on with another.
+    """
+    if plan.settings.training.folder or (plan.folder / _ABOUT).exists():
+        return  # the user says where; or this one goes on
+    noted = plan.folder.parent.glob(f"*/{_ABOUT}")
+    begun = [
+        one.parent for one in noted if (one.parent / CHECKPOINT).exists() and (one.parent / ROWS).exists()
+    ]
+    for folder in sorted(begun, key=lambda one: (one / CHECKPOINT).stat().st_mtime):
+        was = _identity(folder / _ABOUT)
+        if was is None or was.get("variant") != plan.variant.name or (folder / "weights").exists():
+            continue
+        differing = list(differences(was, plan.identity))
+        if [name.split()[0] for name in differing] != ["recipe.seed"]:
+            yield folder, differing
+
+
+def _identity(about: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(about.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Two processes in one folder would tear each other's checkpoints.
+
+    Raises:
+        BenchError: another one is at work there, or the folder cannot be written.
+    """
+    try:
+        file = (folder / "lock").open("w")
+    except OSError as error:
+        raise BenchError(f"{folder}: cannot be written ({error.strerror})") from None
+    with file:
+        try:
+            lockf(file, LOCK_EX | LOCK_NB)  # not inherited by processes that read photographs
+        except OSError:
+            raise BenchError(f"{folder}: another process is training there") from None
+        yield
