@@ -294,6 +294,11 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
             ["encode", "photo.png", "out.jai", "reconstruction=out.jai", *own],
             "OUT and reconstruction are one file",
         ),
+        (["decode", "good.jai", "good.jpg", *own], "OUT=good.jpg: pictures are written as PNG"),
+        (
+            ["encode", "photo.png", "out.jai", "reconstruction=r.TIF", *own],
+            "reconstruction=r.TIF: pictures are written as PNG",
+        ),
         (["encode", "cut.png", "out.jai", *own], "cut.png: damaged"),
         (["encode", "bare", "out.jai", *own], "bare: is a folder"),
         (["encode", "photo.png", "bare", *own], "bare: cannot be written"),
@@ -315,7 +320,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (["encode", "photo.png", "out.jai", "model=paper"], "weights=train training.data="),
     ]
     for done, (words, said) in zip(several(*(words for words, _ in cases), cwd=tmp_path), cases, strict=True):
-        fails(done, said, code=2 if "quality=5.5" in words else 1)
+        fails(done, said, code=2 if "quality=5.5" in words or "PNG" in said else 1)
     assert set(tmp_path.rglob("*")) == before
 
 

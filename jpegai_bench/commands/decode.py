@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jpegai_bench.commands.output import require_separate_files
+from jpegai_bench.commands.output import require_png, require_separate_files
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.variants import variant_of
@@ -14,6 +14,7 @@ def command(settings: Settings, source: str, target: str) -> int:
     from jpegai_bench.runner import learned_codec
 
     require_separate_files(IN=source, OUT=target)
+    require_png(OUT=target)
     try:
         data = Path(source).read_bytes()
     except OSError as error:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jpegai_bench.atomic import write_bytes
-from jpegai_bench.commands.output import require_separate_files
+from jpegai_bench.commands.output import require_png, require_separate_files
 from jpegai_bench.composition import on_command_line
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import UsageError
@@ -17,6 +17,7 @@ def command(settings: Settings, source: str, target: str) -> int:
     from jpegai_bench.runner import learned_codec
 
     require_separate_files(IN=source, OUT=target, reconstruction=settings.reconstruction)
+    require_png(reconstruction=settings.reconstruction)
     aim, quality = settings.target_bpp, settings.quality
     if aim is not None:
         check_target("target_bpp", aim)

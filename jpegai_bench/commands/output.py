@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench import console
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,3 +83,12 @@ def require_separate_files(**files: str | None) -> None:
         other = seen.setdefault(Path(file).resolve(), name)
         if other != name:
             raise BenchError(f"{file}: {other} and {name} are one file; give {name} another name")
+
+
+def require_png(**files: str | None) -> None:
+    """Refuse a name that promises another format; the names are those that users know."""
+    from jpegai_bench.images.datasets import SUFFIXES
+
+    for name, file in files.items():
+        if Path(file or "").suffix.lower() in SUFFIXES - {".png"}:
+            raise UsageError(f"{name}={file}: pictures are written as PNG; give a name that ends in .png")
