@@ -262,7 +262,6 @@ def test_names_of_any_bytes_and_commas_are_measured(tmp_path):
 
 
 def started(*words, cwd, **options) -> subprocess.Popen:
-    """The command, which hears Ctrl-C even where the tests run in the background and do not."""
     command = [str(Path(sys.executable).with_name("jpegai-bench")), "metrics", *words]
     return subprocess.Popen(
         command,
@@ -270,7 +269,6 @@ def started(*words, cwd, **options) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **options,
     )
 
