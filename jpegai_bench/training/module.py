@@ -40,7 +40,7 @@ class Training(LightningModule):
                 parameter.requires_grad_(False)
         network.to(memory_format=torch.channels_last)
         self.parameters_trained = [p for p in network.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(self.parameters_trained, lr=recipe.learning_rate)
+        optimizer = torch.optim.Adam(self._groups(), lr=recipe.learning_rate)
         average = [p.detach().clone() for p in self.parameters_trained]
         self.state = State(network, optimizer, average)
         self.not_finite = 0
@@ -48,6 +48,15 @@ class Training(LightningModule):
         if recipe.compile:
             network.analyze = torch.compile(network.analyze)  # type: ignore[method-assign]
             network.synthesize = torch.compile(network.synthesize)  # type: ignore[method-assign]
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """What is trained; last the attention of the synthesis, which has a learning rate of its own."""
+        places = [getattr(branch, name) for branch in self.network.synthesis.values() for name in ATTENTION]
+        attention = {id(parameter) for place in places for parameter in place.parameters()}
+        return [
+            {"params": [p for p in self.parameters_trained if (id(p) in attention) is own]}
+            for own in (False, True)
+        ]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; the learning rate is set before each step."""
@@ -60,8 +69,9 @@ class Training(LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The loss of one batch."""
         recipe, step = self.recipe, self.state.step
-        for group in self.state.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate_at(step) * self.state.eased
+        others, attention = self.state.optimizer.param_groups
+        others["lr"] = recipe.learning_rate_at(step) * self.state.eased
+        attention["lr"] = recipe.attention_learning_rate_at(step) * self.state.eased
         # The entropy model's noise, a function of seed, step and process.
         torch.manual_seed((recipe.seed * 1_000_003 + step) * 1_009 + self.global_rank)
         with self.as_at(step):

@@ -25,17 +25,23 @@ class Recipe:
     ms_ssim_from_step: int = 0
     attention_from_step: int = 0
     """Before it both attention places of the synthesis pass on what comes: steps a third as long."""
+    attention_rate: float = 1.0
+    """Learning rate of the attention of the synthesis, as a share of that of the rest."""
     gradient_clip: float = 1.0
     ema: float = 0.998
     precision: Literal["float32", "bf16"] = "bf16"
     compile: bool = False
     train: Literal["all", "synthesis"] = "all"
 
-    def learning_rate_at(self, step: int) -> float:
-        """Linear warm-up, then a cosine from the first to the final rate."""
-        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+    def learning_rate_at(self, step: int, joined: int = 0) -> float:
+        """A cosine from the first to the final rate, with a linear warm-up from the step of joining."""
+        warm = min(1.0, max(0, step - joined + 1) / max(1, self.warmup_steps))
         cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
         return warm * (self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * cosine)
+
+    def attention_learning_rate_at(self, step: int) -> float:
+        """The same of the attention of the synthesis, which joins late and has a share of it."""
+        return self.attention_rate * self.learning_rate_at(step, self.attention_from_step)
 
     def ema_decay_at(self, step: int) -> float:
         """Shorter at the start, so that the first weights are soon forgotten."""

@@ -15,6 +15,7 @@ _POSITIVE = (
     "final_learning_rate",
     "beta_lowest",
     "beta_highest",
+    "attention_rate",
     "gradient_clip",
     "max_minutes",
 )
@@ -56,6 +57,7 @@ class TrainingSettings:
     ms_ssim_share: float
     ms_ssim_from_step: int
     attention_from_step: int
+    attention_rate: float
     gradient_clip: float
     ema: float
     precision: str

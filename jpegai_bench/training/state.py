@@ -82,12 +82,17 @@ class State:
                 f"{path.parent}: holds a training of another configuration ({differing}); "
                 "restore that configuration or train into another folder"
             )
+        try:
+            self.optimizer.load_state_dict(content["optimizer"])
+        except ValueError:
+            raise BenchError(
+                f"{path}: of a version that grouped the parameters otherwise; remove it to start anew"
+            ) from None
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
                 parameter.copy_(content["network"][name])
             for own, saved in zip(self.average, content["average"], strict=True):
                 own.copy_(saved)
-        self.optimizer.load_state_dict(content["optimizer"])
         self.step = int(content["step"])
         self.eased = float(content["eased"])
         self.level = Level(**content.get("level", {}))

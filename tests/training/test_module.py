@@ -198,6 +198,18 @@ def test_attention_takes_part_from_its_step_on(photographs, tmp_path):
     assert isinstance(trained.synthesis["luma"].attention_quarter, nn.Conv2d)
 
 
+def test_attention_that_comes_late_warms_up_by_itself(photographs, tmp_path):
+    """Adam's first step is as long as its rate, which is read off from it."""
+    recipe = replace(LATE, warmup_steps=5, steps=7, attention_rate=0.5, precision="float32")
+    _, trace, _ = train(photographs, tmp_path, recipe, made=with_attention())
+    (_, before), (_, after) = trace[2], trace[3]
+    moved = {name: float((after[name] - before[name]).abs().max()) for name in after}
+    attention = {name: value for name, value in moved.items() if "synthesis" in name and "attention" in name}
+    rate = recipe.learning_rate_at(3) / 4 / 2  # the first of five steps; the others do their fourth
+    assert max(attention.values()) == pytest.approx(rate, rel=0.01)
+    assert max(value for name, value in moved.items() if name not in attention) > 1.5 * rate
+
+
 def without(made):
     for branch in made.synthesis.values():
         branch.attention_quarter = nn.Identity()

@@ -34,6 +34,7 @@ from jpegai_bench.training.settings import TrainingSettings
             ["beta_lowest=0.2"],
             "training.beta_lowest=0.2: must not be above training.beta_highest, which is 0.18",
         ),
+        (["attention_rate=0"], "training.attention_rate=0.0: must be above 0"),
         (["attention_from_step=-1"], "training.attention_from_step=-1: must be at least 0"),
         (["steps=300", "attention_from_step=300"], "training.attention_from_step=300: must be below"),
         (

@@ -106,6 +106,18 @@ def test_a_foreign_checkpoint_is_refused_by_name(path, content):
     assert path.read_bytes() == before
 
 
+def test_a_checkpoint_with_other_groups_of_parameters_is_refused(path):
+    other = state()
+    first, *rest = other.optimizer.param_groups[0]["params"]
+    other.optimizer = torch.optim.Adam([{"params": [first]}, {"params": rest}])
+    other.save(path, IDENTITY)
+    made = state(1)
+    before = weights(made.network)
+    with pytest.raises(BenchError, match=r"checkpoint\.pt: of a version .*; remove it"):
+        made.restore(path, IDENTITY)
+    assert equal(before, weights(made.network))
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(path):
     made = state()
     made.save(path, IDENTITY)
