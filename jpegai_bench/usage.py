@@ -362,14 +362,15 @@ says how to place the files by hand.
             "list [variants|datasets|anchors|weights|runs]",
             "what there is",
             """Variants, data sets with how many of their pictures are here, anchors with what can be used
-here and whose points are ready, weights that ship, and the runs of the store: state, pictures, age, size
-with all that was kept for them, key. `runs remove` takes the key, or its beginning.
+here and whose points are ready, weights with their training, and the runs of the store: state, pictures,
+age, size with all that was kept for them, key. `runs remove` takes the key, or its beginning.
 
   jpegai-bench list
   jpegai-bench list variants
   jpegai-bench list runs results=results/demo
 
   results=PATH         the store whose runs are listed
+  weights=FOLDER       whose weights are listed, instead of those that ship
   --config-dir DIR     anchors of your own too""",
             words=("WHAT",),
             optional=True,

@@ -1,6 +1,8 @@
 import io
 import json
 import pickle
+import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -199,6 +201,29 @@ def test_a_closed_stdout_is_no_error(tmp_path):
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait() == 0
+
+
+def test_weights_are_listed_with_their_training(tmp_path, tiny_weights):
+    own = shutil.copytree(tiny_weights, tmp_path / "own")
+    (own / "pickled.safetensors").write_bytes(pickle.dumps([1]))
+    (tmp_path / "bare").mkdir()
+    folders = ("own", "bare", "nowhere")
+    shipped, *others = several(
+        ["list", "weights"], *(["list", "weights", f"weights={one}"] for one in folders), cwd=tmp_path
+    )
+    assert len(shipped.out.splitlines()) == 8
+    told = (
+        r"small/base +\d\.\d MB  synthesis of base on encoder ([0-9a-f]{16}), [\d,]+ steps, alone, seed 0\n"
+    )
+    encoder = re.search(told, shipped.out)
+    assert re.search(rf"small/shared +\d\.\d MB  encoder {encoder[1]}, ", shipped.out)
+    mine, bare, nowhere = others
+    names = [line.split()[0] for line in mine.out.splitlines()]
+    assert names == ["base", "combined", "pickled", "shared"]
+    assert re.search(r"base .* kB  does not say of what training\n", mine.out)
+    assert re.search(r"pickled .* B  not a safetensors file\n", mine.out)
+    assert bare.out == "none in bare\n"
+    fails(nowhere, "weights=nowhere: no such folder")
 
 
 @pytest.fixture(scope="module")

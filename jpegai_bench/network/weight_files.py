@@ -17,6 +17,8 @@ SHARED_FILE = "shared.safetensors"
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
 """What ships, a folder a model preset."""
 
+_UNREADABLE = (SafetensorError, OSError, KeyError, TypeError)
+
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
@@ -50,16 +52,11 @@ def read(path: Path, kind: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, 
     Raises:
         BenchError: there is none, it is damaged, of another kind, or of another program.
     """
-    if not path.is_file():
-        raise BenchError(f"{path}: no such weights file")
+    meta = metadata(path)
     try:
-        with safe_open(path, framework="numpy") as opened:
-            meta = opened.metadata() or {}
         arrays = load_file(path)
-    except (SafetensorError, OSError, KeyError, TypeError) as error:
-        raise BenchError(
-            f"{path}: not a safetensors file ({error}); pickled weights (.pt, .pth) are never opened"
-        ) from None
+    except _UNREADABLE as error:
+        raise _not_ours(path, error) from None
     if meta.get("format") != FORMAT or meta.get("kind") != kind:
         found = f"{meta.get('format', 'another program')}, kind {meta.get('kind', 'unknown')}"
         raise BenchError(f"{path}: weights of {found}, expected {FORMAT}, kind {kind}")
@@ -67,6 +64,27 @@ def read(path: Path, kind: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, 
     if recorded not in (None, content_id(arrays)):  # None: written before synthesis files recorded it
         raise BenchError(f"{path}: damaged weights: not what was saved there; get the file again")
     return arrays, meta
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """What a weights file says of itself; its arrays are not read.
+
+    Raises:
+        BenchError: there is none, or it is no safetensors file.
+    """
+    if not path.is_file():
+        raise BenchError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="numpy") as opened:
+            return opened.metadata() or {}
+    except _UNREADABLE as error:
+        raise _not_ours(path, error) from None
+
+
+def _not_ours(path: Path, error: Exception) -> BenchError:
+    return BenchError(
+        f"{path}: not a safetensors file ({error}); pickled weights (.pt, .pth) are never opened"
+    )
 
 
 def content_id(arrays: Arrays) -> str:

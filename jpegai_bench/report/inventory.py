@@ -1,6 +1,8 @@
 """What there is: variants, data sets, anchors, weights, runs; without torch."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -10,7 +12,7 @@ from jpegai_bench.composition import anchor_nodes
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
-from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
+from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS, metadata
 from jpegai_bench.store import Run, Store
 from jpegai_bench.variants import variant_names
 
@@ -26,7 +28,7 @@ def inventory(kind: str, settings: Settings) -> list[str]:
         "variants": _variants,
         "datasets": _datasets,
         "anchors": lambda: _anchors(settings),
-        "weights": _weights,
+        "weights": lambda: _weights(settings),
         "runs": lambda: _runs(settings),
     }[kind]()
 
@@ -75,9 +77,36 @@ def _anchors(settings: Settings) -> list[str]:
     return lines
 
 
-def _weights() -> list[str]:
-    found = sorted(SHIPPED_WEIGHTS.glob("*/*.safetensors"))
-    return [f"{path.parent.name}/{path.stem}  {path.stat().st_size / 1e6:.1f} MB" for path in found]
+def _weights(settings: Settings) -> list[str]:
+    """Those that ship, or those in the folder of `weights=`: size, encoder, training."""
+    if settings.weights in ("shipped", "train"):
+        found = {f"{path.parent.name}/{path.stem}": path for path in SHIPPED_WEIGHTS.glob("*/*.safetensors")}
+    else:
+        folder = Path(settings.weights).expanduser()
+        if not folder.is_dir():
+            raise BenchError(f"weights={settings.weights}: no such folder")
+        found = {path.stem: path for path in folder.glob("*.safetensors")}
+    longest = max(map(len, found), default=0)
+    lines = [
+        f"{name:<{longest}} {amount(path.stat().st_size):>8}  {_trained(path)}"
+        for name, path in sorted(found.items())
+    ]
+    return lines or [f"none in {settings.weights}"]
+
+
+def _trained(path: Path) -> str:
+    """Of what training a weights file is, as far as it says."""
+    try:
+        meta = metadata(path)
+        note = json.loads(meta["note"])
+        recipe = note["recipe"]
+        kind = "encoder" if meta["kind"] == "shared" else f"synthesis of {meta['variant']} on encoder"
+        alone = ", alone" if meta["kind"] == "synthesis" and recipe["train"] == "synthesis" else ""
+        return f"{kind} {meta['shared_id']}, {note['step']:,} steps{alone}, seed {recipe['seed']}"
+    except BenchError:
+        return "not a safetensors file"
+    except (KeyError, TypeError, ValueError):
+        return "does not say of what training"
 
 
 def _runs(settings: Settings) -> list[str]:
