@@ -100,9 +100,9 @@ def _trained(path: Path) -> str:
         meta = metadata(path)
         note = json.loads(meta["note"])
         recipe = note["recipe"]
-        kind = "encoder" if meta["kind"] == "shared" else f"synthesis of {meta['variant']} on encoder"
-        alone = ", alone" if meta["kind"] == "synthesis" and recipe["train"] == "synthesis" else ""
-        return f"{kind} {meta['shared_id']}, {note['step']:,} steps{alone}, seed {recipe['seed']}"
+        what = "encoder" if meta["kind"] == "shared" else "on encoder"
+        part = "synthesis alone, " if what == "on encoder" and recipe["train"] == "synthesis" else ""
+        return f"{what} {meta['shared_id']}, {note['step']:,} steps, {part}seed {recipe['seed']}"
     except BenchError:
         return "not a safetensors file"
     except (KeyError, TypeError, ValueError):
