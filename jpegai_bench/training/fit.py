@@ -114,7 +114,6 @@ def fit(
     if first < recipe.steps and rank == 0 and photographs.held_out:
         held_out = validation.load(photographs.held_out, recipe.crop, recipe.reduction, watch.leave_out)
         callbacks.insert(0, _Validation(held_out, operation.validate_every))
-    run = str(identity.get("variant", folder.name))
 
     def go(steps: Steps, callbacks: list[Callback], logs: Any) -> None:
         batches = loader(photographs.training, recipe, operation, network.size.qualities, steps)
@@ -123,8 +122,9 @@ def fit(
     while not module.is_over:
         steps = Steps(state.step, recipe, rank, operation.devices)
         with _quiet(), interrupts.listening(), _plainly():
-            logs = loggers(operation.loggers, folder, report.mlflow or folder, run, state.step)
-            go(steps, callbacks, logs if rank == 0 else False)
+            shared = report.mlflow or folder
+            logs = rank == 0 and loggers(operation.loggers, folder, shared, identity, state.step)
+            go(steps, callbacks, logs)
             if not module.is_over:
                 interrupts.pass_on()
                 break  # its time is over

@@ -77,14 +77,17 @@ def record(loggers: Sequence[Logger], figures: dict[str, float], step: int) -> N
             logger.log_metrics(figures if isinstance(logger, CsvLog) else known, step)
 
 
-def loggers(names: Sequence[str], folder: Path, shared: Path, run: str, first_step: int) -> list[Logger]:
+def loggers(
+    names: Sequence[str], folder: Path, shared: Path, identity: Mapping[str, Any], first_step: int
+) -> list[Logger]:
     """The loggers that were asked for.
 
     Args:
         names: of `LOGGERS`.
         folder: of the training.
         shared: where MLflow's database is.
-        run: what MLflow calls it.
+        identity: all that decides the weights, as plain data: the parameters of a run in MLflow, and a text
+            in TensorBoard. The variant is what MLflow calls the run.
         first_step: rows of later steps are of work that was lost, and are dropped from CSV files; TensorBoard
             hides them; MLflow, which cannot forget, keeps them, and takes such a step no second time.
 
@@ -100,11 +103,28 @@ def loggers(names: Sequence[str], folder: Path, shared: Path, run: str, first_st
             raise BenchError(f"training.loggers: {name} is not installed: pip install 'jpegai-bench[{name}]'")
         if name == "tensorboard":
             lost: Any = {"purge_step": first_step + 1} if first_step else {}
-            made.append(TensorBoardLogger(folder, name="tensorboard", version="", **lost))
+            board = TensorBoardLogger(folder, name="tensorboard", version="", **lost)
+            with _named(name):
+                told = "\n".join(f"    {key}: {value}" for key, value in _parameters(identity).items())
+                board.experiment.add_text("settings", told, first_step)
+            made.append(board)
         else:
             with _named(name):
-                made.append(_mlflow(folder, shared, run))
+                run = _mlflow(folder, shared, str(identity.get("variant", folder.name)))
+                run.log_hyperparams(_parameters(identity))
+            made.append(run)
     return made
+
+
+def _parameters(identity: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """Its values by their place (`recipe.steps`), without the digests of each part of the code."""
+    found: dict[str, Any] = {}
+    for name, value in identity.items():
+        if isinstance(value, Mapping):
+            found |= {} if name == "source" else _parameters(value, f"{place}{name}.")
+        elif value is not None:
+            found[f"{place}{name}"] = value
+    return found
 
 
 @contextmanager

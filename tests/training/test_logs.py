@@ -62,7 +62,7 @@ def test_a_library_that_is_not_installed_is_named(tmp_path, monkeypatch):
     with pytest.raises(
         BenchError, match=r"tensorboard is not installed: pip install 'jpegai-bench\[tensorboard\]"
     ):
-        loggers(["tensorboard"], tmp_path, tmp_path, "run", 0)
+        loggers(["tensorboard"], tmp_path, tmp_path, {}, 0)
 
 
 def test_a_logger_that_is_named_twice_logs_once(photographs, tmp_path):
@@ -85,6 +85,11 @@ def test_tensorboard_shows_each_step_of_a_resumed_training_once(photographs, tmp
     for event, row in zip(events.Scalars("loss"), found, strict=True):
         assert event.value == pytest.approx(float(row["loss"]), rel=1e-4)
     assert [event.step for event in events.Scalars("validation/bpp_q2")] == [3, 6]
+    [begun, resumed] = events.Tensors("settings/text_summary")
+    assert (begun.step, resumed.step) == (0, 4)
+    told = resumed.tensor_proto.string_val[0].decode().split("\n")
+    assert "    variant: tiny" in told
+    assert "    recipe.steps: 6" in told
 
 
 def test_mlflow_has_each_step_of_a_resumed_training_once_in_one_run_below_its_folder(
@@ -103,6 +108,10 @@ def test_mlflow_has_each_step_of_a_resumed_training_once_in_one_run_below_its_fo
     [experiment] = client.search_experiments(filter_string="name = 'jpegai-bench'")
     [run] = client.search_runs([experiment.experiment_id])
     assert run.data.tags["mlflow.runName"] == "tiny"
+    assert run.data.params == {
+        "variant": "tiny",
+        **{f"recipe.{name}": str(value) for name, value in RECIPE.as_dict().items()},
+    }
     logged = {
         name: [metric.step for metric in client.get_metric_history(run.info.run_id, name)]
         for name in ("loss", "learning_rate", "validation/psnr_y_q0")
