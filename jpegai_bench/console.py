@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from unicodedata import category
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,6 +114,12 @@ def rich_console(stream: IO[str], width: int | None = None) -> "Console":
 
 
 def _tell(message: str, shown: bool = True) -> None:
+    message = "".join(one if _is_harmless(one) else repr(one)[1:-1] for one in message)
     log(message)
     if shown:
         print(message, file=sys.stderr, flush=True)
+
+
+def _is_harmless(character: str) -> bool:
+    """Whether a terminal shows it; a file's name may hold what moves the cursor or is half a character."""
+    return character in "\n\t" or category(character) not in ("Cc", "Cs")

@@ -197,3 +197,15 @@ def test_a_line_a_minute_says_what_time_is_left(monkeypatch, capsys):
         "training: 900 of 1000 steps, 1 min left, loss 1",
         "training: 900 of 1000 steps, 122 s",
     ]
+
+
+def test_what_would_move_the_cursor_is_spelled_out(capsys, tmp_path):
+    with logged(tmp_path / "log.txt"):
+        complain("a\x1b[2Jb.png\x07: cannot be decoded")
+        say("\udcff.png and ä\u202f1\nsecond line")
+    assert capsys.readouterr().err.splitlines() == [
+        r"jpegai-bench: a\x1b[2Jb.png\x07: cannot be decoded",
+        "jpegai-bench: \\udcff.png and ä\u202f1",
+        "second line",
+    ]
+    assert "\x1b" not in (tmp_path / "log.txt").read_text()
