@@ -1,6 +1,6 @@
 """What goes to stderr and into a run's log, how much of it, and whether with colours: decided here alone.
 
-Results go to stdout, whatever is asked for here. On stderr `-q` leaves errors alone, and `-v` adds details.
+Results go to stdout, whatever is asked for here. On stderr `-q` shows only errors, and `-v` adds details.
 Worker processes and the jobs of a sweep learn of it by an environment variable.
 """
 

@@ -28,8 +28,8 @@ def overview() -> str:
             *lines,
             "Settings are Hydra overrides: dataset=kodak model=paper results=PATH; -m for several at once,",
             "--cfg job to see them all, --config-dir DIR for configurations of your own.",
-            "Results go to ./results; figures to stdout, progress to stderr: -q leaves errors alone, -v",
-            "tells more. The exit status is 0 when all is done, 1 when something failed, 2 when the command",
+            "Results go to ./results; figures to stdout, progress to stderr: -q shows only errors, -v tells",
+            "more. The exit status is 0 when all is done, 1 when something failed, 2 when the command",
             "line is wrong by itself. jpegai-bench COMMAND --help shows examples.",
         ]
     )

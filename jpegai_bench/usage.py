@@ -73,7 +73,7 @@ same command goes on from there; two at once share out the work.
   jpegai-bench sweep dataset=kodak
   jpegai-bench sweep dataset=kodak experiment=vcip2023
   jpegai-bench sweep +variant=base,combined rates=quality,target
-  jpegai-bench sweep weights=train training=ablation training.data=[photos] training.seed=0,1,2
+  jpegai-bench sweep weights=train training=ablation 'training.data=[photos]' training.seed=0,1,2
 
   hydra/launcher=joblib hydra.launcher.n_jobs=4     several jobs at once on this machine
   hydra/launcher=slurm shards=8                     a cluster: each variant's images shared out to 8 jobs
@@ -102,9 +102,9 @@ same command goes on from there; two at once share out the work.
 alone on the frozen encoder that ships, as the shipped weights were made. Killed, the same command
 goes on from the last checkpoint; Ctrl-C and SIGTERM write one. Prints the folder of the weights.
 
-  jpegai-bench train +variant=base training=smoke training.data=[photos]
-  jpegai-bench train +variant=combined training=ablation training.data=[photos]
-  jpegai-bench train -m +variant=base,combined training=ablation training.data=[photos] training.seed=0,1,2
+  jpegai-bench train +variant=base training=smoke 'training.data=[photos]'
+  jpegai-bench train +variant=combined training=ablation 'training.data=[photos]'
+  jpegai-bench train -m +variant=base,combined training=ablation 'training.data=[photos]' training.seed=0,1,2
 
   training=paper model=paper       the paper's size, for a GPU
   training.train=synthesis training.init_from=WEIGHTS    on the frozen encoder of other weights

@@ -1,7 +1,7 @@
 """How the weights behind a table were trained: said where it differs, or where it was a mere trial."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jpegai_bench.store import Run
@@ -36,13 +36,14 @@ class _Trained:
 
     synthesis: _Stage
     encoder: _Stage | None
+    apart: tuple[str, ...] = ()
+    """The settings in which it is not as those that were trained alike otherwise."""
 
     @property
     def told(self) -> str:
-        if self.encoder is None:
-            return self.synthesis.told
-        further = " further" if self.encoder.goes_on else ""
-        return f"{self.synthesis.told}, on an encoder of {self.encoder.steps:,}{further}"
+        further = " further" if self.encoder and self.encoder.goes_on else ""
+        encoder = [f"on an encoder of {self.encoder.steps:,}{further}"] if self.encoder else []
+        return ", ".join((self.synthesis.told, *encoder, *self.apart))
 
     @property
     def is_trial(self) -> bool:
@@ -90,8 +91,29 @@ def _listed(found: Mapping[str, _Trained]) -> str:
 
 
 def _all(runs: Sequence[Run]) -> dict[str, _Trained]:
-    found = ((run.label, _trained(run.manifest.get("trained"))) for run in runs)
-    return {label: one for label, one in found if one is not None}
+    found: dict[str, _Trained] = {}
+    alike: dict[_Trained, dict[str, dict[str, str]]] = {}
+    for run in runs:
+        record = run.manifest.get("trained")
+        one = _trained(record)
+        if record and one is not None:
+            found[run.label] = one
+            alike.setdefault(one, {})[run.label] = _settings(record["synthesis"])
+    for one, settings in alike.items():
+        everywhere = set.intersection(*map(set, settings.values()))  # another version may note others
+        differing = [
+            name for name in sorted(everywhere) if len({noted[name] for noted in settings.values()}) > 1
+        ]
+        for label, noted in settings.items():
+            found[label] = replace(one, apart=tuple(noted[name] for name in differing))
+    return found
+
+
+def _settings(note: Mapping[str, Any]) -> dict[str, str]:
+    """What else decides a training: its photographs, of which the number is on record, and its recipe."""
+    recipe = {name: value for name, value in note["recipe"].items() if name not in ("seed", "steps", "train")}
+    told = {name: f"{name} {value}" for name, value in recipe.items()}
+    return told | ({"photographs": f"{count} photographs"} if (count := note.get("photographs")) else {})
 
 
 def _trained(record: Any) -> _Trained | None:

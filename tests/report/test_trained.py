@@ -74,6 +74,28 @@ def test_weights_of_an_unfinished_training_count_the_steps_that_were_done(tmp_pa
     assert "base (everything, 700 steps)" in told
 
 
+def test_other_photographs_and_other_settings_are_a_different_training(tmp_path):
+    def ablation(photographs, **recipe):
+        own = synthesis(10000, shared="e")
+        return {**own, "photographs": photographs, "recipe": {**own["recipe"], "crop": 128, **recipe}}
+
+    base = run(tmp_path, "base", ablation(982))
+    assert notes([base, run(tmp_path, "mine", ablation(982, seed=1))]) == []
+    # A setting that only one of them notes is of another version.
+    assert notes([base, run(tmp_path, "mine", ablation(982, attention_rate=1.0))]) == []
+    [told] = notes([base, run(tmp_path, "mine", ablation(60, crop=64)), run(tmp_path, "third", ablation(60))])
+    for label, apart in (
+        ("base", "crop 128, 982 photographs"),
+        ("mine", "crop 64, 60 photographs"),
+        ("third", "crop 128, 60 photographs"),
+    ):
+        assert f"{label} (synthesis alone, 10,000 steps, on an encoder of 4,200, {apart})" in told
+    assert remarks([base, run(tmp_path, "mine", ablation(60))]) == {
+        "base": "trained: synthesis alone, 10,000 steps, on an encoder of 4,200, 982 photographs",
+        "mine": "trained: synthesis alone, 10,000 steps, on an encoder of 4,200, 60 photographs",
+    }
+
+
 def test_every_table_says_what_was_trained_otherwise(tmp_path):
     results = tmp_path / "results"
     synthetic.fill_store(results, images=6)
