@@ -1,11 +1,15 @@
 """The weights that ship: every variant, one encoder, bitstreams equal to the byte."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+import torch
 from command import settings
 
 from jpegai_bench.images.datasets import load
 from jpegai_bench.network import weight_files, weights
+from jpegai_bench.network.attention import RNAB
 from jpegai_bench.network.bitstream import Bitstream
 from jpegai_bench.network.codec import Network
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
@@ -55,3 +59,25 @@ def test_every_variant_decodes_the_bitstream_of_another_and_differs(coders, imag
         psnr = 20 * np.log10(255) - 10 * np.log10(np.mean((found.astype(float) - image) ** 2))
         assert psnr > 30, name
     assert len({found.tobytes() for found in decoded.values()}) == 7
+
+
+def mask_spreads(coder, image):
+    """By how much each mask of RNAB varies over the picture, in the mean of its channels."""
+    spreads = {}
+
+    def look(place, _module, _arguments, output):
+        spreads[place] = float(torch.sigmoid(output).std((2, 3)).mean())
+
+    for place, module in coder.network.synthesis.named_modules():
+        if isinstance(module, RNAB):
+            module.mask.register_forward_hook(partial(look, place))
+    coder.decode(coder.encode(coder.analyze(image), 4).stream)
+    return spreads
+
+
+@pytest.mark.parametrize("name", ["base", "activation", "upsampling"])
+def test_no_mask_is_flat(coders, image, name):
+    """An attention whose mask is the same everywhere has died in the training, unseen in the loss."""
+    spreads = mask_spreads(coders[name], image)
+    assert len(spreads) == 4
+    assert min(spreads.values()) > 0.01, spreads
