@@ -195,9 +195,9 @@ def test_a_codec_that_ends_its_process_or_has_a_defect_is_told_in_one_line(store
 
 
 def test_a_codec_that_hangs_is_ended_with_the_program_it_waits_for(store, images, tmp_path, monkeypatch):
-    monkeypatch.setattr(timing, "_GRACE", 0.0)
+    monkeypatch.setattr(timing, "_GRACE", 15.0)  # with the start of the process, on a busy machine
     file = tmp_path / "pids"
-    with pytest.raises(BenchError, match="broken: an encoding or decoding did not finish within 10 s"):
+    with pytest.raises(BenchError, match="broken: an encoding or decoding did not finish within 25 s"):
         time_it(store, Broken(how="hangs", file=str(file)), images)
     wait_until(lambda: not any(is_alive(int(pid)) for pid in file.read_text().split()))
 
