@@ -32,8 +32,9 @@ class ModelSettings:
     """A preset: the structural numbers of the network."""
 
     name: str
-    luma: int
-    chroma: int
+    luma: Any
+    """Channels of the luma transforms: one number, or three, at 1/2, 1/4 and 1/8 of the resolution."""
+    chroma: Any
     latent_luma: int
     latent_chroma: int
     hyper_luma: int
@@ -45,12 +46,16 @@ class ModelSettings:
     restormer_heads: int
     restormer_expansion: float
     qualities: int
+    analysis_attention: bool
+    chroma_reduction: int | None
 
     def __post_init__(self) -> None:
+        for name in ("luma", "chroma"):
+            setattr(self, name, _widths(name, getattr(self, name)))
         for item in fields(self):
             value = getattr(self, item.name)
-            least = 2 if item.name in ("qualities", "luma", "chroma") else 1
-            if not isinstance(value, str) and not least <= value < math.inf:
+            least = 2 if item.name == "qualities" else 1
+            if isinstance(value, int | float) and not least <= value < math.inf and value is not False:
                 raise BenchError(f"model.{item.name}={value}: must be at least {least}")
         if self.qualities > MOST_QUALITIES:
             raise BenchError(f"model.qualities={self.qualities}: must be at most {MOST_QUALITIES}")
@@ -59,7 +64,19 @@ class ModelSettings:
         """The part of it that the network itself takes; the rest reaches it through a variant's modules."""
         from jpegai_bench.network.codec import NetworkSize
 
-        return NetworkSize(**{item.name: getattr(self, item.name) for item in fields(NetworkSize)})
+        sizes = {item.name: getattr(self, item.name) for item in fields(NetworkSize)}
+        return NetworkSize(**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
+
+
+def _widths(name: str, given: Any) -> int | list[int]:
+    """A width, or three for three depths; three equal ones are one."""
+    widths = given if isinstance(given, list) else [given]
+    if len(widths) not in (1, 3) or not all(type(width) is int and width >= 2 for width in widths):
+        raise BenchError(
+            f"model.{name}={given}: give a number of channels, at least 2, or three, as [32,64,128], "
+            "for 1/2, 1/4 and 1/8 of the resolution"
+        )
+    return widths[0] if len(set(widths)) == 1 else widths
 
 
 @dataclass

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 """The modules under study: the keys of a variant that name a `_target_`."""
 
+_NEWER = {"analysis_attention": True, "chroma_reduction": None}
+"""Structural numbers that the first weights do not record, and what they are of these."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -97,6 +100,9 @@ def structure_of(settings: "Settings", variant: Variant) -> dict[str, Any]:
     size = {item.name: getattr(settings.model, item.name) for item in fields(settings.model)}
     for name in ("name", "restormer_blocks", "restormer_heads", "restormer_expansion"):
         del size[name]  # these reach the network through the modules' arguments, if at all
+    for name, usual in _NEWER.items():
+        if size[name] == usual:
+            del size[name]
     return {"model": size, "modules": variant.nodes}
 
 

@@ -54,7 +54,7 @@ for seed, name in enumerate(("base", "gate", "broken")):
     network = variant.network(chosen.model)
     with torch.no_grad():
         for branch in ("luma", "chroma"):
-            network.shared[f"analysis_{branch}"].body[-1].weight.mul_(20)
+            network.shared[f"analysis_{branch}"].down4.weight.mul_(20)
             network.shared[f"prior_{branch}"].analysis[-1].weight.mul_(40)
     folder = Path("weights")
     shared = folder if (folder / "shared.safetensors").exists() else None

@@ -9,7 +9,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import ALIGNMENT, Latents, Network, NetworkSize
-from jpegai_bench.network.transforms import SynthesisModules
+from jpegai_bench.network.transforms import SynthesisModules, by_depth
 
 _PLACES = {
     **{name: name for name in ("attention_quarter", "attention_half")},
@@ -28,12 +28,14 @@ def check_modules(modules: SynthesisModules, size: NetworkSize) -> None:
         BenchError: a module cannot be built or run, or does not keep the shape (upsampling: double it); the
             message begins with the name of its place.
     """
-    luma, chroma = size.latent_luma, size.latent_chroma + size.latent_luma
-    for latent, width in ((luma, size.luma), (chroma, size.chroma)):
-        for place in ("attention_quarter", "attention_half", "activation"):
-            _check(place, getattr(modules, place), (width,), factor=1)
-        for inputs in (latent, width):
-            _check("upsampling", modules.upsampling, (inputs, width), factor=2)
+    for latent, widths in ((size.latent_luma, size.luma), (size.chroma_input, size.chroma)):
+        half, quarter, eighth = by_depth(widths)
+        _check("attention_quarter", modules.attention_quarter, (quarter,), factor=1)
+        _check("attention_half", modules.attention_half, (half,), factor=1)
+        for width in sorted({half, quarter, eighth}):
+            _check("activation", modules.activation, (width,), factor=1)
+        for pair in sorted({(latent, eighth), (eighth, quarter), (quarter, half)}):
+            _check("upsampling", modules.upsampling, pair, factor=2)
 
 
 def check_network(network: Network, crop: int) -> None:

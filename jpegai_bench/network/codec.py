@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from jpegai_bench.network.blocks import full_precision
 from jpegai_bench.network.entropy import Hyperprior
 from jpegai_bench.network.gain import Gain
-from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules
+from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules, Widths
 
 ALIGNMENT = 32
 """Image height and width are padded to multiples of this, by repeating the edge."""
@@ -24,9 +24,9 @@ ALIGNMENT = 32
 class NetworkSize:
     """The structural numbers of a preset; `luma` is the primary, `chroma` the secondary branch."""
 
-    luma: int
+    luma: Widths
     """N: width of the luma transforms."""
-    chroma: int
+    chroma: Widths
     """N_uv: width of the chroma transforms."""
     latent_luma: int
     """M: latent channels of luma."""
@@ -40,6 +40,15 @@ class NetworkSize:
     rnab_mask_blocks: int
     qualities: int
     """Gain vectors; `quality` is a real number in [0, qualities - 1]."""
+    analysis_attention: bool = True
+    """Whether the analysis transforms have an RNAB."""
+    chroma_reduction: int | None = None
+    """Channels that the chroma synthesis makes of both latents, beside the chroma latent; None: it takes both."""
+
+    @property
+    def chroma_input(self) -> int:
+        """Channels of the first residual block of the chroma synthesis."""
+        return self.latent_chroma + (self.chroma_reduction or self.latent_luma)
 
 
 class Planes(NamedTuple):
@@ -70,11 +79,13 @@ class Network(nn.Module):
     def __init__(self, size: NetworkSize, modules: SynthesisModules) -> None:
         super().__init__()
         self.size = size
-        rnab = (size.rnab_trunk_blocks, size.rnab_mask_blocks)
+        rnab = (size.rnab_trunk_blocks, size.rnab_mask_blocks) if size.analysis_attention else None
+        joined = size.latent_chroma + size.latent_luma
+        reduction = (size.latent_chroma, size.chroma_reduction) if size.chroma_reduction else None
         self.shared = nn.ModuleDict(
             {
-                "analysis_luma": Analysis(1, size.luma, size.latent_luma, *rnab),
-                "analysis_chroma": Analysis(3, size.chroma, size.latent_chroma, *rnab),
+                "analysis_luma": Analysis(1, size.luma, size.latent_luma, rnab),
+                "analysis_chroma": Analysis(3, size.chroma, size.latent_chroma, rnab),
                 "prior_luma": Hyperprior(size.latent_luma, size.hyper_luma),
                 "prior_chroma": Hyperprior(size.latent_chroma, size.hyper_chroma),
                 "gain_luma": Gain(size.latent_luma, size.qualities),
@@ -84,9 +95,7 @@ class Network(nn.Module):
         self.synthesis = nn.ModuleDict(
             {
                 "luma": Synthesis(size.latent_luma, size.luma, 1, size.residual_blocks, modules),
-                "chroma": Synthesis(
-                    size.latent_chroma + size.latent_luma, size.chroma, 2, size.residual_blocks, modules
-                ),
+                "chroma": Synthesis(joined, size.chroma, 2, size.residual_blocks, modules, reduction),
             }
         )
 

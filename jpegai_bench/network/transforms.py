@@ -3,11 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from jpegai_bench.network.activation import ResAU
 from jpegai_bench.network.attention import RNAB
 from jpegai_bench.network.blocks import conv3x3, deconv3x3, full_precision, residual_blocks
+
+Widths = int | tuple[int, int, int]
+"""Channels of a transform at 1/2, 1/4 and 1/8 of its input's resolution; one number is all three."""
+
+
+def by_depth(widths: Widths) -> tuple[int, int, int]:
+    """The channels at 1/2, 1/4 and 1/8."""
+    return (widths, widths, widths) if isinstance(widths, int) else widths
 
 
 @dataclass(frozen=True)
@@ -25,32 +34,48 @@ class SynthesisModules:
 
 
 class Analysis(nn.Module):
-    """Image planes to latent: four conv3x3 of stride 2, ResAU between them, one RNAB at a quarter.
+    """Image planes to latent: four conv3x3 of stride 2, ResAU between them, attention at a quarter.
 
     The same for every variant: an ablation changes the decoder and nothing else.
     """
 
-    def __init__(
-        self, inputs: int, channels: int, latent: int, rnab_trunk_blocks: int, rnab_mask_blocks: int
-    ) -> None:
+    def __init__(self, inputs: int, widths: Widths, latent: int, rnab: tuple[int, int] | None) -> None:
+        """`rnab`: residual blocks of trunk and mask of the attention; without, there is none."""
         super().__init__()
-        self.body = nn.Sequential(
-            conv3x3(inputs, channels, stride=2),
-            ResAU(channels),
-            conv3x3(channels, channels, stride=2),
-            RNAB(channels, rnab_trunk_blocks, rnab_mask_blocks),
-            ResAU(channels),
-            conv3x3(channels, channels, stride=2),
-            ResAU(channels),
-            conv3x3(channels, latent, stride=2),
-        )
+        half, quarter, eighth = by_depth(widths)
+        self.down1 = conv3x3(inputs, half, stride=2)
+        self.act1 = ResAU(half)
+        self.down2 = conv3x3(half, quarter, stride=2)
+        self.attention_quarter = RNAB(quarter, *rnab) if rnab else nn.Identity()
+        self.act2 = ResAU(quarter)
+        self.down3 = conv3x3(quarter, eighth, stride=2)
+        self.act3 = ResAU(eighth)
+        self.down4 = conv3x3(eighth, latent, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, inputs, H, W]`, H and W multiples of 16, to `[B, latent, H/16, W/16]`, float32."""
-        x = self.body[:-1](x)
+        x = self.act1(self.down1(x))
+        x = self.act2(self.attention_quarter(self.down2(x)))
+        x = self.act3(self.down3(x))
         # The gains multiply the latent by 16 and more: the rounding of bfloat16 would show at high rates.
         with full_precision(x):
-            return self.body[-1](x.float())
+            return self.down4(x.float())
+
+
+class Reduction(nn.Module):
+    """The luma latent beside the chroma latent, in few channels: conv3x3 on both, then the chroma latent again.
+
+    As the chroma synthesis of the finished standard begins (ISO/IEC 6048-1).
+    """
+
+    def __init__(self, chroma: int, joined: int, reduced: int) -> None:
+        super().__init__()
+        self.chroma = chroma
+        self.conv = conv3x3(joined, reduced)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, joined, H, W]`, chroma first, to `[B, reduced + chroma, H, W]`."""
+        return torch.cat([self.conv(x), x[:, : self.chroma]], dim=1)
 
 
 class Synthesis(nn.Module):
@@ -60,22 +85,36 @@ class Synthesis(nn.Module):
     """
 
     def __init__(
-        self, latent: int, channels: int, outputs: int, residual_count: int, modules: SynthesisModules
+        self,
+        latent: int,
+        widths: Widths,
+        outputs: int,
+        residual_count: int,
+        modules: SynthesisModules,
+        reduction: tuple[int, int] | None = None,
     ) -> None:
+        """`reduction`: how many channels come first and are kept, and to how many all are reduced beside."""
         super().__init__()
+        half, quarter, eighth = by_depth(widths)
+        self.reduction: nn.Module | None = None
+        if reduction:
+            self.reduction = Reduction(reduction[0], latent, reduction[1])
+            latent = sum(reduction)
         self.residual = residual_blocks(latent, residual_count)
-        self.up1 = modules.upsampling(latent, channels)
-        self.act1 = modules.activation(channels)
-        self.up2 = modules.upsampling(channels, channels)
-        self.attention_quarter = modules.attention_quarter(channels)
-        self.act2 = modules.activation(channels)
-        self.up3 = modules.upsampling(channels, channels)
-        self.attention_half = modules.attention_half(channels)
-        self.act3 = modules.activation(channels)
-        self.up4 = deconv3x3(channels, outputs)
+        self.up1 = modules.upsampling(latent, eighth)
+        self.act1 = modules.activation(eighth)
+        self.up2 = modules.upsampling(eighth, quarter)
+        self.attention_quarter = modules.attention_quarter(quarter)
+        self.act2 = modules.activation(quarter)
+        self.up3 = modules.upsampling(quarter, half)
+        self.attention_half = modules.attention_half(half)
+        self.act3 = modules.activation(half)
+        self.up4 = deconv3x3(half, outputs)
 
     def forward(self, y: Tensor) -> Tensor:
         """`[B, latent, H/16, W/16]` to `[B, outputs, H, W]`."""
+        if self.reduction is not None:
+            y = self.reduction(y)
         x = self.act1(self.up1(self.residual(y)))
         x = self.act2(self.attention_quarter(self.up2(x)))
         x = self.act3(self.attention_half(self.up3(x)))

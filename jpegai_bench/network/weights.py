@@ -23,6 +23,7 @@ from jpegai_bench.network.entropy import make_tables
 from jpegai_bench.network.weight_files import FORMAT, SHARED_FILE, WeightIds, shared_id, synthesis_file
 
 _TABLE_PREFIX = "table."
+_ANALYSIS = ("down1", "act1", "down2", "attention_quarter", "act2", "down3", "act3", "down4")
 _NOT_WEIGHTS = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table", "quantiles")
 
 
@@ -152,6 +153,15 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}, meta
 
 
+def _today(name: str) -> str:
+    """What a tensor is called that the first weights had by its number in the analysis."""
+    branch, _, rest = name.partition(".")
+    if not (branch.startswith("analysis_") and rest.startswith("body.")):
+        return name
+    _, number, rest = rest.split(".", 2)
+    return f"{branch}.{_ANALYSIS[int(number)]}.{rest}"
+
+
 def content_id(tensors: dict[str, Tensor]) -> str:
     """16 hex digits that name the content of a set of tensors."""
     return weight_files.content_id({name: tensor.numpy() for name, tensor in tensors.items()})
@@ -183,6 +193,7 @@ def _weights(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
 
 def _fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     own = dict(_weights(module))
+    tensors = {_today(name): tensor for name, tensor in tensors.items()}
     missing, unknown = own.keys() - tensors.keys(), tensors.keys() - own.keys()
     if missing or unknown:
         example = sorted(missing or unknown)[0]

@@ -168,7 +168,7 @@ def test_the_estimate_is_within_one_percent_of_the_file_above_10_kb(coder):
 def test_diverged_weights_are_refused_when_they_code(tmp_path):
     coder = tiny.saved(tmp_path)
     with torch.no_grad():
-        coder.network.shared["analysis_luma"].body[-1].bias.fill_(float("nan"))
+        coder.network.shared["analysis_luma"].down4.bias.fill_(float("nan"))
     with pytest.raises(BenchError, match="weights"):
         coder.encode(coder.analyze(tiny.picture(17, 33)), 1.0)
 

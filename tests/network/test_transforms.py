@@ -15,14 +15,14 @@ LIGHT = SynthesisModules(
 
 
 def test_one_latent_sample_stands_for_16_by_16_pixels():
-    assert Analysis(1, 8, 5, 1, 1)(torch.rand(1, 1, 96, 64)).shape == (1, 5, 6, 4)
-    assert Synthesis(5, 8, 2, 1, BASE)(torch.randn(1, 5, 6, 4)).shape == (1, 2, 96, 64)
-    assert Synthesis(5, 8, 2, 1, LIGHT)(torch.randn(1, 5, 6, 4)).shape == (1, 2, 96, 64)
+    assert Analysis(1, (4, 6, 8), 5, (1, 1))(torch.rand(1, 1, 96, 64)).shape == (1, 5, 6, 4)
+    assert Synthesis(5, (4, 6, 8), 2, 1, BASE)(torch.randn(1, 5, 6, 4)).shape == (1, 2, 96, 64)
+    assert Synthesis(5, (4, 6, 8), 2, 1, LIGHT)(torch.randn(1, 5, 6, 4)).shape == (1, 2, 96, 64)
 
 
 @torch.inference_mode()
 def test_moving_the_image_by_16_pixels_moves_the_latent_by_one():
-    analysis = Analysis(1, 6, 4, 1, 1)
+    analysis = Analysis(1, 6, 4, (1, 1))
     x = torch.rand(1, 1, 400, 32)
     inner = analysis(x)[:, :, 8:17]
     torch.testing.assert_close(analysis(x.roll(16, dims=2))[:, :, 9:18], inner)

@@ -46,7 +46,7 @@ def network(seed: int = 0) -> Network:
             if name.endswith(("weight", "bias")):
                 parameter.add_(0.03 * torch.randn_like(parameter))
         for branch in ("luma", "chroma"):
-            made.shared[f"analysis_{branch}"].body[-1].weight.mul_(20)
+            made.shared[f"analysis_{branch}"].down4.weight.mul_(20)
             made.shared[f"prior_{branch}"].analysis[-1].weight.mul_(40)
             made.shared[f"prior_{branch}"].synthesis[-1].weight.mul_(3)
     return made
