@@ -47,6 +47,7 @@ class ModelSettings:
     restormer_expansion: float
     qualities: int
     analysis_attention: bool
+    analysis_residual_blocks: int
     chroma_reduction: int | None
 
     def __post_init__(self) -> None:
@@ -54,7 +55,7 @@ class ModelSettings:
             setattr(self, name, _widths(name, getattr(self, name)))
         for item in fields(self):
             value = getattr(self, item.name)
-            least = 2 if item.name == "qualities" else 1
+            least = {"qualities": 2, "analysis_residual_blocks": 0}.get(item.name, 1)
             if isinstance(value, int | float) and not least <= value < math.inf and value is not False:
                 raise BenchError(f"model.{item.name}={value}: must be at least {least}")
         if self.qualities > MOST_QUALITIES:

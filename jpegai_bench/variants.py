@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 """The modules under study: the keys of a variant that name a `_target_`."""
 
-_NEWER = {"analysis_attention": True, "chroma_reduction": None}
+_NEWER = {"analysis_attention": True, "analysis_residual_blocks": 0, "chroma_reduction": None}
 """Structural numbers that the first weights do not record, and what they are of these."""
 
 

@@ -42,6 +42,8 @@ class NetworkSize:
     """Gain vectors; `quality` is a real number in [0, qualities - 1]."""
     analysis_attention: bool = True
     """Whether the analysis transforms have an RNAB."""
+    analysis_residual_blocks: int = 0
+    """Residual blocks of the analysis transforms, at 1/4 and as many at 1/8."""
     chroma_reduction: int | None = None
     """Channels that the chroma synthesis makes of both latents, beside the chroma latent; None: it takes both."""
 
@@ -80,12 +82,13 @@ class Network(nn.Module):
         super().__init__()
         self.size = size
         rnab = (size.rnab_trunk_blocks, size.rnab_mask_blocks) if size.analysis_attention else None
+        blocks = size.analysis_residual_blocks
         joined = size.latent_chroma + size.latent_luma
         reduction = (size.latent_chroma, size.chroma_reduction) if size.chroma_reduction else None
         self.shared = nn.ModuleDict(
             {
-                "analysis_luma": Analysis(1, size.luma, size.latent_luma, rnab),
-                "analysis_chroma": Analysis(3, size.chroma, size.latent_chroma, rnab),
+                "analysis_luma": Analysis(1, size.luma, size.latent_luma, rnab, blocks),
+                "analysis_chroma": Analysis(3, size.chroma, size.latent_chroma, rnab, blocks),
                 "prior_luma": Hyperprior(size.latent_luma, size.hyper_luma),
                 "prior_chroma": Hyperprior(size.latent_chroma, size.hyper_chroma),
                 "gain_luma": Gain(size.latent_luma, size.qualities),

@@ -39,24 +39,28 @@ class Analysis(nn.Module):
     The same for every variant: an ablation changes the decoder and nothing else.
     """
 
-    def __init__(self, inputs: int, widths: Widths, latent: int, rnab: tuple[int, int] | None) -> None:
-        """`rnab`: residual blocks of trunk and mask of the attention; without, there is none."""
+    def __init__(
+        self, inputs: int, widths: Widths, latent: int, rnab: tuple[int, int] | None, residual_count: int = 0
+    ) -> None:
+        """`rnab`: residual blocks of trunk and mask of the attention; `residual_count`: at 1/4 and at 1/8."""
         super().__init__()
         half, quarter, eighth = by_depth(widths)
         self.down1 = conv3x3(inputs, half, stride=2)
         self.act1 = ResAU(half)
         self.down2 = conv3x3(half, quarter, stride=2)
+        self.residual_quarter = residual_blocks(quarter, residual_count)
         self.attention_quarter = RNAB(quarter, *rnab) if rnab else nn.Identity()
         self.act2 = ResAU(quarter)
         self.down3 = conv3x3(quarter, eighth, stride=2)
+        self.residual_eighth = residual_blocks(eighth, residual_count)
         self.act3 = ResAU(eighth)
         self.down4 = conv3x3(eighth, latent, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, inputs, H, W]`, H and W multiples of 16, to `[B, latent, H/16, W/16]`, float32."""
         x = self.act1(self.down1(x))
-        x = self.act2(self.attention_quarter(self.down2(x)))
-        x = self.act3(self.down3(x))
+        x = self.act2(self.attention_quarter(self.residual_quarter(self.down2(x))))
+        x = self.act3(self.residual_eighth(self.down3(x)))
         # The gains multiply the latent by 16 and more: the rounding of bfloat16 would show at high rates.
         with full_precision(x):
             return self.down4(x.float())
