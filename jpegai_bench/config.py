@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
+CONTEXTS = ("none", "multistage", "grouped")
 FORMATS = ("table", "csv", "json", "markdown", "latex")
 METHODS = ("pchip", "cubic", "akima")
 CURVES = ("image", "mean")
@@ -49,10 +50,23 @@ class ModelSettings:
     analysis_attention: bool
     analysis_residual_blocks: int
     chroma_reduction: int | None
+    context: str
+    context_luma_groups: list[int]
+    context_chroma_groups: list[int]
+    context_luma_width: int
+    context_chroma_width: int
 
     def __post_init__(self) -> None:
         for name in ("luma", "chroma"):
             setattr(self, name, _widths(name, getattr(self, name)))
+        one_of("model.context", self.context, CONTEXTS)
+        for branch in ("luma", "chroma"):
+            groups, latent = getattr(self, f"context_{branch}_groups"), getattr(self, f"latent_{branch}")
+            if self.context == "grouped" and (sum(groups) != latent or min(groups, default=0) < 1):
+                raise BenchError(
+                    f"model.context_{branch}_groups={groups}: must be numbers of channels that come to "
+                    f"model.latent_{branch}={latent}"
+                )
         for item in fields(self):
             value = getattr(self, item.name)
             least = {"qualities": 2, "analysis_residual_blocks": 0}.get(item.name, 1)
@@ -64,9 +78,17 @@ class ModelSettings:
     def network_size(self) -> "NetworkSize":
         """The part of it that the network itself takes; the rest reaches it through a variant's modules."""
         from jpegai_bench.network.codec import NetworkSize
+        from jpegai_bench.network.context import ContextSize
 
-        sizes = {item.name: getattr(self, item.name) for item in fields(NetworkSize)}
-        return NetworkSize(**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
+        sizes: dict[str, Any] = {
+            item.name: tuple(value) if isinstance(value, list) else value
+            for item in fields(NetworkSize)
+            if (value := getattr(self, item.name, None)) is not None
+        }
+        for branch in ("luma", "chroma"):
+            groups, width = (getattr(self, f"context_{branch}_{part}") for part in ("groups", "width"))
+            sizes[f"context_{branch}"] = ContextSize(self.context, tuple(groups), width)
+        return NetworkSize(**sizes)
 
 
 def _widths(name: str, given: Any) -> int | list[int]:
@@ -127,6 +149,7 @@ class Settings:
     checkpoint: Any = None
     quality: float = 3.0
     target_bpp: float | None = None
+    rdo: bool = True
     reconstruction: str | None = None
     curve: str = "image"
     bd_metric: bool = False

@@ -151,7 +151,8 @@ def learned_codec(settings: Settings, variant: Variant) -> LearnedCodec:
     """The variant as a codec, with the weights that `weights=` names."""
     structure, folder = structure_of(settings, variant), weights_folder(settings, variant)
     _tell_of_other_code(folder, variant, structure)
-    return LearnedCodec(variant.name, partial(variant.network, settings.model), structure, folder)
+    network = partial(variant.network, settings.model)
+    return LearnedCodec(variant.name, network, structure, folder, settings.rdo)
 
 
 def _tell_of_other_code(folder: Path, variant: Variant, structure: dict[str, Any]) -> None:

@@ -140,8 +140,9 @@ one that meets a rate within 2%, or the nearest.
   jpegai-bench encode photo.png photo.jai target_bpp=0.25
   jpegai-bench encode photo.png photo.jai reconstruction=expected.png
 
+  rdo=false            round to the nearest: more bits, less error
   weights=FOLDER       weights of your own; whoever decodes needs the same""",
-            options=("quality", "target_bpp", "reconstruction"),
+            options=("quality", "target_bpp", "rdo", "reconstruction"),
             words=("IN", "OUT"),
             variant="base",
             results="the bitstream in OUT, its size on stdout.",

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 """The modules under study: the keys of a variant that name a `_target_`."""
 
-_NEWER = {"analysis_attention": True, "analysis_residual_blocks": 0, "chroma_reduction": None}
+_NEWER = {
+    "analysis_attention": True,
+    "analysis_residual_blocks": 0,
+    "chroma_reduction": None,
+    "context": "none",
+}
 """Structural numbers that the first weights do not record, and what they are of these."""
 
 
@@ -100,6 +105,8 @@ def structure_of(settings: "Settings", variant: Variant) -> dict[str, Any]:
     size = {item.name: getattr(settings.model, item.name) for item in fields(settings.model)}
     for name in ("name", "restormer_blocks", "restormer_heads", "restormer_expansion"):
         del size[name]  # these reach the network through the modules' arguments, if at all
+    if size["context"] != "grouped":
+        size = {name: value for name, value in size.items() if not name.startswith("context_")}
     for name, usual in _NEWER.items():
         if size[name] == usual:
             del size[name]

@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "curve": config.CURVES,
     "rates": KINDS,
     "metrics.hvs": config.HVS,
+    "model.context": config.CONTEXTS,
     "only": NAMES,
     "weights": ("shipped", "train"),
     "device": ("cpu", "cuda"),

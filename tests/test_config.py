@@ -1,4 +1,5 @@
 import pytest
+import torch
 from command import TINY, settings
 
 from jpegai_bench.composition import CONF
@@ -95,3 +96,65 @@ def test_rates_that_make_no_sense_are_refused(overrides, said):
 def test_the_number_of_gain_vectors_has_limits(qualities):
     with pytest.raises(BenchError, match=f"model.qualities={qualities}: must be at"):
         settings(f"model.qualities={qualities}")
+
+
+def test_the_context_of_the_preset_reaches_the_network():
+    size = settings("model=small_wide").model.network_size()
+    assert size.context_luma.kind == size.context_chroma.kind == "grouped"
+    assert sum(size.context_luma.groups) == size.latent_luma
+    assert sum(size.context_chroma.groups) == size.latent_chroma
+    assert settings("model=small").model.network_size().context_luma.kind == "none"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["model.context=both"], "model.context=both"),
+        (["model.context_luma_groups=[8,16]"], "model.context_luma_groups=[8, 16]"),
+        (["model.context_luma_groups=[]"], "model.latent_luma=192"),
+        (["model.context_chroma_groups=[32,31]"], "model.latent_chroma=64"),
+        (["model.context_chroma_groups=[0,64]"], "model.context_chroma_groups=[0, 64]"),
+        (["model.context_chroma_groups=[-8,72]"], "model.context_chroma_groups=[-8, 72]"),
+        (["model.context_chroma_width=0"], "model.context_chroma_width=0"),
+    ],
+)
+def test_a_context_that_makes_no_sense_is_refused(overrides, said):
+    grouped = ("model=small_wide", "model.latent_luma=192", "model.context_luma_groups=[64,128]")
+    settings(*grouped)
+    with pytest.raises(BenchError) as caught:
+        settings(*grouped, *overrides)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("context", ["none", "multistage"])
+def test_groups_count_only_where_the_context_is_grouped(context):
+    """So that the preset's groups need no change beside another number of latents, or in a structure."""
+    plain, other = (
+        settings(*TINY, f"model.context={context}", f"model.context_luma_groups={groups}", "+variant=base")
+        for groups in ("[8]", "[1,2,3]")
+    )
+    structures = [structure_of(one, variant_of(one))["model"] for one in (plain, other)]
+    assert structures[0] == structures[1]
+    assert structures[0].get("context", "none") == context
+
+
+def test_another_context_is_another_structure():
+    groups = ("model.context_luma_groups=[3,5]", "model.context_chroma_groups=[8]")
+    found = []
+    for context in ("none", "multistage", "grouped"):
+        chosen = settings(*TINY, "+variant=base", f"model.context={context}", *groups)
+        found.append(structure_of(chosen, variant_of(chosen))["model"])
+    assert all(one != other for i, one in enumerate(found) for other in found[:i])
+    assert found[2]["context_luma_groups"] == [3, 5]
+
+
+@pytest.mark.parametrize("latent", [48, 100, 129, 192])
+def test_a_multistage_context_takes_any_number_of_latents(latent):
+    from jpegai_bench.network.codec import Network
+
+    chosen = settings(
+        "model=small", "+variant=base", "model.context=multistage", f"model.latent_luma={latent}"
+    )
+    size = chosen.model.network_size()
+    with torch.device("meta"):
+        Network(size, variant_of(chosen).modules(size))

@@ -14,7 +14,7 @@ come from torch's FlopCounter. Everything runs on torch's meta device: no arithm
 import contextlib
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,13 +25,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.network.arithmetic import Phase, at
 from jpegai_bench.network.check import check_modules
-from jpegai_bench.network.codec import Network, NetworkSize
-from jpegai_bench.network.entropy import Hyperprior
+from jpegai_bench.network.codec import ALIGNMENT, BRANCHES, Network, NetworkSize
+from jpegai_bench.network.entropy import Part, Side
 from jpegai_bench.network.transforms import SynthesisModules
 
 SIDE = 256
 """Counted on an image of 256x256: every layer's output is whole, and counts are linear in the pixels."""
+_PIXELS = 1000.0 * SIDE * SIDE
+"""What counts are divided by: they are in thousands a pixel."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Complexity:
     """residual blocks, upsampling, attention, activation"""
     chroma_synthesis: Counts = Counts()
     entropy: Counts = Counts()
-    """Hyper-synthesis of both branches: what the decoder runs before a latent can be decoded."""
+    """Hyper-synthesis and context model of both branches: what the decoder runs to decode the latents."""
     analysis: Counts = Counts()
     """Analysis and hyper-analysis transforms of both branches: the encoder."""
 
@@ -108,7 +111,8 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
     """
     check_modules(modules, size)
     with torch.device("meta"):
-        transforms = _transforms(Network(size, modules))
+        network = Network(size, modules)
+    transforms = _transforms(network)
     by_child = count(*transforms["luma synthesis"])
     luma = {
         label: total(counts for name, counts in by_child.items() if name.startswith(prefix))
@@ -118,7 +122,7 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
     return Complexity(
         luma,
         whole(*transforms["chroma synthesis"]),
-        total(whole(*transforms[f"{branch} hyper-synthesis"]) for branch in ("luma", "chroma")),
+        total(whole(*transforms[f"{branch} hyper-synthesis"]) for branch in BRANCHES) + context(network),
         total(whole(*transforms[name]) for name in encoder),
     )
 
@@ -138,7 +142,59 @@ def by_part(network: Network) -> dict[str, Counts]:
         branch, _, kind = name.partition(" ")
         part = kind if kind.startswith("hyper") else f"{branch} {kind}"  # hyper-transforms of both branches
         counted[part] = counted.get(part, Counts()) + whole(transform, shape)
+    counted["context model"] = context(network)
     return counted
+
+
+def context(network: Network) -> Counts:
+    """The context models of both branches, on the meta device, without the hyperprior's own networks."""
+    counted, decoded = Counts(), torch.empty(0, device="meta")
+    for branch, stride in zip(BRANCHES, (ALIGNMENT // 2, ALIGNMENT), strict=True):
+        model, arithmetic, operations = network.entropy(branch), _Counting(), Counter[str]()
+        side = SIDE // stride
+        features = torch.empty(1, model.features, side, side, device="meta")
+        mean = torch.empty(1, model.latent, side, side, device="meta")
+        reference = network.chroma_reference(decoded, arithmetic) if branch == "chroma" else None
+        with torch.no_grad(), _Elementwise(nn.Module(), operations):
+            decoded = model.walk(arithmetic, Side(features, mean, mean), _means, reference)
+        counted += Counts(
+            arithmetic.macs / _PIXELS,
+            arithmetic.macs / _PIXELS,
+            arithmetic.macs / _PIXELS,
+            operations.total() / _PIXELS if model.passes else 0.0,
+            sum(parameter.numel() for parameter in model.passes.parameters()),
+        )
+    return counted
+
+
+def _means(parts: Sequence[Part]) -> list[Tensor]:
+    return [part.mean for part in parts]
+
+
+class _Counting:
+    """An arithmetic that counts the MACs of convolutions instead of doing them."""
+
+    unit = 1
+
+    def __init__(self) -> None:
+        self.macs = 0
+
+    def convolve(self, layer: nn.Conv2d, x: Tensor, phase: Phase | None = None) -> Tensor:
+        rows, columns = at(x, phase).shape[-2:]
+        self.macs += layer.weight.numel() * rows * columns
+        return x.new_empty(x.shape[0], layer.out_channels, rows, columns)
+
+    def scale(self, x: Tensor, log2: Tensor) -> Tensor:
+        return x * log2
+
+    def interpolate(self, table: Tensor) -> Tensor:
+        return table[:1, :, None, None]
+
+    def limit(self, x: Tensor, most: float) -> Tensor:
+        return x.clamp(-most, most)
+
+    def constant(self, x: Tensor) -> Tensor:
+        return x
 
 
 def _transforms(network: Network) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
@@ -146,9 +202,7 @@ def _transforms(network: Network) -> dict[str, tuple[nn.Module, tuple[int, ...]]
     size, shared, synthesis = network.size, network.shared, network.synthesis
     latent, small = SIDE // 16, SIDE // 32
     luma, chroma = size.latent_luma, size.latent_chroma
-    priors = shared["prior_luma"], shared["prior_chroma"]
-    assert isinstance(priors[0], Hyperprior)
-    assert isinstance(priors[1], Hyperprior)
+    priors = [network.entropy(branch) for branch in BRANCHES]
     return {
         "luma synthesis": (synthesis["luma"], (luma, latent, latent)),
         "chroma synthesis": (synthesis["chroma"], (luma + chroma, small, small)),
@@ -189,13 +243,12 @@ def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
         )
     with torch.no_grad(), _Elementwise(module, operations):
         module(torch.empty(1, *shape, device="meta"))
-    per_pixel = 1.0 / (1000.0 * SIDE * SIDE)
     return {
         name: Counts(
-            published[name] * per_pixel,
-            needed[name] * per_pixel,
-            (needed[name] - linear[name] + products[name]) * per_pixel,  # a linear layer is a product too
-            operations[name] * per_pixel,
+            published[name] / _PIXELS,
+            needed[name] / _PIXELS,
+            (needed[name] - linear[name] + products[name]) / _PIXELS,  # a linear layer is a product too
+            operations[name] / _PIXELS,
             sum(parameter.numel() for parameter in child.parameters()),
         )
         for name, child in module.named_children()

@@ -32,6 +32,8 @@ class LearnedCodec:
     """Structural numbers and modules as plain data; weights of another structure are refused."""
     folder: Path
     """Holds `shared.safetensors` and `<name>.safetensors`."""
+    rdo: bool = True
+    """Whether the encoder weighs the bits of a symbol against its error (`coding.quantize`)."""
     device: str = "cpu"
     """Where the network computes, as torch names it; symbols are range-coded on the CPU."""
 
@@ -39,9 +41,11 @@ class LearnedCodec:
     def coder(self) -> "Coder":
         """The loaded network; a `BenchError` where weights or device are missing or do not fit."""
         from jpegai_bench.network import weights
+        from jpegai_bench.network.coding import RDO
 
         network = self.make_network()
         coder = weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
+        coder.rdo = RDO if self.rdo else 0.0
         try:
             network.to(self.device)
         except (RuntimeError, AssertionError) as error:  # the latter of a torch without CUDA
@@ -69,9 +73,10 @@ class LearnedCodec:
         return self.coder.decode(Bitstream.from_bytes(data))
 
     def fingerprint(self) -> dict[str, str]:
-        """Weights, structure, source of everything between image and bytes, a device other than the CPU."""
+        """Weights, structure, source of everything between image and bytes, encoder's choices, device."""
         place = {"device": self.device} if self.device != "cpu" else {}
-        return identity.fingerprint(self.weight_ids, self.structure) | place
+        plain = {} if self.rdo else {"rdo": "no"}
+        return identity.fingerprint(self.weight_ids, self.structure) | place | plain
 
     def sources(self) -> dict[str, str]:
         """Name and hash of every part of the source that the fingerprint is of."""
@@ -100,7 +105,8 @@ class LearnedCodec:
         """What the name leaves open."""
         place = f", on {self.device}" if self.device != "cpu" else ""
         own = self.folder.parent.name + "/" if self.folder.name == "weights" else ""  # of a training
-        return f"weights {own}{self.folder.name}, encoder {self.weight_ids.shared}{place}"
+        plain = "" if self.rdo else ", rounded without rate-distortion optimisation"
+        return f"weights {own}{self.folder.name}, encoder {self.weight_ids.shared}{plain}{place}"
 
     def _analyze(self, image: Image8) -> "Analyzed":
         last: tuple[Image8, Analyzed] | None = self.__dict__.get("_last")

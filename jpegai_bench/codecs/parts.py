@@ -9,12 +9,12 @@ from torch import nn
 from jpegai_bench.analysis.complexity import by_part, luma_part
 from jpegai_bench.analysis.peak import Work
 from jpegai_bench.analysis.stopwatch import Stopwatch
-from jpegai_bench.network import coding, rans
-from jpegai_bench.network.codec import Network
-from jpegai_bench.network.coding import BRANCHES, Coder
-from jpegai_bench.network.entropy import Hyperprior
+from jpegai_bench.network import coding, entropy, rans
+from jpegai_bench.network.cdf_tables import Tables
+from jpegai_bench.network.codec import BRANCHES, Network
+from jpegai_bench.network.coding import Coder
 
-EXACT = ("hyper-synthesis",)
+EXACT = ("hyper-synthesis", "context model")
 """Computed in exact integers, which are held in float64."""
 
 
@@ -48,11 +48,8 @@ def work(make_network: Callable[[], Network]) -> dict[str, Work]:
 def _modules(coder: Coder) -> Iterator[tuple[str, nn.Module]]:
     shared, synthesis = coder.network.shared, coder.network.synthesis
     for branch in BRANCHES:
-        prior = shared[f"prior_{branch}"]
-        assert isinstance(prior, Hyperprior)
         yield f"{branch} analysis", shared[f"analysis_{branch}"]
-        yield "hyper-analysis", prior.analysis
-        yield "rate estimate", prior.bottleneck
+        yield "hyper-analysis", coder.network.entropy(branch).analysis
     for name, child in synthesis["luma"].named_children():
         yield luma_part(name), child
     yield "chroma synthesis", synthesis["chroma"]
@@ -61,10 +58,15 @@ def _modules(coder: Coder) -> Iterator[tuple[str, nn.Module]]:
 def _functions(coder: Coder) -> Iterator[tuple[str, object, str]]:
     yield "colour conversion", coding, coding.to_planes.__name__
     yield "colour conversion", coding, coding.to_image.__name__
-    yield "range coding", rans, rans.encode.__name__
-    yield "range decoding", rans, rans.decode.__name__
-    yield "rate estimate", coding, coding.estimate_bits.__name__
+    yield "range coding", rans.Writer, rans.Writer.add.__name__
+    yield "range coding", rans.Writer, rans.Writer.finish.__name__
+    yield "range decoding", rans.Reader, rans.Reader.read.__name__
+    yield "quantisation", coding, coding.quantize.__name__
+    yield "quantisation", coding, coding.indexes_of.__name__
+    yield "quantisation", coding, coding.dequantize.__name__
+    yield "rate estimate", Tables, Tables.bits.__name__
+    yield "context model", entropy, entropy.predict.__name__
+    yield "context model", entropy, entropy.remember.__name__
     for branch in BRANCHES:
-        prior = coder.network.shared[f"prior_{branch}"]
-        assert isinstance(prior, Hyperprior)
-        yield "hyper-synthesis", prior, prior.parameters_of.__name__
+        model = coder.network.entropy(branch)
+        yield "hyper-synthesis", model, model.side.__name__

@@ -4,6 +4,7 @@ A `Network` has a *shared* part (analysis, priors, gains), which decides the bit
 part, which is the variant's own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,13 +12,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from jpegai_bench.network.arithmetic import Arithmetic, Float
 from jpegai_bench.network.blocks import full_precision
-from jpegai_bench.network.entropy import Hyperprior
+from jpegai_bench.network.context import NO_CONTEXT, ContextSize
+from jpegai_bench.network.entropy import EntropyModel, Part, bits, gaussian_bits
 from jpegai_bench.network.gain import Gain
 from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules, Widths
 
+BRANCHES = ("luma", "chroma")
 ALIGNMENT = 32
 """Image height and width are padded to multiples of this, by repeating the edge."""
+
+_MOST_REFERENCE = 256.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,10 @@ class NetworkSize:
     analysis_residual_blocks: int = 0
     """Residual blocks of the analysis transforms, at 1/4 and as many at 1/8."""
     chroma_reduction: int | None = None
-    """Channels that the chroma synthesis makes of both latents, beside the chroma latent; None: it takes both."""
+    """Channels that the chroma synthesis makes of both latents, beside chroma's own; None: it takes both."""
+
+    context_luma: ContextSize = NO_CONTEXT
+    context_chroma: ContextSize = NO_CONTEXT
 
     @property
     def chroma_input(self) -> int:
@@ -89,8 +98,16 @@ class Network(nn.Module):
             {
                 "analysis_luma": Analysis(1, size.luma, size.latent_luma, rnab, blocks),
                 "analysis_chroma": Analysis(3, size.chroma, size.latent_chroma, rnab, blocks),
-                "prior_luma": Hyperprior(size.latent_luma, size.hyper_luma),
-                "prior_chroma": Hyperprior(size.latent_chroma, size.hyper_chroma),
+                "prior_luma": EntropyModel(
+                    size.latent_luma, size.hyper_luma, size.qualities, size.context_luma
+                ),
+                "prior_chroma": EntropyModel(
+                    size.latent_chroma,
+                    size.hyper_chroma,
+                    size.qualities,
+                    size.context_chroma,
+                    size.latent_luma,
+                ),
                 "gain_luma": Gain(size.latent_luma, size.qualities),
                 "gain_chroma": Gain(size.latent_chroma, size.qualities),
             }
@@ -118,6 +135,29 @@ class Network(nn.Module):
             self.synthesis["chroma"](joined).float() + 0.5,
         )
 
+    def entropy(self, branch: str) -> EntropyModel:
+        """The entropy model of `luma` or `chroma`."""
+        model = self.shared[f"prior_{branch}"]
+        assert isinstance(model, EntropyModel)
+        return model
+
+    def log2_gain(self, branch: str, arithmetic: Arithmetic) -> Tensor:
+        """log2 of the gains `[B, C, 1, 1]` of `luma` or `chroma`, as `arithmetic` holds it."""
+        gain = self.shared[f"gain_{branch}"]
+        assert isinstance(gain, Gain)
+        return gain(arithmetic)
+
+    def chroma_reference(self, luma: Tensor, arithmetic: Arithmetic) -> Tensor:
+        """What the entropy model of chroma sees of the decoded luma latent `[B, M, H, W]`, at half its size.
+
+        The mean of 2x2, in steps of the middle quality's quantisation.
+        """
+        gain = self.shared["gain_luma"]
+        assert isinstance(gain, Gain)
+        sums = F.avg_pool2d(luma, 2, divisor_override=1)
+        scaled = arithmetic.scale(sums, gain.middle(arithmetic) - 2 * arithmetic.unit)
+        return arithmetic.limit(scaled, _MOST_REFERENCE)
+
     def forward(self, planes: Planes, quality: Tensor) -> TrainingOutput:
         """Training: rounding with a straight-through gradient for the synthesis, uniform noise for the bits.
 
@@ -127,17 +167,52 @@ class Network(nn.Module):
         """
         y = self.analyze(planes)
         decoded, latent_bits, side_bits = [], torch.zeros_like(quality), torch.zeros_like(quality)
-        for branch, latent in zip(("luma", "chroma"), y, strict=True):
+        reference = None
+        for branch, latent in zip(BRANCHES, y, strict=True):
             with full_precision(latent):
-                latent = latent.float()
-                prior = self.shared[f"prior_{branch}"]
-                assert isinstance(prior, Hyperprior)
-                mean, log2_scale, z_bits = prior(latent)
-                log2_gain = self.shared[f"gain_{branch}"](quality)
+                latent, model, arithmetic = latent.float(), self.entropy(branch), Float(quality)
+                log2_gain = self.log2_gain(branch, arithmetic)
+                z = model.side_information(latent)
+                _, likelihood = model.bottleneck(z)
+                rounded = z + (torch.round(z) - z).detach()
+                side = model.side(arithmetic, rounded, *latent.shape[-2:])
+                code = _Rounding(latent, log2_gain)
+                coded = model.walk(arithmetic, side, code, reference)
+                side_bits = side_bits + bits(likelihood)
+                latent_bits = latent_bits + code.bits()
+                # The error is half a step at most, whatever the gain is: a larger gain makes it smaller.
                 gain = torch.exp2(log2_gain)
-                residual = (latent - mean) * gain
-                latent_bits = latent_bits + prior.gained_bits(residual, log2_scale + log2_gain)
-                side_bits = side_bits + z_bits
-                rounded = residual + (torch.round(residual) - residual).detach()
-                decoded.append(mean + rounded / gain)
-        return TrainingOutput(self.synthesize(Latents(*decoded)), latent_bits, side_bits)
+                decoded.append(latent + ((coded - latent) * gain).detach() / gain)
+                if branch == "luma" and self.size.context_chroma.kind != "none":
+                    reference = self.chroma_reference(coded.detach(), arithmetic)
+        decodes = any(parameter.requires_grad for parameter in self.synthesis.parameters())
+        wanted = decodes or not self.training  # an entropy model alone is trained by its bits
+        output = self.synthesize(Latents(*decoded)) if wanted else planes
+        return TrainingOutput(output, latent_bits, side_bits)
+
+
+class _Rounding:
+    """Codes the parts of a latent in a training: rounds, and keeps what the bits are computed from."""
+
+    def __init__(self, latent: Tensor, log2_gain: Tensor) -> None:
+        self.latent = latent
+        self.log2_gain = log2_gain
+        self.residuals: list[Tensor] = []
+        self.log2_scales: list[Tensor] = []
+
+    def __call__(self, parts: Sequence[Part]) -> list[Tensor]:
+        decoded = []
+        for part in parts:
+            log2_gain = part.channels_of(self.log2_gain)
+            gain = torch.exp2(log2_gain)
+            residual = (part.of(self.latent) - part.mean) * gain
+            self.residuals.append(residual.flatten(1))
+            self.log2_scales.append((part.log2_scale + log2_gain).flatten(1))
+            decoded.append((part.mean + torch.round(residual) / gain).detach())
+        return decoded
+
+    def bits(self) -> Tensor:
+        """Information content `[B]` of what was coded, each symbol with uniform noise."""
+        residuals = torch.cat(self.residuals, dim=1)
+        noisy = residuals + torch.rand_like(residuals) - 0.5
+        return gaussian_bits(noisy, torch.cat(self.log2_scales, dim=1))

@@ -1,9 +1,9 @@
 """Images to bitstreams and back, with a trained network."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,20 +13,16 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.images.color import from_420, to_420
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import rans
+from jpegai_bench.network.arithmetic import FRACTION_BITS, QUALITY_STEP, Exact, from_exact
 from jpegai_bench.network.bitstream import Bitstream, check_size
-from jpegai_bench.network.codec import ALIGNMENT, Latents, Network, Planes
-from jpegai_bench.network.entropy import (
-    SCALES,
-    Hyperprior,
-    channel_indexes,
-    estimate_bits,
-    table_indexes,
-)
-from jpegai_bench.network.fixedpoint import from_fixed
-from jpegai_bench.network.gain import QUALITY_STEP, Gain
+from jpegai_bench.network.cdf_tables import Histograms, Tables, channel_indexes, table_indexes
+from jpegai_bench.network.codec import ALIGNMENT, BRANCHES, Latents, Network, Planes
+from jpegai_bench.network.entropy import Part, Side
 from jpegai_bench.network.search import nearest_step
 
-BRANCHES = ("luma", "chroma")
+RDO = 0.02
+"""Squared quantisation steps that a bit is worth to an encoder that optimises."""
+_UNIT = 1 << FRACTION_BITS
 
 
 @dataclass(frozen=True)
@@ -36,14 +32,10 @@ class Analyzed:
     width: int
     height: int
     latents: Latents
-    sides: tuple[Tensor, Tensor]
-    """Integer z; it is the same at all rates."""
-    side_payloads: tuple[bytes, bytes]
-    """Both z, coded."""
-    side_bits: float
-    """Estimate for both z."""
-    parameters: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]
-    """Mean and log2 of the scale, from z alone, as `Hyperprior.parameters_of` gives them."""
+    z: tuple[Tensor, Tensor]
+    """Integers, int64."""
+    sides: tuple[Side, Side]
+    """What z tells of the latents, in exact integers."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +44,23 @@ class Coded:
 
     stream: Bitstream
     estimated_bits: float
-    """The entropy model's estimate of the payloads."""
-
-
-class _Quantized(NamedTuple):
-    """The latent of one branch at one rate, and what selects its CDFs."""
-
-    symbols: Tensor
-    log2_scale: Tensor
-    """Before the gain."""
-    log2_gain: Tensor
+    """What the CDFs make of the payload."""
 
 
 class Coder:
     """A network with the CDF tables and the id that belong to its shared weights."""
 
-    def __init__(self, network: Network, tables: dict[str, rans.Tables], shared_id: bytes) -> None:
-        """`tables`: `z_luma`, `z_chroma` and `y`; `shared_id`: 8 bytes."""
+    def __init__(
+        self, network: Network, tables: dict[str, Tables], shared_id: bytes, rdo: float = 0.0
+    ) -> None:
+        """`tables`: `z_luma`, `z_chroma` and `y`; `shared_id`: 8 bytes; `rdo`: as `quantize` takes it."""
         self.network = network.eval()
         self.tables = tables
         self.shared_id = shared_id
+        self.rdo = rdo
+        self.histograms: Histograms | None = None
+        """Counts what is encoded, where it is set."""
+        self._rounded_weights: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
     def device(self) -> torch.device:
@@ -80,38 +69,21 @@ class Coder:
 
     @torch.inference_mode()
     def analyze(self, image: Image8) -> Analyzed:
-        """Do on RGB `[H, W, 3]` what is done once for all rates: analysis, z, the parameters from z."""
+        """Do on RGB `[H, W, 3]` what is done once for all rates: analysis, z, and what z tells."""
         height, width = image.shape[:2]
         check_size(width, height)
         latents = self.network.analyze(to_planes(image, self.device))
-        sides, coded, parameters, side_bits = [], [], [], 0.0
+        z, sides = [], []
         for branch, latent in zip(BRANCHES, latents, strict=True):
-            prior = self._prior(branch)
-            z = torch.round(prior.side_information(latent))
-            _, likelihood = prior.bottleneck(z, training=False)
-            side_bits += float(-torch.log2(likelihood).sum())
-            sides.append(z.long())
-            coded.append(rans.encode(sides[-1], channel_indexes(z), self.tables[f"z_{branch}"]))
-            parameters.append(prior.parameters_of(sides[-1], *latent.shape[-2:]))
-        return Analyzed(
-            width,
-            height,
-            latents,
-            (sides[0], sides[1]),
-            (coded[0], coded[1]),
-            side_bits,
-            (parameters[0], parameters[1]),
-        )
+            model = self.network.entropy(branch)
+            z.append(torch.round(model.side_information(latent)).long())
+            sides.append(self._side(branch, z[-1], *latent.shape[-2:]))
+        return Analyzed(width, height, latents, (z[0], z[1]), (sides[0], sides[1]))
 
     @torch.inference_mode()
     def encode(self, image: Analyzed, quality: float) -> Coded:
         """Code at a real quality in [0, qualities - 1]; rounded to thousandths."""
-        step = self._quality_step(quality)
-        quantized, bits = self._quantized(image, step), image.side_bits
-        for one in quantized:
-            scale = torch.exp2(from_fixed(one.log2_scale + one.log2_gain[:, None, None]).double())
-            bits += estimate_bits(one.symbols, scale.clamp(SCALES[0], SCALES[-1]))
-        return Coded(self._stream(image, step, quantized), bits)
+        return self._encode(image, self._quality_step(quality))
 
     @torch.inference_mode()
     def qualities_for(self, image: Analyzed, target_bits: Sequence[float]) -> list[float]:
@@ -124,7 +96,7 @@ class Coder:
 
         @cache
         def length_of(step: int) -> int:
-            return 8 * len(self._stream(image, step, self._quantized(image, step)).to_bytes())
+            return 8 * len(self._encode(image, step).stream.to_bytes())
 
         highest = (self.network.size.qualities - 1) * QUALITY_STEP
         return [nearest_step(length_of, bits, 0, highest) / QUALITY_STEP for bits in target_bits]
@@ -141,7 +113,7 @@ class Coder:
 
     @torch.inference_mode()
     def decode_latents(self, stream: Bitstream) -> Latents:
-        """The entropy-decoding half of `decode`: the same latents with any number of threads."""
+        """The entropy-decoding half of `decode`: the same latents on every machine."""
         if stream.shared_id != self.shared_id:
             raise BenchError(
                 f"the bitstream was written with other weights (id {stream.shared_id.hex()}, "
@@ -149,21 +121,48 @@ class Coder:
             )
         if stream.quality > (self.network.size.qualities - 1) * QUALITY_STEP:
             raise BenchError(f"damaged bitstream: quality {stream.quality / QUALITY_STEP} is out of range")
-        decoded = []
-        for number, branch in enumerate(BRANCHES):
-            stride = ALIGNMENT // 2 if branch == "luma" else ALIGNMENT
-            height = _aligned(stream.height) // stride
-            width = _aligned(stream.width) // stride
-            z_shape = (1, self._hyper_channels(branch), -(-height // 4), -(-width // 4))
-            z_data, y_data = stream.payloads[2 * number : 2 * number + 2]
-            z_indexes = channel_indexes(torch.empty(z_shape))
-            z = rans.decode(z_data, z_indexes, self.tables[f"z_{branch}"]).to(self.device)
-            mean, log2_scale = self._prior(branch).parameters_of(z, height, width)
-            log2_gain = self._log2_gain(branch, stream.quality)
-            indexes = table_indexes(log2_scale, log2_gain)
-            symbols = rans.decode(y_data, indexes, self.tables["y"]).to(self.device)
-            decoded.append(mean + symbols / torch.exp2(from_fixed(log2_gain))[:, None, None])
-        return Latents(decoded[0], decoded[1])
+        arithmetic = self._exact(stream.quality)
+        shapes = [self._shapes(branch, stream.width, stream.height) for branch in BRANCHES]
+        reader = rans.Reader(stream.payload, sum(math.prod(z) + math.prod(y) for z, y in shapes))
+
+        def sides() -> Iterator[Side]:
+            for branch, (z_shape, y_shape) in zip(BRANCHES, shapes, strict=True):
+                z = reader.read(channel_indexes(z_shape), self.tables[f"z_{branch}"]).to(self.device)
+                yield self._side(branch, z, *y_shape[-2:])
+
+        return self._walk(arithmetic, sides(), [_Decoding(self.tables["y"], reader)] * 2)
+
+    def _encode(self, image: Analyzed, step: int) -> Coded:
+        """At a quality in thousandths."""
+        arithmetic, writer = self._exact(step), rans.Writer()
+        codings = [_Encoding(self, latent, writer) for latent in image.latents]
+
+        def sides() -> Iterator[Side]:
+            for branch, z, side, coding in zip(BRANCHES, image.z, image.sides, codings, strict=True):
+                tables, indexes = self.tables[f"z_{branch}"], channel_indexes(tuple(z.shape))
+                writer.add(z.cpu(), indexes, tables)
+                coding.bits += float(tables.bits(z.cpu(), indexes).sum())
+                yield side
+
+        self._walk(arithmetic, sides(), codings)
+        stream = Bitstream(image.width, image.height, step, self.shared_id, writer.finish())
+        return Coded(stream, sum(coding.bits for coding in codings))
+
+    def _walk(self, arithmetic: Exact, sides: Iterator[Side], codings: "Sequence[_Coding]") -> Latents:
+        """Code both latents, pass by pass."""
+        decoded: list[Tensor] = []
+        for branch, side, coding in zip(BRANCHES, sides, codings, strict=True):
+            coding.log2_gain, coding.arithmetic = self.network.log2_gain(branch, arithmetic), arithmetic
+            reference = self.network.chroma_reference(decoded[0], arithmetic) if decoded else None
+            decoded.append(self.network.entropy(branch).walk(arithmetic, side, coding, reference))
+        return Latents(*(from_exact(latent) for latent in decoded))
+
+    def _exact(self, step: int) -> Exact:
+        return Exact(step, self._rounded_weights)
+
+    def _side(self, branch: str, z: Tensor, height: int, width: int) -> Side:
+        """The same at all qualities."""
+        return self.network.entropy(branch).side(self._exact(0), z.double() * _UNIT, height, width)
 
     def _quality_step(self, quality: float) -> int:
         highest = self.network.size.qualities - 1
@@ -171,37 +170,99 @@ class Coder:
             raise BenchError(f"quality {quality:g} is out of range: 0 to {highest}")
         return round(quality * QUALITY_STEP)
 
-    def _quantized(self, image: Analyzed, step: int) -> list[_Quantized]:
-        """Both latents at a quality in thousandths."""
-        found = []
-        for branch, latent, parameters in zip(BRANCHES, image.latents, image.parameters, strict=True):
-            mean, log2_scale = parameters
-            log2_gain = self._log2_gain(branch, step)
-            gain = torch.exp2(from_fixed(log2_gain))[:, None, None]
-            found.append(_Quantized(torch.round((latent - mean) * gain).long(), log2_scale, log2_gain))
-        return found
+    def _shapes(self, branch: str, width: int, height: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of z and of the latent."""
+        size, stride = self.network.size, ALIGNMENT // 2 if branch == "luma" else ALIGNMENT
+        rows, columns = (_aligned(length) // stride for length in (height, width))
+        hyper = size.hyper_luma if branch == "luma" else size.hyper_chroma
+        latent = size.latent_luma if branch == "luma" else size.latent_chroma
+        return (1, hyper, -(-rows // 4), -(-columns // 4)), (1, latent, rows, columns)
 
-    def _stream(self, image: Analyzed, step: int, quantized: list[_Quantized]) -> Bitstream:
-        payloads: list[bytes] = []
-        for side, one in zip(image.side_payloads, quantized, strict=True):
-            indexes = table_indexes(one.log2_scale, one.log2_gain)
-            payloads += [side, rans.encode(one.symbols, indexes, self.tables["y"])]
-        return Bitstream(image.width, image.height, step, self.shared_id, tuple(payloads))
 
-    def _log2_gain(self, branch: str, step: int) -> Tensor:
-        """Fixed point `[C]`, for a quality in thousandths."""
-        gain = self.network.shared[f"gain_{branch}"]
-        assert isinstance(gain, Gain)
-        return gain.fixed(step)
+class _Coding:
+    """Codes the parts of one latent with exact parameters."""
 
-    def _prior(self, branch: str) -> Hyperprior:
-        prior = self.network.shared[f"prior_{branch}"]
-        assert isinstance(prior, Hyperprior)
-        return prior
+    log2_gain: Tensor
+    arithmetic: Exact
 
-    def _hyper_channels(self, branch: str) -> int:
-        size = self.network.size
-        return size.hyper_luma if branch == "luma" else size.hyper_chroma
+    def __call__(self, parts: Sequence[Part]) -> list[Tensor]:
+        gains = [part.channels_of(self.log2_gain) for part in parts]
+        symbols = self.symbols(parts, gains, indexes_of(parts, gains))
+        return dequantize(parts, gains, symbols, self.arithmetic)
+
+    def symbols(self, parts: Sequence[Part], gains: list[Tensor], indexes: list[Tensor]) -> list[Tensor]:
+        """Integers of each part, coded under the CDFs that `indexes` names, all on the CPU."""
+        raise NotImplementedError
+
+
+class _Decoding(_Coding):
+    def __init__(self, tables: Tables, reader: rans.Reader) -> None:
+        self.tables = tables
+        self.reader = reader
+
+    def symbols(self, parts: Sequence[Part], gains: list[Tensor], indexes: list[Tensor]) -> list[Tensor]:
+        read = self.reader.read(_joined(indexes), self.tables)
+        pieces = read.split([index.numel() for index in indexes])
+        return [piece.reshape(index.shape) for piece, index in zip(pieces, indexes, strict=True)]
+
+
+class _Encoding(_Coding):
+    def __init__(self, coder: Coder, latent: Tensor, writer: rans.Writer) -> None:
+        self.tables, self.rdo, self.histograms = coder.tables["y"], coder.rdo, coder.histograms
+        self.latent = latent.double()
+        self.writer = writer
+        self.bits = 0.0
+
+    def symbols(self, parts: Sequence[Part], gains: list[Tensor], indexes: list[Tensor]) -> list[Tensor]:
+        symbols = []
+        for part, log2_gain, index in zip(parts, gains, indexes, strict=True):
+            residual = (part.of(self.latent) - part.mean / _UNIT) * torch.exp2(log2_gain / _UNIT)
+            symbols.append(quantize(residual.cpu(), index, self.tables, self.rdo))
+        joined, places = _joined(symbols), _joined(indexes)
+        self.writer.add(joined, places, self.tables)
+        self.bits += float(self.tables.bits(joined, places).sum())
+        if self.histograms:
+            self.histograms.add(joined, places)
+        return symbols
+
+
+def quantize(residual: Tensor, indexes: Tensor, tables: Tables, rdo: float) -> Tensor:
+    """Gained residuals to integer symbols, int64.
+
+    Args:
+        residual: in quantisation steps.
+        indexes: the CDF of each, in `tables`.
+        tables: what a symbol costs.
+        rdo: squared quantisation steps that a bit is worth; 0 rounds to the nearest. A symbol moves one
+            towards zero where that saves more bits than its error is worth; what its value tells the passes
+            that follow is not weighed.
+    """
+    nearest = torch.round(residual)
+    if not rdo or not bool(torch.isfinite(residual).all()):
+        return nearest.long()
+    lower = nearest - torch.sign(nearest)
+    saved = tables.bits(nearest, indexes) - tables.bits(lower, indexes)
+    error = (residual - lower).square() - (residual - nearest).square()
+    return torch.where(error < rdo * saved, lower, nearest).long()
+
+
+def indexes_of(parts: Sequence[Part], log2_gains: Sequence[Tensor]) -> list[Tensor]:
+    """The CDF of each symbol of each part."""
+    return [table_indexes(part.log2_scale + gain).cpu() for part, gain in zip(parts, log2_gains, strict=True)]
+
+
+def dequantize(
+    parts: Sequence[Part], log2_gains: Sequence[Tensor], symbols: Sequence[Tensor], arithmetic: Exact
+) -> list[Tensor]:
+    """Symbols to the latent that encoder and decoder go on with: over the mean, divided by the gain."""
+    return [
+        part.mean + arithmetic.scale(symbol.to(part.mean) * _UNIT, -gain)
+        for part, gain, symbol in zip(parts, log2_gains, symbols, strict=True)
+    ]
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.cat([tensor.flatten() for tensor in tensors])
 
 
 def _aligned(length: int) -> int:

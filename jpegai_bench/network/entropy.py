@@ -1,41 +1,74 @@
-"""The mean-scale hyperprior: what is known of a latent before it is decoded.
+"""The entropy model of a branch: side information, what it tells of the latent, and a context model.
 
-Source: Minnen, Balle, Toderici, "Joint Autoregressive and Hierarchical Priors for Learned Image
-Compression", NeurIPS 2018, without the autoregressive part, on CompressAI's entropy bottleneck and Gaussian
-conditional. Trained in float; coded in exact fixed point (see `fixedpoint`), so that encoder and decoder
-always agree on the CDFs.
+Mean-scale hyperprior: Minnen, Balle, Toderici, "Joint Autoregressive and Hierarchical Priors for Learned
+Image Compression", NeurIPS 2018, on CompressAI's entropy bottleneck. Context model: `context`; without one
+the hyperprior is alone. One walk over the passes serves training and coding, in the arithmetic of each.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
-from compressai.entropy_models import EntropyBottleneck, GaussianConditional
+from compressai.entropy_models import EntropyBottleneck
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jpegai_bench.network import rans
+from jpegai_bench.network.arithmetic import Arithmetic, Phase, at, run
 from jpegai_bench.network.blocks import conv3x3
-from jpegai_bench.network.fixedpoint import FRACTION_BITS, from_fixed, run_fixed
+from jpegai_bench.network.cdf_tables import SCALES
+from jpegai_bench.network.context import MOST_DEVIATIONS, ContextSize, Pass, passes_of
 
-LEVELS = 64
-_STEP = 182
-_LOWEST = -(13 << (FRACTION_BITS - 2))
-"""CDFs are tabulated for scales 2**((-3.25 * 1024 + 182 k) / 1024), k = 0 … 63: 0.105 to 247."""
-
-_TABLE_WIDTH = 6.11
-"""A table of the Gaussian ends at this many scales: all but 1e-9 of the mass."""
-_LONGEST_TAIL = 256.0
-"""Symbols of z beyond it are coded by the range coder's escape, so that no table grows without bound."""
-
-SCALES = tuple(2.0 ** ((_LOWEST + _STEP * k) / 2**FRACTION_BITS) for k in range(LEVELS))
+_LEAST_LIKELIHOOD = 1e-9
 
 
-class Hyperprior(nn.Module):
-    """Side information z at a quarter of the latent's resolution, and the Gaussian parameters from it."""
+class Side(NamedTuple):
+    """What z tells of a latent; the same at all rates."""
 
-    def __init__(self, latent: int, channels: int) -> None:
+    features: Tensor
+    """`[B, F, H, W]`, for the context model."""
+    mean: Tensor
+    """`[B, C, H, W]`"""
+    log2_scale: Tensor
+    """`[B, C, H, W]`, before the gain."""
+
+
+class Part(NamedTuple):
+    """A piece of a latent that is coded at once, and its Gaussian parameters `[B, n, h, w]`."""
+
+    mean: Tensor
+    log2_scale: Tensor
+    """Before the gain."""
+    first: int
+    end: int
+    """Its channels: from `first` to before `end`."""
+    phase: Phase | None
+    """Its positions; None: all."""
+
+    def of(self, x: Tensor) -> Tensor:
+        """The values of a map `[B, C, H, W]` in its place."""
+        return at(x[:, self.first : self.end], self.phase)
+
+    def channels_of(self, values: Tensor) -> Tensor:
+        """The channels of `[B, C, 1, 1]` in its place."""
+        return values[:, self.first : self.end]
+
+
+Code = Callable[[Sequence[Part]], Sequence[Tensor]]
+"""Codes parts whose parameters are known, and returns the decoded latent of each."""
+
+
+class EntropyModel(nn.Module):
+    """Side information z at a quarter of the latent's resolution, and all that is predicted from it."""
+
+    def __init__(
+        self, latent: int, channels: int, qualities: int, context: ContextSize, reference: int = 0
+    ) -> None:
+        """`channels`: of z; `reference`: channels of another latent that is known before."""
         super().__init__()
         self.latent = latent
+        self.features = channels
+        """Channels of what the hyperprior hands to the context model."""
         self.analysis = nn.Sequential(
             conv3x3(latent, channels),
             nn.ReLU(),
@@ -57,41 +90,75 @@ class Hyperprior(nn.Module):
             nn.Conv2d(channels, 2 * latent, 1),
         )
         self.bottleneck = EntropyBottleneck(channels)
-        # The median stays at zero, so that z is coded as plain rounded integers; the tails of the tables
-        # are found by bisection when the tables are made, which needs no auxiliary loss.
+        # The median stays at zero, so that z is coded as plain rounded integers.
         self.bottleneck.quantiles.requires_grad_(False)
-        self.conditional = GaussianConditional(list(SCALES), scale_bound=SCALES[0])
+        self.passes = nn.ModuleList(passes_of(context, latent, channels + reference, qualities))
 
     def side_information(self, y: Tensor) -> Tensor:
         """z `[B, channels, ceil(H/4), ceil(W/4)]`, not rounded, of the latent `[B, latent, H, W]`."""
         height, width = y.shape[-2:]
         return self.analysis(F.pad(y, (0, -width % 4, 0, -height % 4), mode="replicate"))
 
-    def forward(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Training: mean, log2 of the scale (both `[B, latent, H, W]`) and the bits of z (`[B]`).
+    def side(self, arithmetic: Arithmetic, z: Tensor, height: int, width: int) -> Side:
+        """What rounded z tells of a latent of `height` x `width`."""
+        *inner, last = self.synthesis
+        features = run(arithmetic, inner, z)[..., :height, :width]
+        return Side(features, *run(arithmetic, [last], features).chunk(2, dim=1))
 
-        The parameters see z rounded (straight-through gradient); the bits see it with uniform noise.
+    def walk(self, arithmetic: Arithmetic, side: Side, code: Code, reference: Tensor | None = None) -> Tensor:
+        """Code a latent pass by pass; what was coded is known to the passes that follow.
+
+        Args:
+            arithmetic: of `side`, of what `code` gets and returns, and of the result.
+            side: from z.
+            code: is called once a pass, with the parts that are not empty.
+            reference: `[B, reference, H, W]`, of the latent that is known before.
+
+        Returns:
+            The decoded latent `[B, latent, H, W]`.
         """
-        z = self.side_information(y)
-        _, likelihood = self.bottleneck(z)
-        rounded = z + (torch.round(z) - z).detach()
-        mean, log2_scale = self._split(self.synthesis(rounded), y.shape[-2], y.shape[-1])
-        return mean, log2_scale, bits(likelihood)
+        if not self.passes:
+            return code([Part(side.mean, side.log2_scale, 0, self.latent, None)])[0]
+        features = side.features if reference is None else torch.cat([side.features, reference], dim=1)
+        known, latent = torch.zeros_like(side.mean), side.mean.detach().clone()
+        for step in self.passes:
+            assert isinstance(step, Pass)
+            parts = predict(step, arithmetic, side, known, features)
+            known = remember(parts, code(parts) if parts else [], arithmetic, side, known, latent)
+        return latent
 
-    def gained_bits(self, residual: Tensor, log2_scale: Tensor) -> Tensor:
-        """Training: bits `[B]` of the gained residual (gets uniform noise) under the gained scale."""
-        scale = torch.exp2(log2_scale.clamp(max=10.0))
-        _, likelihood = self.conditional(residual, scale)
-        return bits(likelihood)
 
-    def parameters_of(self, z: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Coding: mean (float32) and log2 of the scale (fixed point, int64) from integer z, exactly."""
-        mean, log2_scale = self._split(run_fixed(self.synthesis, z << FRACTION_BITS), height, width)
-        return from_fixed(mean), log2_scale
+def remember(
+    parts: Sequence[Part],
+    decoded: Sequence[Tensor],
+    arithmetic: Arithmetic,
+    side: Side,
+    known: Tensor,
+    latent: Tensor,
+) -> Tensor:
+    """Write what was decoded of each part into `latent`; `known` with its deviations from the side's mean."""
+    known = known.clone()  # what was seen of it so far is needed for the gradient
+    for part, values in zip(parts, decoded, strict=True):
+        mean, log2_scale = part.of(side.mean), part.of(side.log2_scale)
+        deviation = arithmetic.scale((values - mean).detach(), -log2_scale)
+        part.of(known).copy_(arithmetic.limit(deviation, MOST_DEVIATIONS))
+        part.of(latent).copy_(values.detach())
+    return known
 
-    def _split(self, parameters: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        mean, log2_scale = parameters[..., :height, :width].chunk(2, dim=1)
-        return mean, log2_scale
+
+def predict(step: Pass, arithmetic: Arithmetic, side: Side, known: Tensor, features: Tensor) -> list[Part]:
+    """The parts of a pass that are not empty, from the deviations `known` of what is decoded already."""
+    height, width = known.shape[-2:]
+    phases = [phase for phase in step.phases if phase[0] < height and phase[1] < width]
+    seen = step.look(arithmetic, known) if phases else ()
+    parts = []
+    for phase in phases:
+        place = Part(side.mean, side.log2_scale, step.first, step.end, phase)
+        mean, log2_scale = place.of(side.mean), place.of(side.log2_scale)
+        change = step.change(arithmetic, seen, features, phase)
+        mean = mean + arithmetic.scale(change.mean, log2_scale)
+        parts.append(place._replace(mean=mean, log2_scale=log2_scale + change.log2_scale))
+    return parts
 
 
 def bits(likelihood: Tensor) -> Tensor:
@@ -99,42 +166,31 @@ def bits(likelihood: Tensor) -> Tensor:
     return -torch.log2(likelihood.float()).flatten(1).sum(dim=1)
 
 
-def table_indexes(log2_scale: Tensor, log2_gain: Tensor) -> Tensor:
-    """The nearest tabulated scale of `[B, C, H, W]` scales under gains `[C]`, both log2 in fixed point."""
-    gained = log2_scale + log2_gain[:, None, None]
-    level = torch.div(gained - _LOWEST + _STEP // 2, _STEP, rounding_mode="floor")
-    return level.clamp(0, LEVELS - 1)
+def gaussian_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:
+    """Information content `[B]` of gained residuals `[B, n]`, with noise, under gained scales; for training.
 
-
-def channel_indexes(z: Tensor) -> Tensor:
-    """The CDF of each symbol of z `[B, C, h, w]`: one a channel."""
-    return torch.arange(z.shape[1]).reshape(1, -1, 1, 1).expand_as(z)
-
-
-@torch.no_grad()
-def make_tables(prior: Hyperprior) -> dict[str, rans.Tables]:
-    """Quantised CDF tables of a trained prior: `z`, one a channel, and `y`, one a tabulated scale."""
-    bottleneck, conditional = prior.bottleneck, prior.conditional
-    bottleneck._update_quantiles()
-    bottleneck.quantiles.clamp_(-_LONGEST_TAIL, _LONGEST_TAIL)
-    bottleneck.quantiles[:, :, 1] = 0.0
-    bottleneck.update(force=True)
-    conditional.update_scale_table(list(SCALES), force=True)
-    return {
-        name: rans.Tables(model.quantized_cdf.clone(), model.cdf_length.clone(), model.offset.clone())
-        for name, model in (("z", bottleneck), ("y", conditional))
-    }
-
-
-def estimate_bits(symbols: Tensor, scale: Tensor) -> float:
-    """Information content of integer symbols under a zero-mean Gaussian of the given scale.
-
-    As the range coder has it, an improbable symbol costs 16 bits (no CDF gives one a smaller share), and one
-    beyond its table 24: the escape, and the value in the clear.
+    A scale below the lowest tabulated one counts as that one, and gets a gradient only where it would rise.
     """
-    half = math.sqrt(0.5)
-    distance = symbols.double().abs()
-    upper = torch.erfc(-(0.5 - distance) * half / scale)
-    lower = torch.erfc((0.5 + distance) * half / scale)
-    within = -torch.log2((0.5 * (upper - lower)).clamp_min(2.0**-16))
-    return float(torch.where(distance > torch.ceil(_TABLE_WIDTH * scale), 24.0, within).sum())
+    scale = _LowerBound.apply(torch.exp2(log2_scale.clamp(max=10.0)), SCALES[0])
+    distance = residual.abs() * math.sqrt(0.5) / scale
+    half = 0.5 * math.sqrt(0.5) / scale
+    mass = 0.5 * (torch.erfc(distance - half) - torch.erfc(distance + half))
+    return -torch.log2(_LowerBound.apply(mass, _LEAST_LIKELIHOOD)).sum(dim=1)
+
+
+class _LowerBound(torch.autograd.Function):
+    """`max(x, bound)`, whose gradient passes where x is above the bound or would be moved up to it.
+
+    As in Balle et al., "Variational Image Compression with a Scale Hyperprior", ICLR 2018.
+    """
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, bound: float) -> Tensor:
+        context.save_for_backward(x)
+        context.bound = bound
+        return x.clamp_min(bound)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = context.saved_tensors
+        return gradient * ((x >= context.bound) | (gradient < 0)), None

@@ -9,10 +9,7 @@ Rate Adaptation", CVPR 2021; JPEG AI uses one gain for both directions.
 import torch
 from torch import Tensor, nn
 
-from jpegai_bench.network.fixedpoint import to_fixed
-
-QUALITY_STEP = 1000
-"""A bitstream holds the quality in thousandths."""
+from jpegai_bench.network.arithmetic import Arithmetic
 
 
 class Gain(nn.Module):
@@ -23,22 +20,10 @@ class Gain(nn.Module):
         start = torch.linspace(0.0, 4.0, qualities)[:, None]
         self.log2 = nn.Parameter(start.repeat(1, channels))
 
-    def forward(self, quality: Tensor) -> Tensor:
-        """log2 of the gain, `[B, C, 1, 1]`, for real qualities `[B]` in [0, qualities - 1]."""
-        last = self.log2.shape[0] - 1
-        low = quality.floor().clamp(0, last - 1).long()
-        share = (quality - low)[:, None]
-        log2 = self.log2[low] * (1 - share) + self.log2[low + 1] * share
-        return log2[:, :, None, None]
+    def forward(self, arithmetic: Arithmetic) -> Tensor:
+        """log2 of the gain, `[B, C, 1, 1]`, at the quality of the arithmetic."""
+        return arithmetic.interpolate(self.log2)
 
-    @torch.no_grad()
-    def fixed(self, quality: int) -> Tensor:
-        """log2 of the gain in fixed point, int64 `[C]`, for a quality in thousandths; exact on every machine.
-
-        Within 1.5 * 2**-10 of `forward`.
-        """
-        low = min(quality // QUALITY_STEP, self.log2.shape[0] - 2)
-        share = quality - low * QUALITY_STEP
-        table = to_fixed(self.log2)
-        mixed = table[low] * (QUALITY_STEP - share) + table[low + 1] * share
-        return torch.div(mixed, QUALITY_STEP, rounding_mode="floor")
+    def middle(self, arithmetic: Arithmetic) -> Tensor:
+        """log2 of the gain of the middle quality, `[C, 1, 1]`."""
+        return arithmetic.constant(self.log2[len(self.log2) // 2])[:, None, None]

@@ -67,7 +67,7 @@ class Analysis(nn.Module):
 
 
 class Reduction(nn.Module):
-    """The luma latent beside the chroma latent, in few channels: conv3x3 on both, then the chroma latent again.
+    """Both latents in few channels: conv3x3 on the two, and beside it the chroma latent as it is.
 
     As the chroma synthesis of the finished standard begins (ISO/IEC 6048-1).
     """

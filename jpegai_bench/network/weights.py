@@ -1,12 +1,14 @@
 """Weights on disk: two safetensors files, `shared` and one per synthesis, each saying what it is.
 
-The shared file holds analysis, priors, gains and the quantised CDF tables; its id (a hash of all of them)
-goes into every bitstream. A synthesis file records the shared id that it was trained on, its variant and the
-structural numbers, and is refused where they do not match. Both record the id of their own tensors, and are
-refused as damaged where it is another. Tensors are stored as float16.
+The shared file holds analysis, entropy models, gains and the quantised CDF tables; its id (a hash of all of
+them) goes into every bitstream. A synthesis file records the id of the analysis and gains that it was trained
+on (another entropy model changes what it gets by rounding alone), its variant and the structural numbers, and
+is refused where they do not match. Both record the id of their own tensors, and are refused as damaged where
+it is another. Tensors are stored as float16.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,17 @@ from torch import Tensor
 
 from jpegai_bench.atomic import make_folder, replace_bytes
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network import rans, weight_files
-from jpegai_bench.network.codec import Network
-from jpegai_bench.network.coding import Coder
-from jpegai_bench.network.entropy import make_tables
+from jpegai_bench.network import weight_files
+from jpegai_bench.network.cdf_tables import Histograms, Tables, latent_tables, side_tables
+from jpegai_bench.network.codec import BRANCHES, Network
+from jpegai_bench.network.coding import RDO, Coder
 from jpegai_bench.network.weight_files import FORMAT, SHARED_FILE, WeightIds, shared_id, synthesis_file
 
 _TABLE_PREFIX = "table."
+_ENCODER = ("analysis_", "gain_")
+_CONTEXT = ".passes."
+_OF_ENTROPY_MODELS = ("hyper_", "context")
+"""How the names of structural numbers begin that a synthesis does not depend on."""
 _ANALYSIS = ("down1", "act1", "down2", "attention_quarter", "act2", "down3", "act3", "down4")
 _NOT_WEIGHTS = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table", "quantiles")
 
@@ -34,6 +40,7 @@ def save(
     structure: dict[str, Any],
     note: dict[str, Any],
     shared_from: Path | None = None,
+    count: Callable[[Coder], Histograms] | None = None,
 ) -> None:
     """Write `shared` and the variant's synthesis.
 
@@ -46,6 +53,8 @@ def save(
         note: what else goes into the files' metadata: recipe, steps, seed, commit.
         shared_from: the folder whose encoder the synthesis was trained on; its shared file is copied as it
             is, since CDF tables made again on another machine could differ in a last digit.
+        count: codes photographs and counts the symbols, which the CDF tables are made of; without, they are
+            Gaussians.
 
     Raises:
         BenchError: the folder cannot be made or written.
@@ -61,14 +70,16 @@ def save(
     }
     if shared_from:
         common["shared_id"] = shared_id(shared_from)
+        common["encoder_id"] = encoder_id(read(shared_from / SHARED_FILE, "shared")[0])
         # Byte for byte: safetensors writes metadata in a random order, and results are keyed by file hashes.
         _put((shared_from / SHARED_FILE).read_bytes(), folder / SHARED_FILE)
     else:
         shared = {name: tensor.half() for name, tensor in _weights(network.shared)}
-        for key, tables in _make_all_tables(network).items():
+        for key, tables in _make_tables(network, count).items():
             for field in ("cdf", "length", "offset"):
                 shared[f"{_TABLE_PREFIX}{key}.{field}"] = getattr(tables, field)
         common["shared_id"] = content_id(shared)
+        common["encoder_id"] = encoder_id(shared)
         _write(shared, folder / SHARED_FILE, {**common, "kind": "shared"})
     synthesis = {name: tensor.half() for name, tensor in _weights(network.synthesis)}
     own = {"kind": "synthesis", "variant": variant, "content_id": content_id(synthesis)}
@@ -102,18 +113,20 @@ def load(
         raise BenchError(f"{folder}: the weights were replaced while they were in use; run the command again")
     if meta.get("variant") != variant:
         raise BenchError(f"{where}: weights of variant {meta.get('variant')}, not of {variant}")
-    encoder = content_id(shared)
-    if meta.get("shared_id") != encoder:
+    stream_id, encoder = content_id(shared), encoder_id(shared)
+    if meta.get("encoder_id", encoder) != encoder or (
+        "encoder_id" not in meta and meta.get("shared_id") != stream_id
+    ):
         raise BenchError(
-            f"{where}: was trained on the encoder {meta.get('shared_id')}, "
-            f"but {SHARED_FILE} beside it is {encoder}"
+            f"{where}: was trained on the encoder {meta.get('encoder_id', meta.get('shared_id'))}, "
+            f"but {SHARED_FILE} beside it is {encoder if 'encoder_id' in meta else stream_id}"
         )
     _check_structure(folder / SHARED_FILE, shared_meta, structure, keys=("model",))
-    _check_structure(where, meta, structure, keys=("model", "modules"))
+    _check_structure(where, meta, structure, keys=("model", "modules"), apart=_OF_ENTROPY_MODELS)
     tables = _take_tables(shared, folder / SHARED_FILE)
     _fill(network.shared, shared, folder / SHARED_FILE)
     _fill(network.synthesis, synthesis, where)
-    return Coder(network, tables, bytes.fromhex(encoder))
+    return Coder(network, tables, bytes.fromhex(stream_id))
 
 
 def initialize(
@@ -121,14 +134,18 @@ def initialize(
 ) -> list[str]:
     """Start a training from other weights: all of `shared`, and what fits of the synthesis of `variant`.
 
-    Without a variant the synthesis keeps its initial values. `structure`, that of `network`, lets an encoder
-    that does not fit be told in words.
+    Without a variant the synthesis keeps its initial values, and so does a context model that is of another
+    structure there. `structure`, that of `network`, lets an encoder that does not fit be told in words.
 
     Returns:
         The synthesis tensors that found no counterpart and keep their initial values.
     """
     path = folder / SHARED_FILE
     shared, meta = read(path, "shared")
+    own = dict(_weights(network.shared))
+    contexts = {name: tensor for name, tensor in own.items() if _CONTEXT in name}
+    if any(name not in shared or shared[name].shape != tensor.shape for name, tensor in contexts.items()):
+        shared = {name: tensor for name, tensor in shared.items() if _CONTEXT not in name} | contexts
     try:
         _fill(network.shared, {k: v for k, v in shared.items() if not k.startswith(_TABLE_PREFIX)}, path)
     except BenchError:
@@ -162,25 +179,32 @@ def _today(name: str) -> str:
     return f"{branch}.{_ANALYSIS[int(number)]}.{rest}"
 
 
+def encoder_id(shared: Mapping[str, Tensor]) -> str:
+    """The `content_id` of the analysis transforms and gains among the tensors of a shared file."""
+    return content_id({name: shared[name] for name in shared if name.startswith(_ENCODER)})
+
+
 def content_id(tensors: dict[str, Tensor]) -> str:
     """16 hex digits that name the content of a set of tensors."""
     return weight_files.content_id({name: tensor.numpy() for name, tensor in tensors.items()})
 
 
-def _take_tables(tensors: dict[str, Tensor], path: Path) -> dict[str, rans.Tables]:
+def _take_tables(tensors: dict[str, Tensor], path: Path) -> dict[str, Tables]:
     tables = {}
     for key in ("y", "z_luma", "z_chroma"):
         names = [f"{_TABLE_PREFIX}{key}.{field}" for field in ("cdf", "length", "offset")]
         if not tensors.keys() >= set(names):
             raise BenchError(f"{path}: the CDF tables {key} are missing; weights are written by `train`")
-        tables[key] = rans.Tables(*(tensors.pop(name) for name in names))
+        tables[key] = Tables(*(tensors.pop(name) for name in names))
     return tables
 
 
-def _make_all_tables(network: Network) -> dict[str, rans.Tables]:
-    luma = make_tables(network.shared["prior_luma"])  # type: ignore[arg-type]
-    chroma = make_tables(network.shared["prior_chroma"])  # type: ignore[arg-type]
-    return {"y": luma["y"], "z_luma": luma["z"], "z_chroma": chroma["z"]}
+def _make_tables(network: Network, count: Callable[[Coder], Histograms] | None) -> dict[str, Tables]:
+    tables = {f"z_{branch}": side_tables(network.entropy(branch).bottleneck) for branch in BRANCHES}
+    tables["y"] = latent_tables()
+    if count:
+        tables["y"] = latent_tables(count(Coder(network, tables, bytes(8), RDO)).counts)
+    return tables
 
 
 def _weights(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
@@ -211,18 +235,24 @@ def _fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> No
             tensor.copy_(tensors[name])
 
 
-def _check_structure(path: Path, meta: dict[str, str], wanted: dict[str, Any], keys: tuple[str, ...]) -> None:
+def _check_structure(
+    path: Path,
+    meta: dict[str, str],
+    wanted: dict[str, Any],
+    keys: tuple[str, ...],
+    apart: tuple[str, ...] = (),
+) -> None:
+    """`apart`: how the names of numbers begin that need not be the same."""
     found = json.loads(meta.get("structure", "{}"))
     for key in keys:
-        have, want = found.get(key), wanted.get(key)
-        if have == want:
-            continue
-        have, want = have or {}, want or {}
-        name = min(k for k in {**have, **want} if have.get(k) != want.get(k))
-        raise BenchError(
-            f"{path}: weights of another structure: {key}.{name} is {have.get(name)} there "
-            f"and {want.get(name)} in this configuration"
-        )
+        have, want = found.get(key) or {}, wanted.get(key) or {}
+        names = (name for name in {**have, **want} if have.get(name) != want.get(name))
+        if differing := sorted(name for name in names if not name.startswith(apart)):
+            name = differing[0]
+            raise BenchError(
+                f"{path}: weights of another structure: {key}.{name} is {have.get(name)} there "
+                f"and {want.get(name)} in this configuration"
+            )
 
 
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:

@@ -8,13 +8,12 @@ luma, and beside it with the weighted squared error of U and V, or the colours w
 from typing import NamedTuple
 
 import torch
-from pytorch_msssim import ms_ssim
 from torch import Tensor
 
 from jpegai_bench.network.codec import Planes, TrainingOutput
+from jpegai_bench.training.similarity import ms_ssim
 
 _WEIGHTS = (0.8, 0.1, 0.1)
-_MS_SSIM_SCALES = 5
 _COLOUR = 0.3
 """Of the squared error of U and V beside MS-SSIM: as 1000 * (1 - MS-SSIM) is to the squared error of Y that
 it stands for, on held-out photographs 0.2 at the highest rates and 0.5 at the lowest."""
@@ -58,9 +57,7 @@ def rate_distortion(
     distortion = (1 - ms_ssim_share) * (_WEIGHTS[0] * error_y * 255.0**2 + colour)
     similarity = torch.full((), torch.nan)
     if ms_ssim_share > 0:
-        similarity = ms_ssim(
-            luma.clamp(0, 1), target.luma, data_range=1.0, size_average=False, win_size=_window(luma)
-        )
+        similarity = ms_ssim(luma.clamp(0, 1), target.luma)
         distortion = distortion + ms_ssim_share * (1000.0 * (1 - similarity) + _COLOUR * colour)
     total = (scale * (bpp + beta * distortion)).mean()
     return Loss(
@@ -76,9 +73,3 @@ def rate_distortion(
 def _psnr(errors: Tensor) -> Tensor:
     """Mean over images `[B]` of samples on [0, 1], in dB."""
     return -10 * torch.log10(errors.detach().clamp_min(1e-10)).mean()
-
-
-def _window(luma: Tensor) -> int:
-    """The widest odd window, up to 11, for which five scales fit into a crop."""
-    fits = (min(luma.shape[-2:]) - 1) // 2 ** (_MS_SSIM_SCALES - 1) + 1
-    return min(11, fits - 1 + fits % 2)

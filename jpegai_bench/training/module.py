@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.blocks import full_precision
-from jpegai_bench.network.codec import Network
+from jpegai_bench.network.codec import BRANCHES, Network
 from jpegai_bench.training.data import Batch
 from jpegai_bench.training.loss import Loss, betas, rate_distortion
 from jpegai_bench.training.recipe import Recipe
@@ -34,13 +34,16 @@ class Training(LightningModule):
         super().__init__()
         self.network = network
         self.recipe = recipe
-        network.shared.requires_grad_(recipe.train == "all")
+        network.requires_grad_(recipe.train == "all")
+        for branch in BRANCHES:
+            network.entropy(branch).requires_grad_(recipe.train != "synthesis")
+        network.synthesis.requires_grad_(recipe.train != "entropy")
         for name, parameter in network.named_parameters():
             if name.endswith("quantiles"):
                 parameter.requires_grad_(False)
         network.to(memory_format=torch.channels_last)
         self.parameters_trained = [p for p in network.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(self._groups(), lr=recipe.learning_rate)
+        optimizer = torch.optim.Adam(self._groups(), lr=recipe.learning_rate, fused=True)
         average = [p.detach().clone() for p in self.parameters_trained]
         self.state = State(network, optimizer, average)
         self.not_finite = 0

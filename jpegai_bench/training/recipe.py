@@ -31,7 +31,7 @@ class Recipe:
     ema: float = 0.998
     precision: Literal["float32", "bf16"] = "bf16"
     compile: bool = False
-    train: Literal["all", "synthesis"] = "all"
+    train: Literal["all", "synthesis", "entropy"] = "all"
 
     def learning_rate_at(self, step: int, joined: int = 0) -> float:
         """A cosine from the first to the final rate, with a linear warm-up from the step of joining."""

@@ -1,6 +1,7 @@
 """Train a variant as configured: photographs, network, descent, weights."""
 
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from jpegai_bench.reach import users_files
 from jpegai_bench.store import LOG, content_key
 from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
 from jpegai_bench.training.folder import alone, check_folder, is_finished, others_unfinished
+from jpegai_bench.training.histograms import count
 from jpegai_bench.training.plan import Plan, plan_of
 from jpegai_bench.training.processes import followers
 from jpegai_bench.training.recipe import Operation
@@ -55,9 +57,9 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
             finished = outcome.step == plan.recipe.steps
             folder = plan.weights if finished else plan.folder / "unfinished"
             frozen = plan.start if plan.recipe.train == "synthesis" else None
-            weights.save(
-                network, folder, variant.name, plan.identity["structure"], _note(plan, outcome), frozen
-            )
+            counted = partial(count, photographs=plan.photographs.training, recipe=plan.recipe)
+            structure, note = plan.identity["structure"], _note(plan, outcome)
+            weights.save(network, folder, variant.name, structure, note, frozen, counted)
     if not finished:
         raise BenchError(
             f"stopped after {settings.training.max_minutes:g} minutes, at step {outcome.step} of "

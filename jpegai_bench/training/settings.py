@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jpegai_bench.errors import BenchError, one_of
 
-PARTS = ("all", "synthesis")
+PARTS = ("all", "synthesis", "entropy")
 PRECISIONS = ("float32", "bf16")
 ACCELERATORS = ("auto", "cpu", "gpu")
 LOGGERS = ("csv", "tensorboard", "mlflow")
@@ -80,9 +80,13 @@ class TrainingSettings:
         one_of("training.accelerator", self.accelerator, ACCELERATORS)
         for logger in self.loggers:
             one_of("training.loggers", logger, LOGGERS)
-        if self.train == "synthesis" and not self.init_from:
+        if self.train != "all" and not self.init_from:
             raise BenchError(
-                "training.train=synthesis needs training.init_from=FOLDER, whose encoder is kept"
+                f"training.train={self.train} needs training.init_from=FOLDER, whose encoder is kept"
+            )
+        if self.train == "entropy" and not self.init_variant:
+            raise BenchError(
+                "training.train=entropy needs training.init_variant=NAME, whose synthesis is kept"
             )
         if self.init_variant and not self.init_from:
             raise BenchError(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -6,12 +7,13 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from jpegai_bench.analysis.complexity import SIDE, Complexity, count, measure, whole
+from jpegai_bench.analysis.complexity import SIDE, Complexity, by_part, context, count, measure, total, whole
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.activation import ResAU, SimplifiedActivation
 from jpegai_bench.network.attention import RNAB, ChannelSplitAttention, DownsampledAttention, RestormerStack
 from jpegai_bench.network.blocks import residual_blocks
-from jpegai_bench.network.codec import NetworkSize
+from jpegai_bench.network.codec import Network, NetworkSize
+from jpegai_bench.network.context import ContextSize
 from jpegai_bench.network.transforms import Synthesis, SynthesisModules
 from jpegai_bench.network.upsampling import PixelShuffleUpsampling, TransposedConvolution
 
@@ -150,6 +152,101 @@ def test_downsampled_attention_pays_for_a_quarter_of_the_positions():
     around = 9 * 16 * 16 * 64
     wanted = (convolutions + 5 * around, convolutions + 2 * around, convolutions + 2 * around + products)
     assert macs(DownsampledAttention(16, blocks=1), 16) == wanted
+
+
+SMALL = replace(
+    PAPER, luma=8, chroma=8, latent_luma=8, latent_chroma=6, hyper_luma=5, hyper_chroma=4, qualities=3
+)
+GROUPS = {"luma": (3, 5), "chroma": (6,)}
+WIDTH = 7
+
+
+def with_context(kind: str, size: NetworkSize = SMALL, groups=GROUPS, width=WIDTH) -> NetworkSize:
+    luma, chroma = (ContextSize(kind, groups[branch], width) for branch in ("luma", "chroma"))
+    return replace(size, context_luma=luma, context_chroma=chroma)
+
+
+def network_of(size: NetworkSize) -> Network:
+    with torch.device("meta"):
+        return Network(size, VARIANTS["base"])
+
+
+def grouped(groups: tuple[int, ...], features: int, width: int) -> float:
+    """MACs for each position of the latent: a pass takes half of the positions."""
+    macs, known = 0, 0
+    for group in groups:
+        for seen in (known, known + group):
+            sees = 9 * seen * width + 2 * seen * width  # 3x3, and 1x1 of both magnitudes
+            macs += features * width + sees + width * width + width * 2 * group
+        known += group
+    return macs / 2
+
+
+def multistage(latent: int, features: int) -> float:
+    """MACs for each position: four passes of a quarter each; up to 63 channels are one group."""
+    macs = 0
+    for before in range(4):
+        sees = before * latent * latent + 9 * latent * latent if before else 0
+        joined = 2 * latent if before else latent
+        macs += features * latent + sees + joined * latent + 2 * latent * latent
+    return macs / 4
+
+
+def test_a_context_of_groups_is_its_closed_form():
+    luma = grouped(GROUPS["luma"], 5, WIDTH) / 256
+    chroma = grouped(GROUPS["chroma"], 4 + 8, WIDTH) / 1024  # the latent of luma beside the features
+    counts = context(network_of(with_context("grouped")))
+    assert counts.all == counts.published == counts.input_size == pytest.approx((luma + chroma) / 1000)
+    assert counts.elementwise > 0
+
+
+def test_a_multistage_context_is_its_closed_form():
+    luma, chroma = multistage(8, 5) / 256, multistage(6, 4 + 8) / 1024
+    counts = context(network_of(with_context("multistage")))
+    assert counts.all == counts.published == counts.input_size == pytest.approx((luma + chroma) / 1000)
+    assert counts.elementwise > 0
+
+
+def test_groups_of_a_convolution_save_their_share():
+    """192 channels take six groups in the 3x3 convolutions of a multistage context."""
+    size = with_context("multistage", replace(SMALL, latent_luma=192))
+    ungrouped = multistage(192, 5) / 256 + multistage(6, 4 + 192) / 1024
+    saved = 3 * 9 * 192 * (192 - 32) / 4 / 256
+    assert context(network_of(size)).all == pytest.approx((ungrouped - saved) / 1000)
+
+
+def test_no_context_costs_nothing():
+    counts = context(network_of(SMALL))
+    assert (counts.all, counts.elementwise, counts.params) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["none", "multistage", "grouped"])
+def test_the_entropy_part_is_hyper_synthesis_and_context(kind):
+    size = with_context(kind)
+    network, measured_there = network_of(size), measure(size, VARIANTS["base"])
+    assert measured_there.entropy.all == pytest.approx(
+        measure(SMALL, VARIANTS["base"]).entropy.all + context(network).all
+    )
+    parts = by_part(network)
+    entropy = total(parts[part] for part in ("hyper-synthesis", "context model"))
+    assert entropy.all == pytest.approx(measured_there.entropy.all)
+    assert entropy.params == measured_there.entropy.params
+    networks = [network.entropy(branch) for branch in ("luma", "chroma")]
+    assert entropy.params == sum(
+        parameter.numel()
+        for one in networks
+        for half in (one.synthesis, one.passes)
+        for parameter in half.parameters()
+    )
+
+
+@pytest.mark.parametrize("kind", ["multistage", "grouped"])
+def test_a_context_changes_no_count_of_the_transforms(kind):
+    """What the paper publishes stays."""
+    groups = {"luma": (16, 16, 32, 64), "chroma": (24, 40)}
+    found = measure(with_context(kind, PAPER, groups, 64), VARIANTS["base"])
+    assert found.entropy.all > measured("base").entropy.all
+    assert replace(found, entropy=measured("base").entropy) == measured("base")
 
 
 def test_element_wise_operations_of_the_analysis_are_counted_too():

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from functools import cache
 
 import pytest
 from command import settings
 from skimage import data
 
-from jpegai_bench.network.entropy import Hyperprior
+from jpegai_bench.network.entropy import EntropyModel
 from jpegai_bench.rates import REACHED_WITHIN, TARGETS
 from jpegai_bench.runner import learned_codec
 from jpegai_bench.variants import variant_of
@@ -58,16 +59,31 @@ def test_a_search_analyses_once_and_never_synthesises(monkeypatch):
     for name in ("luma", "chroma"):
         prior = network.shared[f"prior_{name}"]
         prior.analysis.register_forward_hook(lambda *_, name=name: calls.append(f"hyper-analysis {name}"))
-    parameters_of = Hyperprior.parameters_of
+    side = EntropyModel.side
 
     def counted(*arguments):
-        calls.append("parameters")
-        return parameters_of(*arguments)
+        calls.append("side")
+        return side(*arguments)
 
-    monkeypatch.setattr(Hyperprior, "parameters_of", counted)
+    monkeypatch.setattr(EntropyModel, "side", counted)
     qualities = codec.qualities_for(photograph(), TARGETS)
     coded = [codec.encode(photograph(), quality).data for quality in qualities]
     branches = ["analysis_luma", "analysis_chroma", "hyper-analysis luma", "hyper-analysis chroma"]
-    assert sorted(calls) == sorted([*branches, "parameters", "parameters"])
+    # The gains are asked for at each rate; they are tables, and no transform.
+    assert sorted(call for call in calls if not call.startswith("gain_")) == sorted(
+        [*branches, "side", "side"]
+    )
+    calls.clear()
     codec.decode(coded[0])
-    assert calls[6:] == ["parameters", "parameters", "luma", "chroma"]
+    assert [call for call in calls if not call.startswith("gain_")] == ["side", "side", "luma", "chroma"]
+
+
+def test_an_encoder_that_rounds_to_the_nearest_is_another_codec_of_the_same_bitstream():
+    """rdo=false: more bits, and a decoder that does not need to know."""
+    optimised, nearest = shipped(), replace(shipped(), rdo=False)
+    data, more = (codec.encode(photograph(), 2).data for codec in (optimised, nearest))
+    assert len(data) < len(more)
+    assert bool((optimised.decode(more) == nearest.decode(more)).all())
+    assert bool((optimised.decode(data) == nearest.decode(data)).all())
+    assert nearest.fingerprint() == {**optimised.fingerprint(), "rdo": "no"}
+    assert "without rate-distortion optimisation" in nearest.describe()

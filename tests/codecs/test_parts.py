@@ -14,7 +14,9 @@ from jpegai_bench.analysis.stopwatch import Stopwatch
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import PartedCodec
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network import coding, rans
+from jpegai_bench.network import coding, entropy, rans, weights
+from jpegai_bench.network.cdf_tables import Tables
+from jpegai_bench.network.codec import Network
 from jpegai_bench.variants import structure_of, variant_of
 
 ENCODE = [
@@ -22,9 +24,10 @@ ENCODE = [
     "luma analysis",
     "chroma analysis",
     "hyper-analysis",
-    "rate estimate",
-    "range coding",
     "hyper-synthesis",
+    "range coding",
+    "rate estimate",
+    "quantisation",
 ]
 STAGES = (
     "residual blocks",
@@ -39,11 +42,23 @@ STAGES = (
     "up4",
 )
 LUMA = [f"luma {stage}" for stage in STAGES]
-DECODE = ["range decoding", "hyper-synthesis", *LUMA, "chroma synthesis", "colour conversion"]
+DECODE = ["range decoding", "hyper-synthesis", "quantisation", *LUMA, "chroma synthesis", "colour conversion"]
 
 
-def codec(folder, variant="combined", **changes):
-    chosen = settings(f"+variant={variant}", *TINY)
+CONTEXTS = {
+    "none": (),
+    "multistage": ("model.context=multistage",),
+    "grouped": (
+        "model.context=grouped",
+        "model.context_luma_groups=[3,5]",
+        "model.context_chroma_groups=[8]",
+        "model.context_luma_width=8",
+    ),
+}
+
+
+def codec(folder, variant="combined", context="none", **changes):
+    chosen = settings(f"+variant={variant}", *TINY, *CONTEXTS[context])
     named = variant_of(chosen)
     made = LearnedCodec(variant, partial(named.network, chosen.model), structure_of(chosen, named), folder)
     return replace(made, **changes)
@@ -52,6 +67,18 @@ def codec(folder, variant="combined", **changes):
 @pytest.fixture
 def image():
     return np.asarray(picture(80, 72, seed=1))
+
+
+@pytest.fixture(scope="module")
+def weights_of(tiny_weights, tmp_path_factory):
+    """A folder with weights of base for each kind of context."""
+    made = {"none": tiny_weights}
+    for context in ("multistage", "grouped"):
+        made[context] = tmp_path_factory.mktemp(context)
+        torch.manual_seed(0)
+        one = codec(made[context], "base", context)
+        weights.save(one.make_network(), made[context], "base", one.structure, {})
+    return made
 
 
 @pytest.mark.parametrize("variant", ["base", "combined"])
@@ -69,16 +96,49 @@ def test_every_part_is_timed_in_the_order_of_the_work(tiny_weights, image, varia
     assert min([*encode.values(), *decode.values()]) > 0
 
 
+@pytest.mark.parametrize("context", ["multistage", "grouped"])
+def test_a_context_model_is_a_part_of_both(weights_of, image, context):
+    one, watch = codec(weights_of[context], "base", context), Stopwatch()
+    with one.watched(watch):
+        coded = one.encode(image, 3)
+        encode = watch.take()
+        one.decode(coded.data)
+        decode = watch.take()
+    assert set(encode) == {*ENCODE, "context model"}
+    assert set(decode) == {*DECODE, "context model"}
+    assert min([*encode.values(), *decode.values()]) > 0
+    work = one.work()
+    assert {part for part, of in work.items() if of.precision == "float64"} == {
+        "hyper-synthesis",
+        "context model",
+    }
+    size = one.make_network().size
+    whole = measure(size, variant_of(settings("+variant=base", *TINY)).modules(size))
+    assert sum(work[part].kmacs_px for part in decode if part in work) == pytest.approx(whole.decoder.all)
+
+
+def functions():
+    """What is timed and is no module."""
+    return (
+        *(
+            getattr(coding, name)
+            for name in ("to_planes", "to_image", "quantize", "indexes_of", "dequantize")
+        ),
+        *(rans.Writer.add, rans.Writer.finish, rans.Reader.read, Tables.bits),
+        *(entropy.predict, entropy.remember),
+    )
+
+
 def test_bytes_and_pixels_are_the_same_and_nothing_is_left_behind(tiny_weights, image):
     plain, other = codec(tiny_weights), codec(tiny_weights)
-    before = coding.to_planes, coding.to_image, coding.estimate_bits, rans.encode, rans.decode
+    before = functions()
     watch = Stopwatch()
     with other.watched(watch):
         for quality in (0, 2.5, 5):
             coded, watched = plain.encode(image, quality), other.encode(image, quality)
             assert watched == coded
             np.testing.assert_array_equal(other.decode(watched.data), plain.decode(coded.data))
-    assert (coding.to_planes, coding.to_image, coding.estimate_bits, rans.encode, rans.decode) == before
+    assert functions() == before
     watch.take()
     other.decode(other.encode(image.copy(), 3).data)
     assert watch.take() == {}
@@ -110,9 +170,6 @@ class Shifted(nn.Module):
 
 
 def test_modules_of_ones_own_are_timed_alike(tiny_weights, image, tmp_path):
-    from jpegai_bench.network import weights
-    from jpegai_bench.network.codec import Network
-
     base, chosen = codec(tiny_weights, "base"), settings("+variant=base", *TINY)
     size = chosen.model.network_size()
     modules = variant_of(chosen).modules(size)

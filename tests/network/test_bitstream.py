@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.bitstream import FORMAT_VERSION, MAX_PIXELS, Bitstream, check_size
 
-SMALL = Bitstream(768, 512, 2500, b"weights!", (b"side", b"the latent of luma", b"", b"chroma"))
+SMALL = Bitstream(768, 512, 2500, b"weights!", b"z and the latent of luma, then of chroma")
 DATA = SMALL.to_bytes()
 
 
@@ -22,21 +22,22 @@ def sealed(body):
     height=st.integers(1, 8192),
     quality=st.integers(0, 65535),
     shared_id=st.binary(min_size=8, max_size=8),
-    payloads=st.tuples(*[st.binary(max_size=300)] * 4),
+    payload=st.binary(max_size=300),
 )
-def test_what_is_written_is_read(width, height, quality, shared_id, payloads):
-    stream = Bitstream(width, height, quality, shared_id, payloads)
+def test_what_is_written_is_read(width, height, quality, shared_id, payload):
+    stream = Bitstream(width, height, quality, shared_id, payload)
     assert Bitstream.from_bytes(stream.to_bytes()) == stream
 
 
-@pytest.mark.parametrize("length", [0, 1, 127, 128, 16383, 16384, 2_100_000])
-def test_payload_lengths_around_each_step_of_their_coding(length):
-    stream = Bitstream(9, 9, 0, bytes(8), (bytes(length), b"a", bytes(length), b""))
-    assert Bitstream.from_bytes(stream.to_bytes()) == stream
+def test_every_field_has_its_place():
+    header = b"JAIB" + bytes([2]) + bytes([3, 0]) + bytes([2, 0]) + bytes([9, 196]) + b"weights!"
+    assert sealed(header + SMALL.payload) == DATA
 
 
-def test_the_container_costs_27_bytes_while_payloads_are_short():
-    assert len(DATA) - sum(map(len, SMALL.payloads)) == 4 + 1 + 2 + 2 + 2 + 8 + 4 + 4
+@pytest.mark.parametrize("length", [0, 1, 40, 2_100_000])
+def test_the_container_costs_23_bytes(length):
+    stream = Bitstream(9, 9, 0, bytes(8), bytes(length))
+    assert len(stream.to_bytes()) == 4 + 1 + 2 + 2 + 2 + 8 + length + 4
 
 
 @pytest.mark.parametrize("position", range(len(DATA)))
@@ -54,9 +55,9 @@ def test_every_truncation_is_refused():
             Bitstream.from_bytes(DATA[:length])
 
 
-@pytest.mark.parametrize("tail", [b"\0", b"\n", DATA])
+@pytest.mark.parametrize("tail", [b"\0", b"\n", bytes(4), DATA])
 def test_bytes_after_the_end_are_refused(tail):
-    with pytest.raises(BenchError, match=f"{len(tail)} bytes too many"):
+    with pytest.raises(BenchError, match="checksum does not match"):
         Bitstream.from_bytes(DATA + tail)
 
 
@@ -66,12 +67,19 @@ def test_a_foreign_file_is_refused_by_name(data):
         Bitstream.from_bytes(data)
 
 
-def test_another_format_version_is_named():
+def test_a_stream_of_format_1_is_refused_and_told_what_reads_it():
+    """As 0.1 wrote it: four payloads, their lengths before them."""
+    header = struct.pack(">4sBHHH8s", b"JAIB", 1, 768, 512, 2500, b"weights!")
+    first = sealed(header + bytes([8, 12, 8, 8]) + bytes(36))
+    with pytest.raises(BenchError, match=r"format 1, which jpegai-bench 0\.1 reads; .* reads format 2"):
+        Bitstream.from_bytes(first)
+
+
+@pytest.mark.parametrize("version", [0, 3, 255])
+def test_another_format_version_is_named(version):
     body = bytearray(DATA[:-4])
-    body[4] = FORMAT_VERSION + 1
-    with pytest.raises(
-        BenchError, match=f"format {FORMAT_VERSION + 1}, this program reads format {FORMAT_VERSION}"
-    ):
+    body[4] = version
+    with pytest.raises(BenchError, match=f"format {version}; this program reads format {FORMAT_VERSION}"):
         Bitstream.from_bytes(sealed(bytes(body)))
 
 
@@ -80,16 +88,6 @@ def test_an_absurd_size_is_refused_even_with_a_valid_checksum(width, height):
     body = DATA[:5] + struct.pack(">HH", width, height) + DATA[9:-4]
     with pytest.raises(BenchError, match=f"{width}x{height}"):
         Bitstream.from_bytes(sealed(body))
-
-
-def test_lengths_that_claim_gigabytes_are_refused_before_anything_is_allocated():
-    with pytest.raises(BenchError, match="bytes are missing"):
-        Bitstream.from_bytes(sealed(DATA[:19] + b"\xff\xff\xff\xff\x7f" + DATA[20:-4]))
-
-
-def test_a_length_that_never_ends_is_refused():
-    with pytest.raises(BenchError, match="header"):
-        Bitstream.from_bytes(sealed(DATA[:19] + b"\xff" * 40))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (4096, 2160), (65535, 1), (8192, 8192)])

@@ -4,113 +4,100 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from scipy.stats import norm
 
-from jpegai_bench.network import rans
-from jpegai_bench.network.entropy import (
-    SCALES,
-    Hyperprior,
-    channel_indexes,
-    estimate_bits,
-    make_tables,
-    table_indexes,
-)
-from jpegai_bench.network.fixedpoint import FRACTION_BITS, from_fixed, to_fixed
+from jpegai_bench.network.arithmetic import FRACTION_BITS, Exact, Float, from_exact
+from jpegai_bench.network.cdf_tables import SCALES, latent_tables
+from jpegai_bench.network.codec import BRANCHES
+from jpegai_bench.network.context import ContextSize
+from jpegai_bench.network.entropy import EntropyModel, gaussian_bits
 
-
-@pytest.fixture(scope="module")
-def tables():
-    torch.manual_seed(0)
-    return make_tables(Hyperprior(8, 6))
+UNIT = 1 << FRACTION_BITS
 
 
 def gaussian(count, scale, seed=0):
     random = np.random.default_rng(seed)
-    return torch.from_numpy(np.rint(random.normal(0, scale, count))).long()
+    return torch.from_numpy(np.rint(random.normal(0, scale, count))).float()
 
 
-def test_the_scales_are_a_geometric_series():
-    ratios = np.diff(np.log2(SCALES))
-    np.testing.assert_allclose(ratios, ratios[0])
-    assert SCALES[0] == pytest.approx(0.105, abs=0.001)
-    assert SCALES[-1] == pytest.approx(247, abs=1)
-
-
-def test_the_table_of_the_nearest_scale_is_taken():
-    random = torch.Generator().manual_seed(0)
-    log2_scale = to_fixed(torch.rand(1, 50, 8, 9, generator=random) * 14 - 4)
-    log2_gain = to_fixed(torch.rand(50, generator=random) * 4 - 2)
-    exact = from_fixed(log2_scale).double() + from_fixed(log2_gain).double()[:, None, None]
-    distance = (exact[..., None] - torch.log2(torch.tensor(SCALES, dtype=torch.float64))).abs()
-    taken = distance.gather(-1, table_indexes(log2_scale, log2_gain)[..., None])[..., 0]
-    torch.testing.assert_close(taken, distance.min(dim=-1).values)
-
-
-def test_scales_beyond_the_tables_take_the_first_and_the_last():
-    extreme = torch.tensor([-(2**40), 2**40]).reshape(1, 2, 1, 1)
-    assert table_indexes(extreme, torch.zeros(2, dtype=torch.int64)).flatten().tolist() == [0, 63]
-
-
-def test_each_cdf_of_y_is_the_gaussian_of_its_scale(tables):
-    cdf, offset = tables["y"].cdf, tables["y"].offset
-    for level in (5, 20, 40, 63):
-        mass = torch.diff(cdf[level, : int(tables["y"].length[level])]).numpy()[:-1] / 2**16
-        symbols = np.arange(len(mass)) + int(offset[level])
-        scale = SCALES[level]
-        wanted = norm.cdf((symbols + 0.5) / scale) - norm.cdf((symbols - 0.5) / scale)
-        np.testing.assert_allclose(mass, wanted, atol=0.002)
+def bits_of(residuals, scale):
+    return float(gaussian_bits(residuals[None], torch.full((1, 1), math.log2(scale))))
 
 
 @pytest.mark.parametrize("scale", [2.0, 10.0, 100.0])
-def test_the_estimate_is_the_entropy_of_a_gaussian(scale):
-    symbols = gaussian(50_000, scale)
+def test_what_a_training_counts_is_the_entropy_of_a_gaussian(scale):
     wanted = math.log2(scale * math.sqrt(2 * math.pi * math.e))
-    assert estimate_bits(symbols, torch.tensor(scale).double()) / 50_000 == pytest.approx(wanted, rel=0.01)
+    assert bits_of(gaussian(50_000, scale), scale) / 50_000 == pytest.approx(wanted, rel=0.01)
 
 
-@pytest.mark.parametrize("scale", [0.2, 0.6, 3.0, 41.0])
-def test_the_estimate_is_what_the_range_coder_writes(tables, scale):
-    symbols = gaussian(200_000, scale)
-    log2_scale = torch.full((1, 200_000, 1, 1), round(math.log2(scale) * 2**FRACTION_BITS))
-    indexes = table_indexes(log2_scale, torch.zeros(200_000, dtype=torch.int64))
-    real = 8 * len(rans.encode(symbols, indexes.flatten(), tables["y"]))
-    assert estimate_bits(symbols, torch.tensor(scale).double()) == pytest.approx(real, rel=0.01)
+@pytest.mark.parametrize("level", [8, 20, 40])
+def test_what_a_training_counts_is_what_the_tables_charge(level):
+    symbols = gaussian(100_000, SCALES[level])
+    charged = latent_tables().bits(symbols, torch.full((100_000,), level)).sum()
+    assert bits_of(symbols, SCALES[level]) == pytest.approx(float(charged), rel=0.01)
 
 
 def test_a_certain_symbol_costs_nothing_and_an_impossible_one_a_finite_sum():
-    assert estimate_bits(torch.zeros(100), torch.tensor(0.1).double()) < 1e-3
-    assert estimate_bits(torch.tensor([10_000]), torch.tensor(0.1).double()) == 24
+    assert bits_of(torch.zeros(100), 0.1) < 1e-3
+    assert bits_of(torch.tensor([10_000.0]), 0.1) == pytest.approx(-math.log2(1e-9))
 
 
-def test_z_has_a_cdf_for_each_channel():
-    indexes = channel_indexes(torch.zeros(2, 3, 4, 5))
-    assert indexes.shape == (2, 3, 4, 5)
-    assert all(set(indexes[:, channel].flatten().tolist()) == {channel} for channel in range(3))
+def test_bits_are_those_of_each_image():
+    residuals = torch.stack([torch.zeros(50), torch.full((50,), 3.0)])
+    made = gaussian_bits(residuals, torch.zeros(2, 50))
+    assert made.shape == (2,)
+    assert made.tolist() == pytest.approx([bits_of(row, 1.0) for row in residuals])
 
 
-def test_side_information_has_a_quarter_of_the_latents_resolution_rounded_up():
-    prior = Hyperprior(8, 6)
-    for height, width in ((1, 1), (4, 8), (5, 3), (9, 13)):
-        z = prior.side_information(torch.randn(1, 8, height, width))
-        assert z.shape == (1, 6, -(-height // 4), -(-width // 4))
-        mean, log2_scale = prior.parameters_of(torch.round(z).long(), height, width)
-        assert mean.shape == log2_scale.shape == (1, 8, height, width)
+@pytest.mark.parametrize(("residual", "rises"), [(0.0, False), (1.0, True)])
+def test_a_scale_below_the_tables_gets_a_gradient_only_where_it_would_rise(residual, rises):
+    log2_scale = torch.tensor([[-6.0]], requires_grad=True)
+    gaussian_bits(torch.tensor([[residual]]), log2_scale).sum().backward()
+    assert (float(log2_scale.grad) < 0) == rises
+    assert (float(log2_scale.grad) == 0) == (not rises)
+
+
+@pytest.mark.parametrize("residual", [0.3, 2.0, 400.0])
+def test_a_residual_and_a_scale_within_the_tables_get_their_gradient(residual):
+    """Also where the mass is at its lower bound: the residual is drawn towards the mean."""
+    residuals = torch.tensor([[residual]], requires_grad=True)
+    log2_scale = torch.zeros(1, 1, requires_grad=True)
+    gaussian_bits(residuals, log2_scale).sum().backward()
+    if residual < 100:
+        assert float(residuals.grad) > 0
+        assert float(log2_scale.grad) != 0
+    assert bool(torch.isfinite(residuals.grad).all())
+    assert bool(torch.isfinite(log2_scale.grad).all())
 
 
 @torch.no_grad()
-def test_coding_uses_the_trained_parameters():
-    prior = tiny.network().shared["prior_luma"]
+def test_side_information_has_a_quarter_of_the_latents_resolution_rounded_up():
+    model = EntropyModel(8, 6, 3, ContextSize())
+    for height, width in ((1, 1), (4, 8), (5, 3), (9, 13)):
+        z = model.side_information(torch.randn(1, 8, height, width))
+        assert z.shape == (1, 6, -(-height // 4), -(-width // 4))
+        side = model.side(Exact(0), torch.round(z).double() * UNIT, height, width)
+        assert side.mean.shape == side.log2_scale.shape == (1, 8, height, width)
+        assert side.features.shape == (1, 6, height, width)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_coding_uses_the_trained_parameters(branch):
+    model = tiny.network().entropy(branch)
     z = torch.randint(-5, 6, (1, 8, 3, 4))
-    mean, log2_scale = prior.parameters_of(z, 10, 15)
-    float_mean, float_log2_scale = prior._split(prior.synthesis(z.float()), 10, 15)
-    assert (mean - float_mean).abs().max() < 0.02
-    assert (from_fixed(log2_scale) - float_log2_scale).abs().max() < 0.02
+    exact = model.side(Exact(0), z.double() * UNIT, 10, 15)
+    floats = model.side(Float(torch.zeros(1)), z.float(), 10, 15)
+    mean, log2_scale = model.synthesis(z.float())[..., :10, :15].chunk(2, dim=1)
+    torch.testing.assert_close(floats.mean, mean)
+    torch.testing.assert_close(floats.log2_scale, log2_scale)
+    for ours, theirs in zip(exact, floats, strict=True):
+        assert torch.equal(ours, ours.round())
+        assert theirs.abs().max() > 0.05
+        assert (from_exact(ours) - theirs).abs().max() < 0.02
 
 
-def test_the_median_of_z_stays_zero_so_that_it_is_coded_as_plain_integers(tables):
-    prior = Hyperprior(8, 6)
-    make_tables(prior)
-    assert bool((prior.bottleneck.quantiles[:, :, 1] == 0).all())
-    z = torch.randint(-30, 31, (1, 6, 5, 5))
-    data = rans.encode(z, channel_indexes(z), tables["z"])
-    assert torch.equal(rans.decode(data, channel_indexes(z), tables["z"]), z)
+@torch.no_grad()
+def test_the_exact_side_does_not_depend_on_the_quality():
+    model, z = tiny.network(context="grouped").entropy("luma"), torch.randint(-5, 6, (1, 8, 2, 2)).double()
+    for ours, theirs in zip(*(model.side(Exact(q), z * UNIT, 7, 8) for q in (0, 1777)), strict=True):
+        assert torch.equal(ours, theirs)

@@ -185,7 +185,11 @@ def test_an_encoder_without_some_of_its_tensors_is_refused(folder, prefix):
     kept = {name: tensor for name, tensor in load_file(path).items() if not name.startswith(prefix)}
     shared_id = rewritten(path, kept)
     synthesis, meta = weights.read(folder / "tiny.safetensors", "synthesis")
-    save_file(synthesis, folder / "tiny.safetensors", {**meta, "shared_id": shared_id})
+    save_file(
+        synthesis,
+        folder / "tiny.safetensors",
+        {**meta, "shared_id": shared_id, "encoder_id": weights.encoder_id(kept)},
+    )
     with pytest.raises(BenchError, match="missing"):
         tiny.load(folder)
 

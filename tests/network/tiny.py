@@ -1,5 +1,7 @@
 """A network small enough for a test, with weights that are random but not trivial, and its CDF tables."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,8 +12,10 @@ from torch import nn
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import weights
 from jpegai_bench.network.activation import ResAU
-from jpegai_bench.network.codec import Network, NetworkSize
+from jpegai_bench.network.cdf_tables import Histograms
+from jpegai_bench.network.codec import BRANCHES, Network, NetworkSize
 from jpegai_bench.network.coding import Coder
+from jpegai_bench.network.context import ContextSize
 from jpegai_bench.network.transforms import SynthesisModules
 from jpegai_bench.network.upsampling import TransposedConvolution
 
@@ -27,6 +31,11 @@ SIZE = NetworkSize(
     rnab_mask_blocks=1,
     qualities=3,
 )
+CONTEXTS = {
+    "none": ContextSize(),
+    "multistage": ContextSize("multistage"),
+    "grouped": ContextSize("grouped", (3, 5), 8),
+}
 STRUCTURE = {"model": {"luma": 8}, "modules": {"activation": "ResAU"}}
 
 
@@ -37,29 +46,41 @@ def no_attention(channels: int) -> nn.Module:
 MODULES = SynthesisModules(no_attention, no_attention, TransposedConvolution, ResAU)
 
 
-def network(seed: int = 0) -> Network:
-    """Random weights; latents, side information and scales spread over many symbols."""
+def size(context: str = "none") -> NetworkSize:
+    return replace(SIZE, context_luma=CONTEXTS[context], context_chroma=CONTEXTS[context])
+
+
+def network(seed: int = 0, context: str = "none") -> Network:
+    """Random weights; latents, side information and scales spread over many symbols, and every pass tells."""
     torch.manual_seed(seed)
-    made = Network(SIZE, MODULES)
+    made = Network(size(context), MODULES)
     with torch.no_grad():
         for name, parameter in made.named_parameters():
             if name.endswith(("weight", "bias")):
                 parameter.add_(0.03 * torch.randn_like(parameter))
-        for branch in ("luma", "chroma"):
+        for branch in BRANCHES:
             made.shared[f"analysis_{branch}"].down4.weight.mul_(20)
             made.shared[f"prior_{branch}"].analysis[-1].weight.mul_(40)
             made.shared[f"prior_{branch}"].synthesis[-1].weight.mul_(3)
+            for parameter in made.entropy(branch).passes.parameters():
+                parameter.add_(0.2 * torch.randn_like(parameter))
     return made
 
 
-def saved(folder: Path, variant: str = "tiny", seed: int = 0) -> Coder:
+def saved(
+    folder: Path,
+    variant: str = "tiny",
+    seed: int = 0,
+    context: str = "none",
+    count: Callable[[Coder], Histograms] | None = None,
+) -> Coder:
     """Through the weights files, as every real coder comes."""
-    weights.save(network(seed), folder, variant, STRUCTURE, note={})
-    return load(folder, variant)
+    weights.save(network(seed, context), folder, variant, STRUCTURE, note={}, count=count)
+    return load(folder, variant, context)
 
 
-def load(folder: Path, variant: str = "tiny") -> Coder:
-    return weights.load(Network(SIZE, MODULES), folder, variant, STRUCTURE)
+def load(folder: Path, variant: str = "tiny", context: str = "none") -> Coder:
+    return weights.load(Network(size(context), MODULES), folder, variant, STRUCTURE)
 
 
 @cache
