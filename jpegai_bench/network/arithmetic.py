@@ -133,6 +133,7 @@ class Exact:
             TypeError: the convolution has no exact form.
         """
         weight, bias = self._rounded(layer)
+        x = self.limit(x, _ACTIVATION_LIMIT)
         batch, _, height, width = x.shape
         if phase is not None:
             height, width = -(-(height - phase[0]) // 2), -(-(width - phase[1]) // 2)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from compressai._CXX import pmf_to_quantized_cdf
 from compressai.entropy_models import EntropyBottleneck
 from torch import Tensor
+from torch.nn import functional as F
 
 from jpegai_bench.network.arithmetic import FRACTION_BITS
 
@@ -110,10 +110,20 @@ def latent_tables(histograms: Tensor | None = None) -> Tables:
             inner = (inner + inner.flip(0)) / 2
             counts = torch.cat([inner, (histograms[level].sum() - inner.sum()).clamp_min(0)[None]])
             mass = mass * _PRIOR_SYMBOLS + counts
-        row = pmf_to_quantized_cdf((mass / mass.sum()).tolist(), _PRECISION)
-        cdf[level, : len(row)] = torch.tensor(row, dtype=torch.int32)
+        cdf[level, : len(mass) + 1] = _quantized(mass / mass.sum())
     lengths = torch.tensor([2 * reach + 3 for reach in reaches], dtype=torch.int32)
     return Tables(cdf, lengths, torch.tensor([-reach for reach in reaches], dtype=torch.int32))
+
+
+def _quantized(mass: Tensor) -> Tensor:
+    """The CDF of `mass` `[n]`, int32 `[n + 1]` from 0 to 2**16; every symbol has a share of its own."""
+    least, whole = torch.ones_like(mass), 2**_PRECISION
+    more = (mass * whole - least).clamp_min(0)
+    more = more * ((whole - len(mass)) / more.sum())
+    counts = torch.floor(more)
+    missing = whole - len(mass) - int(counts.sum())
+    counts[torch.argsort(counts - more, stable=True)[:missing]] += 1
+    return F.pad(torch.cumsum(counts + least, dim=0), (1, 0)).int()
 
 
 def _gaussian(scale: float, reach: int) -> Tensor:

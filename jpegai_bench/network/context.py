@@ -9,6 +9,7 @@ Sources: He et al., "ELIC", CVPR 2022 (uneven channel groups, each in two checke
 context model of JPEG AI, ISO/IEC 6048-1 (four 2x2 phases, the mean alone, the scale from z).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -133,7 +134,7 @@ class PhasePass(Pass):
         self.features = nn.Conv2d(features, latent, 1)
         inputs = latent
         if number:
-            groups = max(1, latent // _GROUP)
+            groups = math.gcd(latent, max(1, latent // _GROUP))
             self.mixing = nn.Conv2d(number * latent, latent, 1)
             self.neighbours = nn.Conv2d(latent, latent, 3, padding=1, groups=groups)
             inputs = 2 * latent

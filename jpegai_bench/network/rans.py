@@ -28,7 +28,7 @@ class Writer:
             BenchError: a symbol is beyond 2**24, as only diverged or damaged weights make them.
         """
         # CompressAI's coder never returns beyond 2**27.
-        if bool((symbols.abs() <= _LARGEST_SYMBOL).logical_not().any()):
+        if bool(((symbols < -_LARGEST_SYMBOL) | (symbols > _LARGEST_SYMBOL)).any()):
             raise BenchError(
                 "a latent is not finite or far too large to be coded: the weights are damaged or diverged"
             )
