@@ -1,8 +1,8 @@
 """Which source a class or a function reaches, found by reading it: what decides a variant's results, no more.
 
 In this package it is followed definition by definition, so that a change of one module under study leaves the
-results of variants that do not use it valid. In a user's own code it is followed file by file, through every
-import of it. An installed library counts by its version.
+results of variants that do not use it valid; which file a definition stands in does not count. In a user's
+own code it is followed file by file, through every import of it. An installed library counts by its version.
 """
 
 import ast
@@ -18,10 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.sources import dumped, is_text
+from jpegai_bench.sources import OURS, Names, dumped, imported, is_for_types, is_text, our_file
 
-_OURS = __name__.partition(".")[0]
-_HOME = Path(__file__).parent
 _LIBRARY = tuple(
     Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
@@ -35,9 +33,9 @@ def reached(targets: Iterable[str]) -> dict[str, str]:
         targets: import paths of classes or functions, as `my_codec.blocks.Gate`.
 
     Returns:
-        `network/attention.py:RNAB` and 16 hex digits of a definition of this package, `my_codec/blocks.py`
-        and the same of a user's file, `torch` and the version of a library that a target or a user's file
-        is of.
+        `RNAB` and 16 hex digits of a definition of this package, of several that are called so in one;
+        `my_codec/blocks.py` and the same of a user's file; `torch` and the version of a library that a target
+        or a user's file is of.
         What cannot be found is absent: whoever imports it will say so.
 
     Raises:
@@ -48,19 +46,21 @@ def reached(targets: Iterable[str]) -> dict[str, str]:
     for target in targets:
         module, _, name = target.rpartition(".")
         walk.symbol(module, name)
-    return dict(sorted(walk.parts.items()))
+    ours = {name: _joined(hashes.values()) for name, hashes in walk.definitions.items()}
+    return dict(sorted((ours | walk.parts).items()))
 
 
 def users_files(parts: Mapping[str, str]) -> dict[str, str]:
     """Those of the parts that `reached` found which are files of the user's own."""
-    return {
-        name: found for name, found in parts.items() if name.endswith(".py") and not (_HOME / name).exists()
-    }
+    return {name: found for name, found in parts.items() if name.endswith(".py")}
 
 
 @dataclass
 class _Walk:
+    definitions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Of this package: hashes by name, and by the module that each is in."""
     parts: dict[str, str] = field(default_factory=dict)
+    """Users' files and libraries."""
     seen: set[tuple[str, str]] = field(default_factory=set)
 
     def symbol(self, module: str, name: str) -> None:
@@ -69,7 +69,7 @@ class _Walk:
             return
         self.seen.add((module, name))
         top = module.partition(".")[0]
-        if top == _OURS:
+        if top == OURS:
             self._of_ours(module, name)
         elif name != "*" and _users_file(f"{module}.{name}"):
             self.symbol(f"{module}.{name}", "*")
@@ -80,8 +80,8 @@ class _Walk:
 
     def _of_ours(self, module: str, name: str) -> None:
         part = _part(module, name)
-        if part.where:
-            self.parts[part.where] = part.hash
+        if part.hash:
+            self.definitions.setdefault(name, {})[module] = part.hash
         for used in part.uses:
             self.symbol(*used)
 
@@ -91,8 +91,8 @@ class _Walk:
         if where in self.parts:
             return
         tree = _parsed(path)
-        found = list(_imports(ast.walk(tree), module, package))
-        self.parts[where] = _hash([tree])
+        found = list(imported(ast.walk(tree), module, package))
+        self.parts[where] = _hash([tree], Names.of(found))
         parents = module.split(".")[:-1]
         for length in range(1, len(parents) + 1):  # importing a module runs those that it lies in
             self.symbol(".".join(parents[:length]), "*")
@@ -113,9 +113,8 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Part:
-    """A definition of this package, or a whole file of it; without `where`, one that is not there."""
+    """A definition of this package; without `hash`, a whole file of it, or what is not there."""
 
-    where: str = ""
     hash: str = ""
     uses: tuple[tuple[str, str], ...] = ()
     """Module and name of everything that it names."""
@@ -123,53 +122,53 @@ class _Part:
 
 @cache
 def _part(module: str, name: str) -> _Part:
-    if _our_file(f"{module}.{name}"):  # a module, not yet what is used of it
+    if our_file(f"{module}.{name}"):  # a module, not yet what is used of it
         return _Part(uses=((f"{module}.{name}", "*"),))
-    path = _our_file(module)
+    path = our_file(module)
     if path is None:
         return _Part()
-    source = _read(path)
-    names = list(source.definitions) if name == "*" else [name]
-    uses = [source.imports[one] for one in names if one in source.imports]  # handed on
-    nodes = [node for one in names for node in source.definitions.get(one, ())]
+    source = _read(path, module)
+    if name == "*":
+        return _Part(uses=tuple((module, one) for one in source.definitions))
+    uses = [source.imports[name]] if name in source.imports else []  # handed on
+    nodes = source.definitions.get(name, [])
     if not nodes:
         return _Part(uses=tuple(uses))
     for node in (*nodes, *source.effects):
         uses += _used_by(node, module, source)
-    where = path.relative_to(_HOME).as_posix()
-    return _Part(where if name == "*" else f"{where}:{name}", _hash(nodes), tuple(dict.fromkeys(uses)))
+    inner = [one for node in nodes for one in imported(ast.walk(node), module, package=False)]
+    return _Part(_hash(nodes, Names.of([*source.imports.items(), *inner])), tuple(dict.fromkeys(uses)))
 
 
 def _used_by(node: ast.AST, module: str, source: "_Source") -> Iterator[tuple[str, str]]:
     """Everything of this package that a part of one of its files names."""
     inner = list(ast.walk(node))
-    imports = source.imports | dict(_imports(inner, module, package=False))
+    imports = source.imports | dict(imported(inner, module, package=False))
     spoken: set[int] = set()
     for one in inner:
         if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name):
             whole = imports.get(one.value.id)
-            if whole and whole[0].startswith(_OURS) and _our_file(".".join(whole)):
+            if whole and our_file(".".join(whole)):
                 spoken.add(id(one.value))
                 yield ".".join(whole), one.attr
     for one in inner:
         if not isinstance(one, ast.Name) or id(one) in spoken:
             continue
         if one.id in imports:
-            if imports[one.id][0].partition(".")[0] == _OURS:
+            if imports[one.id][0].partition(".")[0] == OURS:
                 yield imports[one.id]
         elif one.id in source.definitions:
             yield module, one.id
 
 
 @cache
-def _read(path: Path) -> _Source:
-    module = ".".join((_OURS, *path.relative_to(_HOME).with_suffix("").parts)).removesuffix(".__init__")
+def _read(path: Path, module: str) -> _Source:
     source = _Source({}, {}, [])
     for node in ast.parse(path.read_bytes()).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            source.imports.update(_imports([node], module, path.name == "__init__.py"))
-        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            source.imports.update(_imports(ast.walk(node), module, path.name == "__init__.py"))
+            source.imports.update(imported([node], module, path.name == "__init__.py"))
+        elif is_for_types(node):
+            source.imports.update(imported(ast.walk(node), module, path.name == "__init__.py"))
         elif names := list(_defined(node)):
             for name in names:
                 source.definitions.setdefault(name, []).append(node)
@@ -189,34 +188,14 @@ def _defined(node: ast.stmt) -> Iterator[str]:
                     yield inner.id
 
 
-def _imports(nodes: Iterable[ast.AST], module: str, package: bool) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Local name, and module and name that it stands for; a module imported as such as its parent's name."""
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                parent, _, name = alias.name.rpartition(".")
-                yield alias.asname or alias.name, (parent, name) if parent else (name, "*")
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = module.split(".")
-                kept = parts[: len(parts) - node.level + (1 if package else 0)]
-                base = ".".join([*kept, *([base] if base else [])])
-            for alias in node.names:
-                yield alias.asname or alias.name, (base, alias.name)
-
-
-def _hash(nodes: Iterable[ast.AST]) -> str:
-    text = "\0".join(dumped(node) for node in nodes)
+def _hash(nodes: Iterable[ast.AST], names: Names) -> str:
+    text = "\0".join(dumped(node, names) for node in nodes)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _our_file(module: str) -> Path | None:
-    parts = module.split(".")
-    if parts[0] != _OURS:
-        return None
-    path = _HOME.joinpath(*parts[1:])
-    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
+def _joined(hashes: Iterable[str]) -> str:
+    first, *more = sorted(hashes)
+    return hashlib.sha256("\0".join([first, *more]).encode()).hexdigest()[:16] if more else first
 
 
 def _users_file(module: str) -> Path | None:

@@ -4,7 +4,7 @@ from jpegai_bench.changes import why
 
 RUN = {
     "codec": {"shared_weights": "aa", "synthesis_weights": "bb", "source": "1"},
-    "sources": {"network/attention.py:RNAB": "1", "my/gate.py": "2"},
+    "sources": {"RNAB": "1", "my/gate.py": "2"},
     "metrics": {"torch": "2.6"},
     "images": {"a": "pixels a", "b": "pixels b"},
     "rates": "quality",
