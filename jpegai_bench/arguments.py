@@ -4,10 +4,9 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from jpegai_bench.errors import UsageError
-from jpegai_bench.nearest import hint
+from jpegai_bench.errors import UsageError, hint
+from jpegai_bench.overrides import folders_of, key_of
 from jpegai_bench.usage import COMMANDS, Command
 
 FLAGS: dict[str, tuple[str, ...] | str | None] = {
@@ -102,22 +101,6 @@ def _flag(word: str, left: list[str]) -> list[str]:
     if not isinstance(takes, str) and value not in takes:
         raise UsageError(f"{name} {value}: choose {needs}{hint(value, takes)}")
     return [name, value]
-
-
-def folders_of(overrides: Sequence[str]) -> list[Path]:
-    """What `--config-dir` names."""
-    pairs = zip(overrides, [*overrides, ""][1:], strict=True)
-    split_at = ((*word.partition("="), following) for word, following in pairs)
-    return [
-        Path(value or following)
-        for option, _, value, following in split_at
-        if option in ("--config-dir", "-cd")
-    ]
-
-
-def key_of(override: str) -> str:
-    """The setting or group that an override is about."""
-    return override.lstrip("+~").partition("=")[0].partition("@")[0]
 
 
 def codecs_as_anchors(overrides: list[str]) -> list[str]:
@@ -222,7 +205,7 @@ def common(overrides: Sequence[str], group: str) -> list[str] | None:
 
 def refuse_names_that_ship(overrides: Sequence[str]) -> None:
     """A file of the user's with the name of one that ships would be passed over without a word."""
-    from jpegai_bench.composition import CONF
+    from jpegai_bench.folders import CONF
 
     for folder in folders_of(overrides):
         for path in sorted(folder.glob("*/*.yaml")):

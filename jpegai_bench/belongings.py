@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jpegai_bench.keys import search_key, unit_key
 from jpegai_bench.pictures import original_path, picture_path
-from jpegai_bench.plan import search_key, unit_key
 from jpegai_bench.store import Run, Store
 
 

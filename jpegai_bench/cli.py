@@ -10,11 +10,12 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from jpegai_bench import __version__, arguments, console
-from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench import arguments, console
+from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.help import help_of, overview
-from jpegai_bench.nearest import hint
+from jpegai_bench.overrides import folders_of
 from jpegai_bench.usage import COMMANDS, Command
+from jpegai_bench.version import __version__
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -114,7 +115,7 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
         return _usage(f"{command.name} takes no {unused}; usage: jpegai-bench {command.usage}")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
     sys.path.insert(0, os.getcwd())
-    from jpegai_bench.config import validated
+    from jpegai_bench.validation import validated
 
     arguments.refuse_names_that_ship(overrides)
     console.detail(f"jpegai-bench {__version__}, {command.name}: {' '.join(overrides) or 'no overrides'}")
@@ -179,7 +180,7 @@ def _asked(chosen: list[str], overrides: list[str], ask: Callable[["Settings"], 
     Raises:
         BenchError: its own, or they give none.
     """
-    from jpegai_bench.config import validated
+    from jpegai_bench.validation import validated
 
     found: list[Answer] = []
     trouble: list[BenchError] = []
@@ -190,7 +191,7 @@ def _asked(chosen: list[str], overrides: list[str], ask: Callable[["Settings"], 
         except BenchError as error:
             trouble.append(error)
 
-    folders = [word for folder in arguments.folders_of(overrides) for word in ("--config-dir", str(folder))]
+    folders = [word for folder in folders_of(overrides) for word in ("--config-dir", str(folder))]
     _hydra(job, [*chosen, *folders])
     if trouble:
         raise trouble[0]
@@ -209,7 +210,7 @@ def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
     from yaml import YAMLError
 
     from jpegai_bench import mistakes
-    from jpegai_bench.composition import CONF
+    from jpegai_bench.folders import CONF
 
     saved = sys.argv
     try:
@@ -218,7 +219,7 @@ def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
         sys.argv = ["jpegai-bench", *overrides]
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        folders = arguments.folders_of(overrides)
+        folders = folders_of(overrides)
         raise UsageError(mistakes.of_hydra(error, overrides, folders)) from None
     except OSError as error:  # of a folder that Hydra makes for a sweep
         where = error.filename or "results"

@@ -13,9 +13,9 @@ from typing import Any
 from jpegai_bench.analysis import bypart, latency
 from jpegai_bench.analysis.latency import Times, timed
 from jpegai_bench.analysis.memory import peak_bytes
-from jpegai_bench.analysis.peak import Work, measured_peak
+from jpegai_bench.analysis.peak import measured_peak
 from jpegai_bench.analysis.stopwatch import Stopwatch, no_wait
-from jpegai_bench.codecs.protocol import Codec, PartedCodec
+from jpegai_bench.codecs.protocol import Codec, PartedCodec, Work
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
 from jpegai_bench.images.read import Image8

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from jpegai_bench import vocabulary
-from jpegai_bench.arguments import FLAGS, HELP, QUIET, VERBOSE, folders_of, key_of
+from jpegai_bench.arguments import FLAGS, HELP, QUIET, VERBOSE
+from jpegai_bench.overrides import folders_of, key_of
 from jpegai_bench.usage import COMMANDS, Command
 
 _SOONER = ("--config-dir", "--cfg", "--help", "--multirun", "--quiet", "--verbose")

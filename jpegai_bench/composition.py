@@ -1,17 +1,14 @@
 """What Hydra composed, and from what: folders of configurations, words of the command line, the launcher."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
+from jpegai_bench.cores import usable_cores
+from jpegai_bench.folders import CONF
 
 if TYPE_CHECKING:
-    from jpegai_bench.config import Settings
-
-CONF = Path(__file__).parent / "conf"
-"""The package's own configurations."""
+    pass
 
 
 def config_folders() -> list[Path]:
@@ -52,13 +49,6 @@ def launched_by() -> str:
     return str(target).rpartition(".")[2].removesuffix("Launcher").lower() or "basic"
 
 
-def usable_cores() -> int:
-    """Cores that this process may use; in a Slurm job those that it was given."""
-    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    cores = len(os.sched_getaffinity(0))
-    return min(cores, int(given)) if given.isdigit() and int(given) else cores
-
-
 def shared_cores() -> int:
     """Cores for this job: those that may be used, shared with the jobs of the sweep beside it."""
     return max(1, usable_cores() // jobs_at_once())
@@ -72,15 +62,3 @@ def jobs_at_once() -> int:
 
     jobs = int(HydraConfig.get().launcher.get("n_jobs") or 1)
     return jobs if jobs > 0 else max(1, usable_cores() + 1 + jobs)
-
-
-def anchor_nodes(settings: "Settings") -> dict[str, Any]:
-    """Every node of the `anchor` group by its label, the package's and those of `--config-dir`."""
-    folders = config_folders()
-    nodes: dict[str, Any] = {}
-    outside = {"arch": settings.arch, "checkpoint": settings.checkpoint}
-    for path in sorted({path for folder in folders for path in (folder / "anchor").glob("*.yaml")}):
-        whole = OmegaConf.to_container(OmegaConf.merge(outside, OmegaConf.load(path)), resolve=True)
-        assert isinstance(whole, dict)
-        nodes |= {str(key): node for key, node in whole.items() if key not in outside}
-    return nodes

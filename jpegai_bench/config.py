@@ -5,12 +5,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
-
-from jpegai_bench.composition import config_folders, shared_cores
+from jpegai_bench.composition import shared_cores
 from jpegai_bench.errors import BenchError, UsageError, one_of
-from jpegai_bench.experiment import ExperimentSettings
 from jpegai_bench.rates import KINDS, Rates, learned_qualities, of_targets
 from jpegai_bench.training.settings import TrainingSettings
 
@@ -83,6 +79,44 @@ class MetricSettings:
 
     def __post_init__(self) -> None:
         one_of("metrics.hvs", self.hvs, HVS)
+
+
+@dataclass
+class StudySettings:
+    """One question of an experiment, as its YAML puts it."""
+
+    variants: list[str]
+    title: str = ""
+
+
+@dataclass
+class ExperimentSettings:
+    """The node `experiment` of a YAML in `conf/experiment/`."""
+
+    name: str
+    studies: dict[str, StudySettings]
+    title: str = ""
+    reference: str = "base"
+    training_noise: float | None = None
+    training_noise_source: str = ""
+    published: str | None = None
+
+    def __post_init__(self) -> None:
+        for what, word in (("name", self.name), *(("studies", study) for study in self.studies)):
+            if not _is_word(word):
+                raise BenchError(f"experiment.{what}: {word!r} names files: use letters, digits, - and _")
+        if not self.studies:
+            raise BenchError(
+                f"experiment {self.name}: needs a study, as studies: {{mine: {{variants: […]}}}}"
+            )
+        for name, study in self.studies.items():
+            if not study.variants:
+                raise BenchError(f"experiment {self.name}: studies.{name}.variants is empty")
+        noise = self.training_noise
+        if noise is not None and not 0 < noise < 100:
+            raise BenchError(f"experiment.training_noise={noise:g}: must be percent of BD-rate, above 0")
+        if noise is not None and not self.training_noise_source:
+            raise BenchError("experiment.training_noise: say in training_noise_source who measured it")
 
 
 @dataclass
@@ -183,42 +217,5 @@ class Settings:
         return learned_qualities(self.qualities, self.model.qualities - 1, self.model.name)
 
 
-def validated(config: DictConfig) -> Settings:
-    """Check a composed configuration against the schema.
-
-    Raises:
-        UsageError: an unknown key or a value of the wrong kind, in one line.
-    """
-    try:
-        plain = OmegaConf.to_container(config, resolve=True)
-        assert isinstance(plain, dict)
-        plain.pop("hydra", None)
-        variant, anchor = (plain.pop(name, None) or {} for name in ("variant", "anchor"))
-        schema = OmegaConf.structured(Settings)
-        for name in ("model", "dataset", "training"):
-            if name not in plain:
-                raise UsageError(f"no {name} is chosen")
-        settings = OmegaConf.to_object(OmegaConf.merge(schema, plain))
-    except OmegaConfBaseException as error:
-        where = error.full_key or "configuration"
-        if isinstance(error, ConfigKeyError):
-            from jpegai_bench.mistakes import no_setting
-
-            raise UsageError(no_setting(where, config_folders())) from None
-        told = str(error.msg or error).splitlines()[0]
-        if "missing mandatory value" in told:
-            told = "is missing"
-        if "not Optional" in told:
-            told = "must have a value"
-        if "not a ListConfig" in told:
-            told = f"needs a list, as {where}=[…]"
-        raise UsageError(f"{where}: {told}") from None
-    except BenchError as error:  # from the schema: it looks at values alone
-        raise UsageError(str(error)) from None
-    assert isinstance(settings, Settings)
-    settings.variant, settings.anchor = variant, anchor
-    if variant:
-        written = OmegaConf.to_container(config.variant, resolve=False)
-        assert isinstance(written, dict)
-        settings.variant_written = {str(key): value for key, value in written.items()}
-    return settings
+def _is_word(text: str) -> bool:
+    return bool(text) and text.replace("_", "").replace("-", "").isalnum()

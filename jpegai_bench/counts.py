@@ -12,11 +12,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from jpegai_bench.codecs.identity import source_hash
-from jpegai_bench.composition import CONF
 from jpegai_bench.config import ModelSettings, Settings
 from jpegai_bench.errors import BenchError
+from jpegai_bench.folders import CONF
+from jpegai_bench.keys import content_key
 from jpegai_bench.reach import reached
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.store import Store
 from jpegai_bench.variants import Variant, structure_of, variant_of
 
 PRESET = "paper"

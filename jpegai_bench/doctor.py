@@ -11,14 +11,16 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
 
-from jpegai_bench import __version__, anchors
+from jpegai_bench import anchors
+from jpegai_bench.anchor_nodes import anchor_nodes
 from jpegai_bench.codecs import ffmpeg
-from jpegai_bench.composition import anchor_nodes, usable_cores
 from jpegai_bench.config import Settings
+from jpegai_bench.cores import usable_cores
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
 from jpegai_bench.network.weight_files import SHARED_FILE, SHIPPED_WEIGHTS, read, synthesis_file
 from jpegai_bench.variants import variant_names
+from jpegai_bench.version import __version__
 
 State = Literal["ok", "missing", "broken"]
 

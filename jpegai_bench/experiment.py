@@ -3,59 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from jpegai_bench.composition import CONF, config_folders
-from jpegai_bench.errors import BenchError
-from jpegai_bench.nearest import hint
-
-if TYPE_CHECKING:
-    from jpegai_bench.config import Settings
-
-PUBLISHED = Path(__file__).parent / "experiments"
-"""Where the figures of published studies are that ship."""
-
-
-@dataclass
-class StudySettings:
-    """One question of an experiment, as its YAML puts it."""
-
-    variants: list[str]
-    title: str = ""
-
-
-@dataclass
-class ExperimentSettings:
-    """The node `experiment` of a YAML in `conf/experiment/`."""
-
-    name: str
-    studies: dict[str, StudySettings]
-    title: str = ""
-    reference: str = "base"
-    training_noise: float | None = None
-    training_noise_source: str = ""
-    published: str | None = None
-
-    def __post_init__(self) -> None:
-        for what, word in (("name", self.name), *(("studies", study) for study in self.studies)):
-            if not _is_word(word):
-                raise BenchError(f"experiment.{what}: {word!r} names files: use letters, digits, - and _")
-        if not self.studies:
-            raise BenchError(
-                f"experiment {self.name}: needs a study, as studies: {{mine: {{variants: […]}}}}"
-            )
-        for name, study in self.studies.items():
-            if not study.variants:
-                raise BenchError(f"experiment {self.name}: studies.{name}.variants is empty")
-        noise = self.training_noise
-        if noise is not None and not 0 < noise < 100:
-            raise BenchError(f"experiment.training_noise={noise:g}: must be percent of BD-rate, above 0")
-        if noise is not None and not self.training_noise_source:
-            raise BenchError("experiment.training_noise: say in training_noise_source who measured it")
+from jpegai_bench.composition import config_folders
+from jpegai_bench.config import ExperimentSettings, Settings
+from jpegai_bench.errors import BenchError, hint
+from jpegai_bench.folders import CONF, PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -136,7 +93,7 @@ def checked(
     )
 
 
-def experiment_of(settings: "Settings") -> Experiment:
+def experiment_of(settings: Settings) -> Experiment:
     """The experiment of a configuration; its `variants` are what it runs, in order.
 
     Raises:
@@ -219,7 +176,3 @@ def _published(where: str, name: str | None, folders: Sequence[Path]) -> Path | 
         told = f"neither in {beside} nor among those that ship" if beside else "not among those that ship"
         raise BenchError(f"{where}: published: {name} is {told}; put it beside the experiment's YAML")
     return found
-
-
-def _is_word(text: str) -> bool:
-    return bool(text) and text.replace("_", "").replace("-", "").isalnum()

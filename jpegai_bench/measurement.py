@@ -6,8 +6,7 @@ from pathlib import Path
 from platform import platform, python_version
 from typing import Any
 
-from jpegai_bench import __version__
-from jpegai_bench.anchors import shipped_points
+from jpegai_bench.anchors.shipped import shipped_points
 from jpegai_bench.changes import why
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config import Settings
@@ -15,11 +14,13 @@ from jpegai_bench.console import detail, log, logged, report
 from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import Evaluation, evaluate, gather
 from jpegai_bench.images.datasets import Dataset
+from jpegai_bench.keys import content_key
 from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
 from jpegai_bench.plan import Plan, plan
 from jpegai_bench.progress import progress
 from jpegai_bench.rates import of_qualities
-from jpegai_bench.store import LOG, Store, content_key
+from jpegai_bench.store import LOG, Store
+from jpegai_bench.version import __version__
 
 LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
 

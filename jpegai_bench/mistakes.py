@@ -9,9 +9,8 @@ from hydra.errors import OverrideParseException
 from yaml import MarkedYAMLError
 
 from jpegai_bench import console
-from jpegai_bench.arguments import key_of
-from jpegai_bench.errors import BenchError
-from jpegai_bench.nearest import hint
+from jpegai_bench.errors import BenchError, hint
+from jpegai_bench.overrides import key_of
 from jpegai_bench.vocabulary import choices, groups, meant_key, settings
 
 _OPEN = ("anchor.", "variant.", "hydra.")

@@ -11,7 +11,8 @@ from typing import Any
 
 from jpegai_bench.atomic import make_folder
 from jpegai_bench.images.read import Image8, write_png
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.keys import content_key
+from jpegai_bench.store import Store
 
 
 def picture_path(store: Store, codec: Any, image_hash: str, quality: float) -> Path:

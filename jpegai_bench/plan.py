@@ -11,9 +11,10 @@ from pathlib import Path
 from jpegai_bench.codecs.protocol import Codec, RateCodec
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
+from jpegai_bench.keys import content_key, search_key, unit_key
 from jpegai_bench.pictures import original_path, picture_path
 from jpegai_bench.rates import Rates
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.store import Store
 
 
 @dataclass(frozen=True)
@@ -112,16 +113,6 @@ class Plan:
         failures = self.failures if number == 0 else ()
         part = {name: getattr(self, name)[chosen] for name in ("images", "missing", "undrawn")}
         return replace(self, failures=failures, **part)
-
-
-def unit_key(codec: dict[str, str], metrics: dict[str, str], image_hash: str, quality: float) -> str:
-    """The key of one image at one rate; every argument but the quality is content, not a name."""
-    return content_key({"codec": codec, "metrics": metrics, "image": image_hash, "quality": float(quality)})
-
-
-def search_key(codec: dict[str, str], image_hash: str, target_bpp: float) -> str:
-    """The key of the quality at which one image meets a target rate."""
-    return content_key({"codec": codec, "image": image_hash, "target_bpp": float(target_bpp)})
 
 
 def plan(

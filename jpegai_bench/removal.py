@@ -9,8 +9,7 @@ from pathlib import Path
 
 from jpegai_bench.atomic import write_bytes
 from jpegai_bench.belongings import files_of, inside, total
-from jpegai_bench.errors import BenchError
-from jpegai_bench.nearest import hint
+from jpegai_bench.errors import BenchError, hint
 from jpegai_bench.store import Run, Store
 
 STATES = ("failed", "killed", "damaged")

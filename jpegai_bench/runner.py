@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from jpegai_bench.anchors import codec_of, shipped_points
+from jpegai_bench.anchors import codec_of
+from jpegai_bench.anchors.shipped import shipped_points
 from jpegai_bench.codecs.identity import sources
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec

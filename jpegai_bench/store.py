@@ -10,7 +10,6 @@ A unit's key is a hash of contents (codec, weights, settings, sources, pixels, q
 never of names; so work is found again whatever it was called, and never mistaken for other work.
 """
 
-import hashlib
 import json
 import os
 import traceback
@@ -42,12 +41,6 @@ POINT_COLUMNS = (
     "encode_s",
     "decode_s",
 )
-
-
-def content_key(content: Any) -> str:
-    """24 hex digits that name plain data by its content."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ from hydra.experimental.callback import Callback
 
 from jpegai_bench import gpus, slurm
 from jpegai_bench.composition import launched_by
-from jpegai_bench.config import validated
 from jpegai_bench.console import complain, report
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.jobs import Jobs, Outcome, Result
+from jpegai_bench.mistakes import explain
+from jpegai_bench.validation import validated
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -65,8 +66,6 @@ class Job:
     def __call__(self, config: "DictConfig") -> None:
         """Do the job, and note what came of it."""
         from hydra.core.hydra_config import HydraConfig
-
-        from jpegai_bench.cli import explain
 
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())

@@ -20,17 +20,18 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
-from jpegai_bench import __version__
 from jpegai_bench.analysis import latency
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.clocked import Beat, Job, measure
 from jpegai_bench.codecs.protocol import Codec
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
+from jpegai_bench.keys import content_key
 from jpegai_bench.middle import middle
 from jpegai_bench.parallel import join_work, kill_group
 from jpegai_bench.rates import WANTED_BPP
-from jpegai_bench.store import Run, Store, content_key, now
+from jpegai_bench.store import Run, Store, now
+from jpegai_bench.version import __version__
 
 LIBRARIES = ("torch", "compressai", "numpy", "pillow", "imageio-ffmpeg")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.folders import CONF
 from jpegai_bench.locate import locate
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import MarkedYAMLError, YAMLError
 
 from jpegai_bench import config
-from jpegai_bench.composition import CONF
 from jpegai_bench.config import Settings
+from jpegai_bench.errors import nearest
+from jpegai_bench.folders import CONF
 from jpegai_bench.metrics.catalogue import NAMES
-from jpegai_bench.nearest import nearest
 from jpegai_bench.rates import KINDS
 from jpegai_bench.training.settings import ACCELERATORS, LOGGERS, PARTS, PRECISIONS
 from jpegai_bench.variants import MODULES

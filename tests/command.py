@@ -111,8 +111,8 @@ def settings(*overrides: str):
     """Validated settings, composed in this process."""
     from hydra import compose, initialize_config_dir
 
-    from jpegai_bench.composition import CONF
-    from jpegai_bench.config import validated
+    from jpegai_bench.folders import CONF
+    from jpegai_bench.validation import validated
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return validated(compose("config", list(overrides)))

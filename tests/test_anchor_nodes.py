@@ -8,8 +8,8 @@ from command import fails, photographs, several
 from omegaconf import OmegaConf
 
 from jpegai_bench.anchors import codec_of
-from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
+from jpegai_bench.folders import CONF
 
 VIDEO = "jpegai_bench.codecs.video.Video"
 OWN = sorted((CONF / "anchor").glob("*.yaml"))

@@ -5,8 +5,9 @@ import json
 import pytest
 from omegaconf import OmegaConf
 
-from jpegai_bench.anchors import SHIPPED, codec_of, shipped_points
-from jpegai_bench.composition import CONF
+from jpegai_bench.anchors import codec_of
+from jpegai_bench.anchors.shipped import SHIPPED, shipped_points
+from jpegai_bench.folders import CONF
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.metrics.measure import measure

@@ -14,8 +14,8 @@ import pytest
 from command import TINY, bench, fails, modules_loaded, picture, several
 from PIL import Image
 
-from jpegai_bench import __version__
 from jpegai_bench.usage import COMMANDS
+from jpegai_bench.version import __version__
 
 SIZES = [(1, 1), (3, 5), (37, 53), (200, 131)]
 

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from command import DATA, TINY, bench, fails, manifests, modules_loaded, photographs, several
 
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.anchors.shipped import SHIPPED
+from jpegai_bench.keys import content_key
 from jpegai_bench.metrics.catalogue import average_of
-from jpegai_bench.store import Store, content_key, read_points
+from jpegai_bench.store import Store, read_points
 
 VVC = read_points(SHIPPED / "vvc/kodak/points.csv")
 SHIPPED_RUN = json.loads((SHIPPED / "vvc/kodak/run.json").read_text())

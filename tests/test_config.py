@@ -1,8 +1,8 @@
 import pytest
 from command import TINY, settings
 
-from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
+from jpegai_bench.folders import CONF
 from jpegai_bench.rates import Rates
 from jpegai_bench.variants import MODULES, packaged_variant, structure_of, variant_names, variant_of
 

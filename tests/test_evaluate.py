@@ -12,8 +12,9 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.evaluate import evaluate
 from jpegai_bench.images import datasets
 from jpegai_bench.images.read import read_rgb
+from jpegai_bench.keys import search_key, unit_key
 from jpegai_bench.pictures import original_path, picture_path
-from jpegai_bench.plan import plan, search_key, unit_key
+from jpegai_bench.plan import plan
 from jpegai_bench.rates import of_qualities, of_targets
 from jpegai_bench.store import Store
 from jpegai_bench.variants import structure_of, variant_of

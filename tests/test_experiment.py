@@ -4,9 +4,10 @@ import pytest
 from command import TINY, fails, settings, several
 from omegaconf import OmegaConf
 
-from jpegai_bench.composition import CONF
+from jpegai_bench.config import ExperimentSettings
 from jpegai_bench.errors import BenchError
-from jpegai_bench.experiment import ExperimentSettings, experiment_of
+from jpegai_bench.experiment import experiment_of
+from jpegai_bench.folders import CONF
 from jpegai_bench.report.published_figures import published_figures
 from jpegai_bench.report.verdict import PAPERS_NOISE
 from jpegai_bench.variants import variant_names

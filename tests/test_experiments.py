@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import jpegai_bench
-from jpegai_bench.composition import CONF
+from jpegai_bench.folders import CONF
 
 PACKAGE = Path(jpegai_bench.__file__).parent
 

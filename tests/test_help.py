@@ -163,7 +163,7 @@ def test_long_examples_run_on_little(workshop, tiny_weights):
 def test_the_other_examples_make_a_valid_configuration(tmp_path):
     from omegaconf import OmegaConf
 
-    from jpegai_bench.config import validated
+    from jpegai_bench.validation import validated
 
     lines = [[*words_of(line), "--cfg", "job"] for line in COMPOSED]
     commands = {line[0] for line in lines}

@@ -1,7 +1,7 @@
 import pytest
 from command import bench, fails, several
 
-from jpegai_bench.nearest import hint, nearest
+from jpegai_bench.errors import hint, nearest
 
 MISTYPED = {
     ("rnu",): "no command 'rnu' (did you mean run?)",

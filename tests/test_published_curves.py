@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 from scipy.interpolate import PchipInterpolator
 
 from jpegai_bench.anchors import codec_of
-from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
+from jpegai_bench.folders import CONF
 from jpegai_bench.images.datasets import load
 
 COMPARE = runpy.run_path(str(Path(__file__).parents[1] / "docs/anchors/compare.py"), run_name="compare")

@@ -6,9 +6,10 @@ from command import bench
 from PIL import Image
 
 from jpegai_bench.analysis.statistics import summarize
-from jpegai_bench.anchors import SHIPPED, codec_of, shipped_points
-from jpegai_bench.composition import CONF
+from jpegai_bench.anchors import codec_of
+from jpegai_bench.anchors.shipped import SHIPPED, shipped_points
 from jpegai_bench.errors import BenchError
+from jpegai_bench.folders import CONF
 from jpegai_bench.images.datasets import load
 from jpegai_bench.store import read_points
 

@@ -9,7 +9,8 @@ import pytest
 
 from jpegai_bench.claims import SILENCE, Holder
 from jpegai_bench.errors import BenchError
-from jpegai_bench.store import Store, content_key, read_points
+from jpegai_bench.keys import content_key
+from jpegai_bench.store import Store, read_points
 
 UNIT = {"bpp": 0.5, "psnr_y": 30.0}
 POINTS = pd.DataFrame([{"image": "001", "bpp": 0.5}])

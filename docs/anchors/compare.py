@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from scipy.interpolate import PchipInterpolator
 
 import jpegai_bench
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.anchors.shipped import SHIPPED
 
 PACKAGE = Path(jpegai_bench.__file__).parent
 PAIRS = (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jpegai_bench.analysis.latency import Times
-from jpegai_bench.analysis.peak import Peak, Work
+from jpegai_bench.analysis.peak import Peak
+from jpegai_bench.codecs.protocol import Work
 
 REST = "rest"
 """What the whole took and no part did."""

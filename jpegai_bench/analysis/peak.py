@@ -18,16 +18,6 @@ _SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Work:
-    """The multiply-accumulate operations of a part of a codec, and what in."""
-
-    kmacs_px: float
-    """kMACs per image pixel, matrix products of the attention included; sides that are whole multiples."""
-    precision: str = "float32"
-    """`float32` or `float64`."""
-
-
-@dataclass(frozen=True)
 class Peak:
     """The fastest that was seen."""
 

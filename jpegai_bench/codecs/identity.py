@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jpegai_bench.keys import content_key
 from jpegai_bench.network.weight_files import WeightIds
 from jpegai_bench.reach import reached
-from jpegai_bench.store import content_key
 
 _CODEC = (
     "jpegai_bench.network.bitstream.Bitstream",

@@ -7,10 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.analysis.peak import Work
 from jpegai_bench.analysis.stopwatch import Stopwatch
 from jpegai_bench.codecs import identity
-from jpegai_bench.codecs.protocol import Encoded
+from jpegai_bench.codecs.protocol import Encoded, Work
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import weight_files

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from jpegai_bench.analysis.complexity import by_part, luma_part
-from jpegai_bench.analysis.peak import Work
 from jpegai_bench.analysis.stopwatch import Stopwatch
+from jpegai_bench.codecs.protocol import Work
 from jpegai_bench.network import coding, rans
 from jpegai_bench.network.codec import Network
 from jpegai_bench.network.coding import BRANCHES, Coder

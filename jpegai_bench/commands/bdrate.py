@@ -16,7 +16,7 @@ def command(settings: Settings, anchor: str, test: str) -> int:
     """Compare and print; 1 where no metric has a number."""
     from jpegai_bench.analysis.bdfiles import bd_table
     from jpegai_bench.analysis.rdpoints import read_rd
-    from jpegai_bench.anchors import shipped_folder
+    from jpegai_bench.anchors.shipped import shipped_folder
     from jpegai_bench.report.bd_sheet import bd_sheet, problems
     from jpegai_bench.report.sheets import to_rich
 

@@ -6,8 +6,7 @@
 
 import os
 
-from jpegai_bench.errors import UsageError
-from jpegai_bench.nearest import hint
+from jpegai_bench.errors import UsageError, hint
 
 SHELLS = ("bash", "zsh")
 

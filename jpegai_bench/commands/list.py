@@ -1,8 +1,7 @@
 """What there is."""
 
 from jpegai_bench.config import Settings
-from jpegai_bench.errors import UsageError
-from jpegai_bench.nearest import hint
+from jpegai_bench.errors import UsageError, hint
 from jpegai_bench.report.inventory import KINDS, inventory
 
 

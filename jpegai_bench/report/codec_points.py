@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from jpegai_bench.anchors import shipped_runs
-from jpegai_bench.composition import CONF
+from jpegai_bench.anchors.shipped import shipped_runs
 from jpegai_bench.errors import BenchError
+from jpegai_bench.folders import CONF
 from jpegai_bench.images.datasets import NAMES
+from jpegai_bench.keys import content_key
 from jpegai_bench.report.study import Entry
-from jpegai_bench.store import Run, Store, content_key
+from jpegai_bench.store import Run, Store
 from jpegai_bench.timing import decode_seconds
 
 MAIN_ANCHOR = "vvc"

@@ -6,9 +6,8 @@ from typing import Literal
 
 from jpegai_bench.analysis.paired import Contender
 from jpegai_bench.analysis.rdpoints import read_rd
-from jpegai_bench.anchors import shipped_folder
-from jpegai_bench.errors import BenchError
-from jpegai_bench.nearest import hint
+from jpegai_bench.anchors.shipped import shipped_folder
+from jpegai_bench.errors import BenchError, hint
 from jpegai_bench.rates import coded_once
 from jpegai_bench.report.codec_points import MAIN_ANCHOR
 from jpegai_bench.report.comparable import (

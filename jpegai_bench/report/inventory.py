@@ -6,9 +6,10 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from jpegai_bench import anchors
+from jpegai_bench.anchor_nodes import anchor_nodes
+from jpegai_bench.anchors import codec_of
+from jpegai_bench.anchors.shipped import shipped_runs
 from jpegai_bench.belongings import size_of
-from jpegai_bench.composition import anchor_nodes
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
@@ -51,7 +52,7 @@ def _datasets() -> list[str]:
 def _anchors(settings: Settings) -> list[str]:
     """Each codec of the `anchor` group: what it is or why it cannot be used here, and its points."""
     ready: dict[str, set[str]] = {}
-    for manifest, folder in anchors.shipped_runs():
+    for manifest, folder in shipped_runs():
         ready.setdefault(folder.parent.name, set()).add(str(manifest["dataset"]))
     for run in Store(settings.results).runs("anchors"):
         if run.done:
@@ -59,7 +60,7 @@ def _anchors(settings: Settings) -> list[str]:
     lines = []
     for label, node in anchor_nodes(settings).items():
         try:
-            codec = anchors.codec_of(label, node)
+            codec = codec_of(label, node)
             codec.check()
             state = codec.describe()
         except BenchError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from jpegai_bench.composition import CONF
+from jpegai_bench.folders import CONF
 from jpegai_bench.report.codec_points import MAIN_ANCHOR, chosen_by
 from jpegai_bench.store import Run, Store
 

@@ -23,16 +23,18 @@ from tempfile import TemporaryDirectory
 
 from omegaconf import OmegaConf
 
-from jpegai_bench import __version__, console
+from jpegai_bench import console
 from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.errors import BenchError
-from jpegai_bench.experiment import PUBLISHED, Experiment
+from jpegai_bench.experiment import Experiment
+from jpegai_bench.folders import PUBLISHED
 from jpegai_bench.report.anonymous import Names, without
 from jpegai_bench.report.behind import counted
 from jpegai_bench.report.experiment import experimental, rebuild_experiment
 from jpegai_bench.report.rebuild import Selection, finished_groups, rebuild, studies
 from jpegai_bench.report.study import Study
 from jpegai_bench.store import Run, Store
+from jpegai_bench.version import __version__
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 """Of files in the archive: an equal study gives equal bytes."""

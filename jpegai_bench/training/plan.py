@@ -10,9 +10,10 @@ from jpegai_bench.atomic import REMEDY
 from jpegai_bench.codecs.identity import sources
 from jpegai_bench.config import Settings
 from jpegai_bench.errors import BenchError
+from jpegai_bench.keys import content_key
 from jpegai_bench.network import weight_files
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.store import Store
 from jpegai_bench.training.photographs import Photographs, find_photographs, listed
 from jpegai_bench.training.recipe import Recipe
 from jpegai_bench.variants import Variant, structure_of

@@ -6,18 +6,19 @@ from typing import Any
 
 import torch
 
-from jpegai_bench import __version__, console
+from jpegai_bench import console
 from jpegai_bench.atomic import make_folder
 from jpegai_bench.composition import shared_cores
 from jpegai_bench.config import Settings
 from jpegai_bench.console import logged, say
 from jpegai_bench.errors import BenchError
+from jpegai_bench.keys import content_key
 from jpegai_bench.network import weights
 from jpegai_bench.network.check import check_network
 from jpegai_bench.network.codec import Network
 from jpegai_bench.progress import progress
 from jpegai_bench.reach import users_files
-from jpegai_bench.store import LOG, content_key
+from jpegai_bench.store import LOG
 from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
 from jpegai_bench.training.folder import alone, check_folder, is_finished, others_unfinished
 from jpegai_bench.training.plan import Plan, plan_of
@@ -25,6 +26,7 @@ from jpegai_bench.training.processes import followers
 from jpegai_bench.training.recipe import Operation
 from jpegai_bench.training.state import CHECKPOINT
 from jpegai_bench.variants import Variant
+from jpegai_bench.version import __version__
 
 
 def train_variant(settings: Settings, variant: Variant) -> Path:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from command import bench, fails, modules_loaded, several
 
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.anchors.shipped import SHIPPED
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 VVC, KODAK = DATA / "jpegai" / "vvc_vtm11_anchor.csv", DATA / "compressai_kodak"

@@ -4,7 +4,8 @@ import pytest
 
 from jpegai_bench.analysis.bypart import Coded, summary
 from jpegai_bench.analysis.latency import Times
-from jpegai_bench.analysis.peak import Peak, Work
+from jpegai_bench.analysis.peak import Peak
+from jpegai_bench.codecs.protocol import Work
 
 WORK = {"convolution": Work(50.0), "entropy": Work(5.0, "float64"), "elsewhere": Work(9.0)}
 PEAKS = {"float32": Peak(100.0, "", 90.0), "float64": Peak(50.0, "", 50.0)}

@@ -9,7 +9,7 @@ import pytest
 from jpegai_bench.analysis.paired import MEAN, Contender, compare
 from jpegai_bench.analysis.significance import holm, mean_interval, signed_rank
 from jpegai_bench.analysis.statistics import summarize
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.anchors.shipped import SHIPPED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import NAMES, average_of
 from jpegai_bench.store import read_points

@@ -7,8 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from jpegai_bench.anchors import codec_of
-from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
+from jpegai_bench.folders import CONF
 from jpegai_bench.images.datasets import load
 
 RISING = ("jpeg", "jpeg_ijg", "jpeg2000", "jpeg2000_53", "webp", "avif")

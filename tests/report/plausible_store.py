@@ -6,7 +6,7 @@ import numpy as np
 import synthetic
 from command import bench
 
-from jpegai_bench.store import content_key
+from jpegai_bench.keys import content_key
 
 METRICS = {"source": "of this test"}
 IMAGES = {f"kodim{number:02d}": f"pixels of {number}" for number in range(1, 25)}

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 
+from jpegai_bench.keys import content_key
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.study import Entry, Study
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.store import Store
 
 LEVELS = {  # value at 0.25 bpp, change per doubling of the rate, spread between images
     "ms_ssim": (0.955, 0.017, 0.006),

@@ -10,9 +10,11 @@ import pytest
 from command import fails, modules_loaded, settings, several, tree
 from synthetic import KMACS
 
-from jpegai_bench.anchors import AS_PUBLISHED, SHIPPED
+from jpegai_bench.anchors import AS_PUBLISHED
+from jpegai_bench.anchors.shipped import SHIPPED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset, load
+from jpegai_bench.keys import content_key
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.complexity_plot import spread
 from jpegai_bench.report.curves import Curve, Panel, by_height, rate_limits
@@ -22,7 +24,7 @@ from jpegai_bench.report.rebuild import Selection, rebuild, studies
 from jpegai_bench.report.study import Entry
 from jpegai_bench.report.study_sheets import sheets
 from jpegai_bench.runner import anchor_codecs, run_anchor
-from jpegai_bench.store import Store, content_key, read_points
+from jpegai_bench.store import Store, read_points
 
 VVC = read_points(SHIPPED / "vvc/kodak/points.csv")
 SHIPPED_RUN = json.loads((SHIPPED / "vvc/kodak/run.json").read_text())

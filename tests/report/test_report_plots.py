@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from synthetic import points, study, variant
 
-from jpegai_bench.composition import CONF
 from jpegai_bench.errors import BenchError
+from jpegai_bench.folders import CONF
 from jpegai_bench.report import draw
 from jpegai_bench.report.curves import panels, quality_limits, rate_limits
 from jpegai_bench.report.plots import plots, write_plots

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from jpegai_bench import __version__
 from jpegai_bench.errors import BenchError
 from jpegai_bench.experiment import Experiment
 from jpegai_bench.report.codec_points import images_of
@@ -21,6 +20,7 @@ from jpegai_bench.report.study import Study
 from jpegai_bench.report.tables import Tables, build_tables
 from jpegai_bench.store import Store
 from jpegai_bench.timing import latest_times
+from jpegai_bench.version import __version__
 
 
 def content(
