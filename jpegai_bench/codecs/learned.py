@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.analysis.stopwatch import Stopwatch
-from jpegai_bench.codecs import identity
+from jpegai_bench.codecs import fingerprint
 from jpegai_bench.codecs.protocol import Encoded, Work
+from jpegai_bench.codecs.stopwatch import Stopwatch
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import weight_files
@@ -70,11 +70,11 @@ class LearnedCodec:
     def fingerprint(self) -> dict[str, str]:
         """Weights, structure, source of everything between image and bytes, a device other than the CPU."""
         place = {"device": self.device} if self.device != "cpu" else {}
-        return identity.fingerprint(self.weight_ids, self.structure) | place
+        return fingerprint.fingerprint(self.weight_ids, self.structure) | place
 
     def sources(self) -> dict[str, str]:
         """Name and hash of every part of the source that the fingerprint is of."""
-        return identity.sources(self.structure)
+        return fingerprint.sources(self.structure)
 
     @property
     def alignment(self) -> int:
@@ -85,13 +85,13 @@ class LearnedCodec:
 
     def watched(self, watch: Stopwatch) -> AbstractContextManager[None]:
         """While the context lasts, the parts of encoding and decoding are timed by `watch`."""
-        from jpegai_bench.codecs.parts import watched
+        from jpegai_bench.codecs.timed_parts import watched
 
         return watched(self.coder, watch)
 
     def work(self) -> dict[str, Work]:
         """The multiplications of each part that has some; a `BenchError` where they cannot be counted."""
-        from jpegai_bench.codecs.parts import work
+        from jpegai_bench.codecs.timed_parts import work
 
         return work(self.make_network)
 

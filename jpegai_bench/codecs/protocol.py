@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from jpegai_bench.analysis.stopwatch import Stopwatch
+from jpegai_bench.codecs.stopwatch import Stopwatch
 from jpegai_bench.images.read import Image8
 
 

@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from jpegai_bench.atomic import write_bytes
+from jpegai_bench.codecs.rates import check_target, is_reached
 from jpegai_bench.commands.output import require_png, require_separate_files
-from jpegai_bench.composition import on_command_line
-from jpegai_bench.config import Settings
+from jpegai_bench.config.hydra_context import on_command_line
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import UsageError
-from jpegai_bench.rates import check_target, is_reached
-from jpegai_bench.variants import variant_of
+from jpegai_bench.system.files import write_bytes
 
 
 def command(settings: Settings, source: str, target: str) -> int:
     """Code `source` into `target`, print its size."""
     from jpegai_bench.images.read import read_rgb, write_png
-    from jpegai_bench.runner import learned_codec
+    from jpegai_bench.runner.run import learned_codec
 
     require_separate_files(IN=source, OUT=target, reconstruction=settings.reconstruction)
     require_png(reconstruction=settings.reconstruction)

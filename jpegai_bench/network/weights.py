@@ -14,13 +14,13 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from jpegai_bench.atomic import make_folder, replace_bytes
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import rans, weight_files
 from jpegai_bench.network.codec import Network
 from jpegai_bench.network.coding import Coder
 from jpegai_bench.network.entropy import make_tables
 from jpegai_bench.network.weight_files import FORMAT, SHARED_FILE, WeightIds, shared_id, synthesis_file
+from jpegai_bench.system.files import make_folder, replace_bytes
 
 _TABLE_PREFIX = "table."
 _NOT_WEIGHTS = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table", "quantiles")

@@ -9,11 +9,11 @@ import pytest
 from command import picture, tree
 from mirror import Fault, serving
 
-from jpegai_bench.anchors.shipped import shipped_runs
+from jpegai_bench.codecs.shipped_points import shipped_runs
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import folder_of, load, pixel_hash
 from jpegai_bench.images.download import fetch
-from jpegai_bench.images.published import JPEGAI_TEST, KODAK, PublishedSet
+from jpegai_bench.images.test_sets import JPEGAI_TEST, KODAK, PublishedSet
 from jpegai_bench.images.transfer import Patience
 
 QUICK = Patience(timeout_s=0.5, waits_s=(0.01, 0.02))

@@ -116,7 +116,7 @@ def test_a_fresh_process_decodes_exactly_the_same_pixels(coder, folder, tmp_path
         str(torch.get_num_threads()),
         *paths,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(tiny.__file__).parent)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == wanted
 
