@@ -7,7 +7,7 @@ from difflib import get_close_matches
 class BenchError(Exception):
     """Something is wrong with what the user gave or asked for.
 
-    The message is one line: what is wrong, where, and what to do. It is caught once, in `cli.py`,
+    The message is one line: what is wrong, where, and what to do. It is caught once, in `cli/main.py`,
     which prints it to stderr and exits with `status`.
     """
 

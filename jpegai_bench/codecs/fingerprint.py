@@ -21,7 +21,7 @@ def fingerprint(ids: WeightIds, structure: Mapping[str, Any]) -> dict[str, str]:
 
     Args:
         ids: of its weights.
-        structure: structural numbers and modules, as `config.structure_of` has them.
+        structure: structural numbers and modules, as `config.variants.structure_of` has them.
     """
     return {
         "shared_weights": ids.shared,
@@ -37,6 +37,6 @@ def source_hash(structure: Mapping[str, Any]) -> str:
 
 
 def sources(structure: Mapping[str, Any]) -> dict[str, str]:
-    """Name and hash of every part of the source behind a variant, as `reach.reached` finds them."""
+    """Name and hash of every part of the source behind a variant, as `dependencies.reached` finds them."""
     targets = [node["_target_"] for node in structure["modules"].values()]
     return reached([*_CODEC, *targets])

@@ -38,7 +38,7 @@ class Experiment:
     """Percent of BD-rate that chance in training makes, where it was not measured with seeds."""
     training_noise_source: str = ""
     published: Path | None = None
-    """CSV with the figures of the paper: `report/published_figures.py`."""
+    """CSV with the figures of the paper: `report/gather/published_figures.py`."""
     config_folders: tuple[str, ...] = field(default=(), compare=False)
     """What `--config-dir` names: commands that make missing runs need it."""
 

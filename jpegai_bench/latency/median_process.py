@@ -6,7 +6,7 @@ from typing import Any
 _STEPS = ("encode", "decode")
 
 Found = Mapping[str, Any]
-"""What `clocked.measure` tells."""
+"""What `timed_process.measure` tells."""
 
 
 def middle(processes: Sequence[Found]) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class Store:
         return self.root / "units" / key[:2] / f"{key}.json"
 
     def claim_path(self, key: str) -> Path:
-        """Where a process notes that it is at work on something; see `claims`."""
+        """Where a process notes that it is at work on something; see `leases`."""
         return self.unit_path(key).with_suffix(".claim")
 
     def run_folder(self, kind: str, label: str, key: str) -> Path:

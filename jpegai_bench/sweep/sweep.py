@@ -1,8 +1,8 @@
 """Several jobs of one command line, by whatever Hydra launcher: none lost from sight, finished once for all.
 
-A job notes what became of it in a file (`jobs`), whether it runs in this process, in another or on another
-machine. When all have ended, what they left is put together here. With shards, a variant's images are shared
-out to several jobs, which leave units in the store; a last pass records the runs from these.
+A job notes what became of it in a file (`job_notes`), in this process, in another or on another machine. When
+all have ended, what they left is put together here. With shards, a variant's images are shared out to several
+jobs, which leave units in the store; a last pass records the runs from these.
 """
 
 import multiprocessing
