@@ -74,7 +74,7 @@ def test_a_change_of_one_definition_changes_that_part_alone(tmp_path, monkeypatc
     monkeypatch.setattr(syntax, "HOME", copy)
     dependencies._part.cache_clear(), dependencies._read.cache_clear()
     assert dependencies.reached(targets) == before
-    file = copy / "network/attention.py"
+    file = copy / "network/restormer.py"
     text = file.read_text()
     start = text.index("class GatedFeedForward")
     file.write_text(text[:start] + text[start:].replace("def forward(", "def forward_(", 1))
