@@ -4,7 +4,6 @@ from pathlib import Path
 
 from jpegai_bench.codecs.rates import check_target, is_reached
 from jpegai_bench.commands.output import require_png, require_separate_files
-from jpegai_bench.config.hydra_context import on_command_line
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import UsageError
@@ -21,7 +20,7 @@ def command(settings: Settings, source: str, target: str) -> int:
     aim, quality = settings.target_bpp, settings.quality
     if aim is not None:
         check_target("target_bpp", aim)
-        if on_command_line("quality"):
+        if settings.is_typed("quality"):
             raise UsageError("quality and target_bpp are given; one of them says the rate")
     elif not 0 <= quality <= settings.model.qualities - 1:
         raise UsageError(f"quality {quality:g} is out of range: 0 to {settings.model.qualities - 1}")

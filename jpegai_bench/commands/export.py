@@ -4,7 +4,6 @@ from pathlib import Path
 
 from jpegai_bench.commands import selection
 from jpegai_bench.config.experiment import experiment_of
-from jpegai_bench.config.hydra_context import config_folders, overrides_of
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.report.export.supplement import pack, supplement
@@ -21,8 +20,8 @@ def command(settings: Settings) -> int:
         raise UsageError(f"dest={settings.dest}: the archive is a zip; end its name with .zip")
     store = Store(settings.results)
     experiment = experiment_of(settings) if settings.experiment else None
-    folders = config_folders()[1:]
-    what = supplement(store, selection.selection(settings), experiment, overrides_of(_DECIDING), folders)
+    folders = settings.config_folders[1:]
+    what = supplement(store, selection.selection(settings), experiment, settings.typed_of(_DECIDING), folders)
     named = f"{what.name}-anonymous" if settings.anonymous else what.name
     path = target or store.root / "export" / f"{named}.zip"
     print(pack(store, what, path, settings.anonymous))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config.hydra_context import on_command_line
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
 from jpegai_bench.errors import BenchError, UsageError
@@ -37,7 +36,7 @@ def command(settings: Settings) -> int:
 
     _refuse_beside_runs(Store(settings.results))
     codecs = _codecs(settings)
-    if on_command_line("quality") and len(codecs) > 1:
+    if settings.is_typed("quality") and len(codecs) > 1:
         raise UsageError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
     store = Store(settings.results)
     store.prepare()
@@ -86,7 +85,7 @@ def _codecs(settings: Settings) -> list[Any]:
     """The variant that is named, and the codecs that are; where none is, every variant of the package."""
     from jpegai_bench.runner import run
 
-    asked = on_command_line("anchor")
+    asked = settings.is_typed("anchor")
     variants = [variant_of(settings)] if settings.variant else []
     if not variants and not asked:
         variants = [packaged_variant(settings, name) for name in variant_names()]
@@ -112,7 +111,7 @@ def _qualities(settings: Settings, codec: "AnchorCodec") -> tuple[float, ...]:
     """The quality asked for, or the codec's grid; a variant's are the whole numbers."""
     from jpegai_bench.codecs.rates import learned_qualities
 
-    asked = [settings.quality] if on_command_line("quality") else None
+    asked = [settings.quality] if settings.is_typed("quality") else None
     if hasattr(codec, "qualities"):
         return tuple(asked or codec.qualities)
     return learned_qualities(asked, settings.model.qualities - 1, settings.model.name, "quality").values

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from jpegai_bench.commands.selection import selection as chosen
 from jpegai_bench.config.experiment import experiment_of, packaged_experiment
-from jpegai_bench.config.hydra_context import on_command_line
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.report.page.write import write_page
 from jpegai_bench.store.store import Store
@@ -13,7 +12,7 @@ from jpegai_bench.store.store import Store
 def command(settings: Settings) -> int:
     """Write the page and print its path."""
     selection = chosen(settings)
-    if not on_command_line("peers"):
+    if not settings.is_typed("peers"):
         selection = replace(selection, peers="all")
     chosen_one = experiment_of(settings) if settings.experiment else packaged_experiment("vcip2023")
     store = Store(settings.results)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import show_study
 from jpegai_bench.config.experiment import Experiment, experiment_of
-from jpegai_bench.config.hydra_context import on_command_line
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.sweep.job_notes import Result
@@ -69,7 +68,7 @@ def finish(values: Sequence[Any]) -> None:
 
 
 def _check(settings: Settings, how: "How" = "all") -> None:
-    if settings.weights != "train" and on_command_line("training"):
+    if settings.weights != "train" and settings.is_typed("training"):
         raise UsageError("training settings need weights=train; without it weights that are there are run")
     if settings.shards > 1 and how == "all":
         raise UsageError("shards=… shares out the images of a sweep: jpegai-bench sweep, or run -m")

@@ -19,7 +19,7 @@ def command(settings: Settings, action: str, *which: str) -> int:
     if action != "remove":
         raise UsageError(f"runs: no {action!r}; there is runs remove WHICH, and jpegai-bench list runs")
     store = Store(settings.results)
-    experiments = variants_of_experiments()
+    experiments = variants_of_experiments(settings.config_folders)
     needed = needed_by(store, experiments)
     _speak_of(unknown_experiments(store, experiments), refuse=UNNEEDED in which)
     runs = meant(store, which, needed, selection.dataset(settings), selection.model(settings))

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jpegai_bench.config.hydra_context import on_command_line
 from jpegai_bench.config.schema import Settings
 
 if TYPE_CHECKING:
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 
 def dataset(settings: Settings) -> str | None:
     """The name of the data set; a folder's is its own."""
-    if not on_command_line("dataset"):
+    if not settings.is_typed("dataset"):
         return None
     name = settings.dataset.name
     if name == "folder" and settings.dataset.path:
@@ -22,7 +21,7 @@ def dataset(settings: Settings) -> str | None:
 
 def model(settings: Settings) -> str | None:
     """The name of the model preset."""
-    return settings.model.name if on_command_line("model") else None
+    return settings.model.name if settings.is_typed("model") else None
 
 
 def selection(settings: Settings) -> "Selection":

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.config.hydra_context import on_command_line
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import UsageError
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 def command(settings: Settings) -> int:
     """Train the variant."""
-    if on_command_line("weights"):
+    if settings.is_typed("weights"):
         raise UsageError("weights= is of run; a training starts from those of training.init_from=FOLDER")
     print(_train(settings))
     return 0

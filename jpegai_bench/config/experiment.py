@@ -1,6 +1,6 @@
 """An experiment: which variants are studied together, against what, and what a paper says of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from jpegai_bench.config.folders import CONF, PUBLISHED
-from jpegai_bench.config.hydra_context import config_folders
 from jpegai_bench.config.schema import ExperimentSettings, Settings
 from jpegai_bench.errors import BenchError, hint
 
@@ -99,7 +98,7 @@ def experiment_of(settings: Settings) -> Experiment:
     Raises:
         BenchError: none is chosen, or a variant or a file that it names is not there.
     """
-    folders = config_folders()
+    folders = settings.config_folders
     if settings.experiment is None:
         known = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
         raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(known)}")
@@ -118,14 +117,14 @@ def packaged_experiment(name: str) -> Experiment:
     return checked(settings, _variants_in([CONF], settings), (), [CONF])
 
 
-def variants_of_experiments() -> dict[str, set[str]]:
-    """The variants of every experiment there is, the package's and those of `--config-dir`, by its name.
+def variants_of_experiments(folders: Iterable[Path]) -> dict[str, set[str]]:
+    """The variants of every experiment in these folders of configurations, by its name.
 
     Raises:
         BenchError: the YAML of one is not that of an experiment.
     """
     found = {}
-    paths = (path for folder in config_folders() for path in sorted((folder / "experiment").glob("*.yaml")))
+    paths = (path for folder in folders for path in sorted((folder / "experiment").glob("*.yaml")))
     for path in paths:
         try:
             node = OmegaConf.load(path).experiment

@@ -1,14 +1,9 @@
 """What Hydra composed, and from what: folders of configurations, words of the command line, the launcher."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.system.cores import usable_cores
-
-if TYPE_CHECKING:
-    pass
 
 
 def config_folders() -> list[Path]:
@@ -22,23 +17,11 @@ def config_folders() -> list[Path]:
     return list(dict.fromkeys([CONF, *sources]))
 
 
-def on_command_line(group: str) -> bool:
-    """Whether the command line itself sets a group or something in it, as `dataset=…` or `dataset.path=…`.
-
-    False outside of a Hydra job.
-    """
-    return bool(overrides_of((group,)))
-
-
-def overrides_of(groups: Sequence[str]) -> list[str]:
-    """The words of the command line that set one of these groups or settings, or something in it.
-
-    None outside of a Hydra job.
-    """
+def typed_words() -> list[str]:
+    """The words of the command line that set something; none outside of a Hydra job."""
     from hydra.core.hydra_config import HydraConfig
 
-    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
-    return [word for word in words if word.lstrip("+~").partition("=")[0].partition(".")[0] in groups]
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
 def launched_by() -> str:

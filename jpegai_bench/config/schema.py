@@ -1,12 +1,14 @@
 """The schema of the configuration: every setting with its kind and range."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.codecs.rates import KINDS, Rates, learned_qualities, of_targets
-from jpegai_bench.config.hydra_context import shared_cores
+from jpegai_bench.config.folders import CONF
+from jpegai_bench.config.overrides import key_of
 from jpegai_bench.config.training import TrainingSettings
 from jpegai_bench.errors import BenchError, UsageError, one_of
 
@@ -21,6 +23,8 @@ CURVES = ("image", "mean")
 HVS = ("hvs_m", "hvs")
 PLOT_FORMATS = ("png", "pdf", "svg")
 IMAGES = ("embedded", "linked")
+FOUND = ("variant_written", "typed", "config_folders", "cores")
+"""Of `Settings` what nobody types: it is found when a configuration is checked."""
 
 
 @dataclass
@@ -166,6 +170,12 @@ class Settings:
     variant: dict[str, Any] = field(default_factory=dict)
     variant_written: dict[str, Any] = field(default_factory=dict)
     """The variant with its references to the model preset, so that it can be had at another preset."""
+    typed: list[str] = field(default_factory=list)
+    """The words of the command line that set something."""
+    config_folders: list[Path] = field(default_factory=lambda: [CONF])
+    """Where configurations are: the package's own, then what `--config-dir` names."""
+    cores: int = 1
+    """Those that this job may use, shared with the jobs of a sweep beside it."""
     anchor: dict[str, Any] = field(default_factory=dict)
     """Codecs that BD-rates are taken against, the main one first: label and node of each."""
 
@@ -202,8 +212,16 @@ class Settings:
 
     @property
     def worker_count(self) -> int:
-        """`workers`, or one a core that this process may use, shared with the jobs beside it."""
-        return self.workers or shared_cores()
+        """`workers`, or one a core."""
+        return self.workers or self.cores
+
+    def typed_of(self, groups: Sequence[str]) -> list[str]:
+        """The words of the command line that set one of these groups or settings, or something in it."""
+        return [word for word in self.typed if key_of(word).partition(".")[0] in groups]
+
+    def is_typed(self, group: str) -> bool:
+        """Whether the command line itself sets a group or something in it, as `dataset.path=…`."""
+        return bool(self.typed_of((group,)))
 
     @property
     def chosen_rates(self) -> Rates:

@@ -62,7 +62,7 @@ _LEAVES_OF_ANCHORS = ("encoder", "decoder", "config")
 _BY_PLUGINS = {"hydra/launcher": {"joblib"}}
 """Choices that have no file of ours."""
 
-_NOT_TYPED = ("variant_written", "shard", "anchors")
+_NOT_TYPED = (*schema.FOUND, "shard", "anchors")
 """Settings that the package gives itself."""
 
 

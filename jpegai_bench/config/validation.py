@@ -3,14 +3,14 @@
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from jpegai_bench.config.hydra_context import config_folders
+from jpegai_bench.config.hydra_context import config_folders, shared_cores, typed_words
 from jpegai_bench.config.hydra_errors import no_setting
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.schema import FOUND, Settings
 from jpegai_bench.errors import BenchError, UsageError
 
 
 def validated(config: DictConfig) -> Settings:
-    """Check a composed configuration against the schema.
+    """Check a composed configuration against the schema, and find out once where it came from.
 
     Raises:
         UsageError: an unknown key or a value of the wrong kind, in one line.
@@ -20,6 +20,8 @@ def validated(config: DictConfig) -> Settings:
         assert isinstance(plain, dict)
         plain.pop("hydra", None)
         variant, anchor = (plain.pop(name, None) or {} for name in ("variant", "anchor"))
+        if own := sorted(plain.keys() & set(FOUND)):
+            raise UsageError(no_setting(own[0], config_folders()))
         schema = OmegaConf.structured(Settings)
         for name in ("model", "dataset", "training"):
             if name not in plain:
@@ -41,6 +43,8 @@ def validated(config: DictConfig) -> Settings:
         raise UsageError(str(error)) from None
     assert isinstance(settings, Settings)
     settings.variant, settings.anchor = variant, anchor
+    settings.typed, settings.config_folders = typed_words(), config_folders()
+    settings.cores = shared_cores()
     if variant:
         written = OmegaConf.to_container(config.variant, resolve=False)
         assert isinstance(written, dict)

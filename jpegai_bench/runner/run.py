@@ -12,7 +12,7 @@ from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.codecs.rates import of_qualities
 from jpegai_bench.codecs.shipped_points import shipped_points
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.schema import FOUND, Settings
 from jpegai_bench.config.variants import Variant, structure_of, variant_of
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.fingerprint.dependencies import users_files
@@ -133,7 +133,7 @@ def _measure_shard(
 def _plain(settings: Settings) -> dict[str, Any]:
     """Every setting as the manifest keeps it; of an experiment the name."""
     plain = vars(settings) | {name: vars(getattr(settings, name)) for name in _GROUPS}
-    del plain["variant_written"]
+    plain = {name: value for name, value in plain.items() if name not in FOUND}
     return plain | {"experiment": settings.experiment.name if settings.experiment else None}
 
 

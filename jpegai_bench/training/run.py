@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from jpegai_bench.config.hydra_context import shared_cores
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.variants import Variant
 from jpegai_bench.errors import BenchError
@@ -94,7 +93,7 @@ def _network(plan: Plan) -> Network:
 
 def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
     operation = _operation(plan.settings)
-    torch.set_num_threads(plan.settings.training.threads or max(1, shared_cores() // operation.devices))
+    torch.set_num_threads(plan.settings.training.threads or max(1, plan.settings.cores // operation.devices))
     what = f"training {plan.variant.name}, seed {plan.recipe.seed}"
     if rank:
         report = Report(progress=lambda _: None, warn=lambda _: None)
@@ -145,7 +144,7 @@ def _operation(settings: Settings) -> Operation:
     workers = training.data_workers
     if workers is None:
         gpu = accelerator_of(Operation(accelerator=chosen["accelerator"])) == "gpu"
-        workers = min(8, shared_cores() // training.devices) if gpu else 0
+        workers = min(8, settings.cores // training.devices) if gpu else 0
     return Operation(**{**chosen, "data_workers": workers, "loggers": tuple(training.loggers)})
 
 

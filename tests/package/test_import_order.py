@@ -67,5 +67,25 @@ def test_there_is_no_circle_of_files():
     list(TopologicalSorter(graph).static_order())  # raises, and names the circle
 
 
+def test_hydra_is_asked_where_words_become_settings_alone():
+    asking = {
+        room_of(module)
+        for module in MODULES
+        for node in ast.walk(ast.parse(MODULES[module].read_bytes()))
+        for name in names_in(node)
+        if name.partition(".")[0] == "hydra"
+    }
+    assert asking <= {"cli", "sweep", "config", "hydra_plugins"}
+    context = "jpegai_bench.config.hydra_context"
+    assert {room_of(module) for module in MODULES if context in imports_of(module)} <= {"sweep", "config"}
+
+
+def names_in(node: ast.AST) -> list[str]:
+    """The modules that a statement imports."""
+    if isinstance(node, ast.ImportFrom):
+        return [str(node.module)]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
 def test_nothing_comes_in_by_the_door():
     assert [module for module in MODULES if DOOR in imports_of(module)] == []
