@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-__all__ = ["Reference", "Scores", "measure"]
+from jpegai_bench.version import __version__
+
+__all__ = ["Reference", "Scores", "__version__", "measure"]
 
 if TYPE_CHECKING:
     from jpegai_bench.metrics.measure import Reference, Scores, measure

@@ -4,17 +4,15 @@ python docs/anchors/compare.py docs/anchors/kodak.png
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy.interpolate import PchipInterpolator
 
-import jpegai_bench
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.codecs.shipped_points import SHIPPED
+from jpegai_bench.config.folders import PUBLISHED
 
-PACKAGE = Path(jpegai_bench.__file__).parent
 PAIRS = (
     ("jpeg", "JPEG"),
     ("jpeg_ijg", "JPEG"),
@@ -52,7 +50,7 @@ def ours(codec: str) -> pd.DataFrame:
 
 def published(codec: str) -> pd.DataFrame:
     """The same of theirs."""
-    frame = pd.read_csv(PACKAGE / "experiments" / "published" / "kodak.csv")
+    frame = pd.read_csv(PUBLISHED / "published" / "kodak.csv")
     return frame[frame.codec == codec].sort_values("bpp")
 
 

@@ -13,7 +13,7 @@ with suppress(ImportError):  # without the extra `slurm` there is nothing to fin
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
             """Submit the jobs, and come back when all have ended."""
-            from jpegai_bench import slurm
+            from jpegai_bench.sweep import slurm
 
             slurm.launch(self, job_overrides, initial_job_idx)
             return []

@@ -15,9 +15,9 @@ from jpegai_bench.codecs import planes, program
 from jpegai_bench.codecs.planes import CHROMAS, Chroma
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.fingerprint.syntax import code_hash
 from jpegai_bench.images import color
 from jpegai_bench.images.read import Image8, read_rgb
-from jpegai_bench.sources import code_hash
 
 _FORMATS: dict[str, tuple[Chroma, int]] = {
     "png": ("4:4:4", 8),

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from jpegai_bench.codecs.planes import Chroma
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.fingerprint.dependencies import reached
+from jpegai_bench.fingerprint.syntax import code_hash
 from jpegai_bench.images.read import MAX_PIXELS, Image8
-from jpegai_bench.locate import locate
-from jpegai_bench.reach import reached
-from jpegai_bench.sources import code_hash
-from jpegai_bench.store import content_key
+from jpegai_bench.store.keys import content_key
+from jpegai_bench.system.imports import locate
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.checkpoints import Peer

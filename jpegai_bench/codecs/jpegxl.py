@@ -8,8 +8,8 @@ from jpegai_bench.codecs import ffmpeg
 from jpegai_bench.codecs.ffmpeg import through_ffmpeg
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError
+from jpegai_bench.fingerprint.syntax import code_hash
 from jpegai_bench.images.read import Image8
-from jpegai_bench.sources import code_hash
 
 _RAW = ("-f", "rawvideo", "-pix_fmt", "rgb24")
 _TAGS = ("-color_range", "pc", "-color_primaries", "bt709", "-color_trc", "iec61966-2-1")

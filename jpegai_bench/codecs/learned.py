@@ -7,10 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.analysis.peak import Work
-from jpegai_bench.analysis.stopwatch import Stopwatch
-from jpegai_bench.codecs import identity
-from jpegai_bench.codecs.protocol import Encoded
+from jpegai_bench.codecs import fingerprint
+from jpegai_bench.codecs.protocol import Encoded, Work
+from jpegai_bench.codecs.stopwatch import Stopwatch
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import weight_files
@@ -76,11 +75,11 @@ class LearnedCodec:
         """Weights, structure, source of everything between image and bytes, encoder's choices, device."""
         place = {"device": self.device} if self.device != "cpu" else {}
         plain = {} if self.rdo else {"rdo": "no"}
-        return identity.fingerprint(self.weight_ids, self.structure) | place | plain
+        return fingerprint.fingerprint(self.weight_ids, self.structure) | place | plain
 
     def sources(self) -> dict[str, str]:
         """Name and hash of every part of the source that the fingerprint is of."""
-        return identity.sources(self.structure)
+        return fingerprint.sources(self.structure)
 
     @property
     def alignment(self) -> int:
@@ -91,13 +90,13 @@ class LearnedCodec:
 
     def watched(self, watch: Stopwatch) -> AbstractContextManager[None]:
         """While the context lasts, the parts of encoding and decoding are timed by `watch`."""
-        from jpegai_bench.codecs.parts import watched
+        from jpegai_bench.codecs.timed_parts import watched
 
         return watched(self.coder, watch)
 
     def work(self) -> dict[str, Work]:
         """The multiplications of each part that has some; a `BenchError` where they cannot be counted."""
-        from jpegai_bench.codecs.parts import work
+        from jpegai_bench.codecs.timed_parts import work
 
         return work(self.make_network)
 

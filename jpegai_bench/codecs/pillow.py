@@ -14,8 +14,8 @@ from jpegai_bench.codecs import bt601, ijg
 from jpegai_bench.codecs.planes import CHROMAS, Chroma
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.fingerprint.syntax import code_hash
 from jpegai_bench.images.read import MAX_PIXELS, Image8
-from jpegai_bench.sources import code_hash
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from jpegai_bench.analysis.peak import Work
-from jpegai_bench.analysis.stopwatch import Stopwatch
+from jpegai_bench.codecs.stopwatch import Stopwatch
 from jpegai_bench.images.read import Image8
+
+
+@dataclass(frozen=True)
+class Work:
+    """The multiply-accumulate operations of a part of a codec, and what in."""
+
+    kmacs_px: float
+    """kMACs per image pixel, matrix products of the attention included; sides that are whole multiples."""
+    precision: str = "float32"
+    """`float32` or `float64`."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from jpegai_bench.codecs import planes, program
 from jpegai_bench.codecs.planes import CHROMAS, Chroma
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.fingerprint.syntax import code_hash
 from jpegai_bench.images import color
 from jpegai_bench.images.read import Image8
-from jpegai_bench.sources import code_hash
 
 _BITS = 10
 _SIZE = struct.Struct(">HH")

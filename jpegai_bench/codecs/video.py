@@ -15,9 +15,9 @@ from jpegai_bench.codecs.ffmpeg import through_ffmpeg
 from jpegai_bench.codecs.planes import CHROMAS, Chroma, pixel_format
 from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.fingerprint.syntax import code_hash
 from jpegai_bench.images import color
 from jpegai_bench.images.read import Image8
-from jpegai_bench.sources import code_hash
 
 _BITS = 10
 # Given for the input: as output options they would make ffmpeg insert a conversion through RGB.

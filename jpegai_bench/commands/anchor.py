@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from jpegai_bench.commands.output import print_frame
-from jpegai_bench.config import Settings
-from jpegai_bench.console import complain, say
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.system.console import complain, say
 
 
 def command(settings: Settings) -> int:
@@ -16,12 +16,12 @@ def command(settings: Settings) -> int:
     One codec that fails or cannot be used here leaves the others running. Of `codec=all` what cannot be used
     is left out and no failure.
     """
-    from jpegai_bench import runner
-    from jpegai_bench.measurement import measure_anchor
-    from jpegai_bench.store import Store
+    from jpegai_bench.runner import run
+    from jpegai_bench.runner.recorded_run import measure_anchor
+    from jpegai_bench.store.store import Store
 
     _take_qualities(settings)
-    codecs, dataset = runner.anchor_codecs(settings), runner.images(settings)
+    codecs, dataset = run.anchor_codecs(settings), run.images(settings)
     store = Store(settings.results)
     store.prepare()
     measured: list[tuple[str, Path, pd.DataFrame]] = []

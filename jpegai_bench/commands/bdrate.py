@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config import Settings
-from jpegai_bench.console import report
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError
+from jpegai_bench.system.console import report
 
 if TYPE_CHECKING:
     from jpegai_bench.analysis.bdtable import Options
@@ -16,9 +16,9 @@ def command(settings: Settings, anchor: str, test: str) -> int:
     """Compare and print; 1 where no metric has a number."""
     from jpegai_bench.analysis.bdfiles import bd_table
     from jpegai_bench.analysis.rdpoints import read_rd
-    from jpegai_bench.anchors import shipped_folder
-    from jpegai_bench.report.bd_sheet import bd_sheet, problems
-    from jpegai_bench.report.sheets import to_rich
+    from jpegai_bench.codecs.shipped_points import shipped_folder
+    from jpegai_bench.report.tables.bd_sheet import bd_sheet, problems
+    from jpegai_bench.report.tables.sheets import to_rich
 
     plot = Path(settings.plot).expanduser() if settings.plot else None
     if plot and not plot.parent.is_dir():
@@ -32,7 +32,7 @@ def command(settings: Settings, anchor: str, test: str) -> int:
         for line in problems(table):
             report(line)
     if plot:
-        from jpegai_bench.report.bd_plot import write_bd_plot
+        from jpegai_bench.report.plots.bd_plot import write_bd_plot
 
         write_bd_plot(table, plot)
         (print if settings.format == "table" else report)(f"Written: {plot}")

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.commands import chosen
+from jpegai_bench.commands import selection
 from jpegai_bench.commands.output import print_frame, print_latex, print_rich
-from jpegai_bench.config import Settings
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
-    from jpegai_bench.report.comparable import Choice
-    from jpegai_bench.report.contenders import Match
+    from jpegai_bench.report.gather.compare_inputs import Match
+    from jpegai_bench.report.gather.matching_runs import Choice
 
 
 def command(settings: Settings, a: str, b: str) -> int:
@@ -19,12 +19,12 @@ def command(settings: Settings, a: str, b: str) -> int:
     1 where no metric has a BD-rate on a common image.
     """
     from jpegai_bench.analysis.paired import compare
-    from jpegai_bench.report.comparison import as_frame, as_json, spread_as_frame
-    from jpegai_bench.report.comparison_sheets import comparison_sheet, seeds_sheet
-    from jpegai_bench.report.contenders import match
-    from jpegai_bench.report.sheets import to_markdown, to_rich
-    from jpegai_bench.report.verdict import spread_verdict, verdict
-    from jpegai_bench.store import Store
+    from jpegai_bench.report.gather.compare_inputs import match
+    from jpegai_bench.report.tables.comparison import as_frame, as_json, spread_as_frame
+    from jpegai_bench.report.tables.comparison_sheets import comparison_sheet, seeds_sheet
+    from jpegai_bench.report.tables.sheets import to_markdown, to_rich
+    from jpegai_bench.report.tables.verdict import spread_verdict, verdict
+    from jpegai_bench.store.store import Store
 
     found = match(Store(settings.results), a, b, _choice(settings))
     sides = (found.a, found.b)
@@ -73,13 +73,13 @@ def command(settings: Settings, a: str, b: str) -> int:
 
 def _choice(settings: Settings) -> "Choice":
     """What the command line chooses."""
-    from jpegai_bench.report.comparable import Choice
+    from jpegai_bench.report.gather.matching_runs import Choice
 
     anchors = settings.anchors or []
     if len(anchors) > 1:
         raise UsageError(f"anchor=[{','.join(anchors)}]: compare takes one anchor")
     anchor = anchors[0] if anchors else None
-    return Choice(chosen.dataset(settings), chosen.model(settings), anchor, settings.anchor_points)
+    return Choice(selection.dataset(settings), selection.model(settings), anchor, settings.anchor_points)
 
 
 def _about(found: "Match", hvs: str, method: str) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """kMACs/pixel of one variant or of all."""
 
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config import Settings
-from jpegai_bench.variants import packaged_variant, variant_names, variant_of
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
 
 
 def command(settings: Settings) -> int:
     """Count and print."""
-    from jpegai_bench.counts import complexity_summary
-    from jpegai_bench.report.complexity import as_frame, as_rich
+    from jpegai_bench.report.tables.complexity import as_frame, as_rich
+    from jpegai_bench.runner.complexity import complexity_summary
 
     if settings.variant:
         variants = [variant_of(settings)]

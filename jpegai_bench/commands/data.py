@@ -1,12 +1,11 @@
 """Fetch a published test set."""
 
-from jpegai_bench.config import Settings
-from jpegai_bench.console import say
-from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.images.datasets import folder_of
 from jpegai_bench.images.download import fetch
-from jpegai_bench.images.published import PUBLISHED
-from jpegai_bench.nearest import hint
+from jpegai_bench.images.test_sets import PUBLISHED
+from jpegai_bench.system.console import say
 
 
 def command(settings: Settings, action: str, name: str) -> int:

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from jpegai_bench.commands.output import require_png, require_separate_files
-from jpegai_bench.config import Settings
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import BenchError
-from jpegai_bench.variants import variant_of
 
 
 def command(settings: Settings, source: str, target: str) -> int:
     """Decode `source` into `target`, print the picture's size."""
     from jpegai_bench.images.read import write_png
-    from jpegai_bench.runner import learned_codec
+    from jpegai_bench.runner.run import learned_codec
 
     require_separate_files(IN=source, OUT=target)
     require_png(OUT=target)

@@ -7,11 +7,11 @@ from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from jpegai_bench.config import Settings
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import one_of
 
 if TYPE_CHECKING:
-    from jpegai_bench.doctor import Finding
+    from jpegai_bench.commands.doctor_checks import Finding
 
 _WIDTH = 100
 
@@ -19,7 +19,7 @@ _WIDTH = 100
 def command(settings: Settings) -> int:
     """Print a line for each finding; 1 where something is broken that is needed."""
     one_of("format", settings.format, ("table", "json"))
-    from jpegai_bench.doctor import examine
+    from jpegai_bench.commands.doctor_checks import examine
 
     findings = examine(settings)
     if settings.format == "json":

@@ -2,26 +2,25 @@
 
 from pathlib import Path
 
-from jpegai_bench.atomic import write_bytes
+from jpegai_bench.codecs.rates import check_target, is_reached
 from jpegai_bench.commands.output import require_png, require_separate_files
-from jpegai_bench.composition import on_command_line
-from jpegai_bench.config import Settings
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import UsageError
-from jpegai_bench.rates import check_target, is_reached
-from jpegai_bench.variants import variant_of
+from jpegai_bench.system.files import write_bytes
 
 
 def command(settings: Settings, source: str, target: str) -> int:
     """Code `source` into `target`, print its size."""
     from jpegai_bench.images.read import read_rgb, write_png
-    from jpegai_bench.runner import learned_codec
+    from jpegai_bench.runner.run import learned_codec
 
     require_separate_files(IN=source, OUT=target, reconstruction=settings.reconstruction)
     require_png(reconstruction=settings.reconstruction)
     aim, quality = settings.target_bpp, settings.quality
     if aim is not None:
         check_target("target_bpp", aim)
-        if on_command_line("quality"):
+        if settings.is_typed("quality"):
             raise UsageError("quality and target_bpp are given; one of them says the rate")
     elif not 0 <= quality <= settings.model.qualities - 1:
         raise UsageError(f"quality {quality:g} is out of range: 0 to {settings.model.qualities - 1}")

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from jpegai_bench.commands import chosen
-from jpegai_bench.composition import config_folders, overrides_of
-from jpegai_bench.config import Settings
+from jpegai_bench.commands import selection
+from jpegai_bench.config.experiment import experiment_of
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
-from jpegai_bench.experiment import experiment_of
-from jpegai_bench.report.supplement import pack, supplement
-from jpegai_bench.store import Store
+from jpegai_bench.report.export.supplement import pack, supplement
+from jpegai_bench.store.store import Store
 
 _DECIDING = ("dataset", "model", "experiment", "anchors", "peers", "metrics", "method")
 """What the tables of a store depend on, besides the store."""
@@ -21,8 +20,8 @@ def command(settings: Settings) -> int:
         raise UsageError(f"dest={settings.dest}: the archive is a zip; end its name with .zip")
     store = Store(settings.results)
     experiment = experiment_of(settings) if settings.experiment else None
-    folders = config_folders()[1:]
-    what = supplement(store, chosen.selection(settings), experiment, overrides_of(_DECIDING), folders)
+    folders = settings.config_folders[1:]
+    what = supplement(store, selection.selection(settings), experiment, settings.typed_of(_DECIDING), folders)
     named = f"{what.name}-anonymous" if settings.anonymous else what.name
     path = target or store.root / "export" / f"{named}.zip"
     print(pack(store, what, path, settings.anonymous))

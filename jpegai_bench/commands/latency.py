@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.composition import on_command_line
-from jpegai_bench.config import Settings
-from jpegai_bench.console import complain, report
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
 from jpegai_bench.errors import BenchError, UsageError
-from jpegai_bench.variants import packaged_variant, variant_names, variant_of
+from jpegai_bench.system.console import complain, report
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.protocol import AnchorCodec
     from jpegai_bench.images.datasets import Dataset, ImageFile
-    from jpegai_bench.store import Store
+    from jpegai_bench.store.store import Store
 
 Timed = tuple[Path, dict[str, Any]]
 """Folder and content of a `latency.json`."""
@@ -31,13 +30,13 @@ def command(settings: Settings) -> int:
     Raises:
         BenchError: also where a run of the same results folder is at work on this machine.
     """
-    from jpegai_bench.report.latency import count_images
-    from jpegai_bench.store import Store
-    from jpegai_bench.timing import time_codec
+    from jpegai_bench.latency.timing import time_codec
+    from jpegai_bench.report.tables.latency import count_images
+    from jpegai_bench.store.store import Store
 
     _refuse_beside_runs(Store(settings.results))
     codecs = _codecs(settings)
-    if on_command_line("quality") and len(codecs) > 1:
+    if settings.is_typed("quality") and len(codecs) > 1:
         raise UsageError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
     store = Store(settings.results)
     store.prepare()
@@ -72,7 +71,7 @@ def command(settings: Settings) -> int:
 
 
 def _refuse_beside_runs(store: "Store") -> None:
-    from jpegai_bench.timing import runs_under_way
+    from jpegai_bench.latency.timing import runs_under_way
 
     if runs := runs_under_way(store):
         first, more = runs[0], f" and {len(runs) - 1} more" if len(runs) > 1 else ""
@@ -84,16 +83,16 @@ def _refuse_beside_runs(store: "Store") -> None:
 
 def _codecs(settings: Settings) -> list[Any]:
     """The variant that is named, and the codecs that are; where none is, every variant of the package."""
-    from jpegai_bench import runner
+    from jpegai_bench.runner import run
 
-    asked = on_command_line("anchor")
+    asked = settings.is_typed("anchor")
     variants = [variant_of(settings)] if settings.variant else []
     if not variants and not asked:
         variants = [packaged_variant(settings, name) for name in variant_names()]
     codecs: list[Any] = []
     for variant in variants:
         try:
-            codecs.append(replace(runner.learned_codec(settings, variant), device=settings.device))
+            codecs.append(replace(run.learned_codec(settings, variant), device=settings.device))
         except BenchError as error:
             if len(variants) == 1:
                 raise
@@ -105,14 +104,14 @@ def _codecs(settings: Settings) -> list[Any]:
         )
     if asked and settings.device != "cpu":
         raise BenchError(f"device={settings.device}: only variants can be timed there; leave codec=… out")
-    return codecs + (runner.anchor_codecs(settings) if asked else [])
+    return codecs + (run.anchor_codecs(settings) if asked else [])
 
 
 def _qualities(settings: Settings, codec: "AnchorCodec") -> tuple[float, ...]:
     """The quality asked for, or the codec's grid; a variant's are the whole numbers."""
-    from jpegai_bench.rates import learned_qualities
+    from jpegai_bench.codecs.rates import learned_qualities
 
-    asked = [settings.quality] if on_command_line("quality") else None
+    asked = [settings.quality] if settings.is_typed("quality") else None
     if hasattr(codec, "qualities"):
         return tuple(asked or codec.qualities)
     return learned_qualities(asked, settings.model.qualities - 1, settings.model.name, "quality").values
@@ -120,9 +119,9 @@ def _qualities(settings: Settings, codec: "AnchorCodec") -> tuple[float, ...]:
 
 def _images(settings: Settings) -> tuple["Dataset", list["ImageFile"], list[str]]:
     """The data set, its images that can be read, and why the others cannot."""
-    from jpegai_bench import runner
+    from jpegai_bench.runner import run
 
-    dataset = runner.images(settings)
+    dataset = run.images(settings)
     images, failures = [], []
     for image in dataset.images:
         try:
@@ -170,7 +169,7 @@ def _warn(manifests: list[dict[str, Any]]) -> None:
 
 
 def _print(settings: Settings, store: "Store", measured: list[Timed]) -> None:
-    from jpegai_bench.report.latency import as_frame, as_rich
+    from jpegai_bench.report.tables.latency import as_frame, as_rich
 
     manifests = [manifest for _, manifest in measured]
     base = _base(store, manifests)
@@ -184,8 +183,8 @@ def _print(settings: Settings, store: "Store", measured: list[Timed]) -> None:
 
 def _base(store: "Store", manifests: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What variants are set against: base as it was timed just now, or else last on an idle machine."""
-    from jpegai_bench.report.latency import BASE
-    from jpegai_bench.timing import latest_of
+    from jpegai_bench.latency.timing import latest_of
+    from jpegai_bench.report.tables.latency import BASE
 
     variants = [one for one in manifests if one.get("decode_parts")]
     now = next((one for one in variants if one["label"] == BASE), None)

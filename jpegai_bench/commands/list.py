@@ -1,9 +1,8 @@
 """What there is."""
 
-from jpegai_bench.config import Settings
-from jpegai_bench.errors import UsageError
-from jpegai_bench.nearest import hint
-from jpegai_bench.report.inventory import KINDS, inventory
+from jpegai_bench.commands.inventory import KINDS, inventory
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.errors import UsageError, hint
 
 
 def command(settings: Settings, what: str = "") -> int:

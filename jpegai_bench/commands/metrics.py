@@ -10,15 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 
-from jpegai_bench import __version__
+from jpegai_bench.analysis.pairs import Measured, Pairing, find_pairs, measure_pairs
 from jpegai_bench.commands.output import print_latex, print_rich
-from jpegai_bench.config import Settings
-from jpegai_bench.console import complain, say
-from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.metrics.catalogue import NAMES, chosen
-from jpegai_bench.nearest import hint
-from jpegai_bench.pairs import Measured, Pairing, find_pairs, measure_pairs
-from jpegai_bench.progress import progress
+from jpegai_bench.system.console import complain, say
+from jpegai_bench.system.progress import progress
+from jpegai_bench.version import __version__
 
 
 def command(settings: Settings, reference: str, distorted: str) -> int:
@@ -124,8 +123,8 @@ def _as_json(good: Sequence[Measured], names: Sequence[str], left_out: Sequence[
 
 
 def _print_sheet(settings: Settings, good: Sequence[Measured], alone: bool, title: str) -> None:
-    from jpegai_bench.report.scores import BESIDE_NAMES, as_list, as_table
-    from jpegai_bench.report.sheets import to_markdown, to_rich
+    from jpegai_bench.report.tables.scores import BESIDE_NAMES, as_list, as_table
+    from jpegai_bench.report.tables.sheets import to_markdown, to_rich
 
     shown = settings.only or BESIDE_NAMES
     sheet = as_list(good[0], title) if alone else as_table(good, shown, title)

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench import console
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.system import console
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from jpegai_bench.report.experiment import RebuiltExperiment
     from jpegai_bench.report.rebuild import Rebuilt
-    from jpegai_bench.report.sheets import Sheet
+    from jpegai_bench.report.tables.sheets import Sheet
 
 
 def show_study(form: str, rebuilt: "Sequence[Rebuilt | RebuiltExperiment]") -> None:
     """Print the tables of studies in the format asked for."""
-    from jpegai_bench.report.sheets import to_markdown, to_rich
+    from jpegai_bench.report.tables.sheets import to_markdown, to_rich
 
     sheets = [sheet for one in rebuilt for sheet in one.sheets()]
     if form == "table":
@@ -40,7 +40,7 @@ def show_study(form: str, rebuilt: "Sequence[Rebuilt | RebuiltExperiment]") -> N
 
 def print_latex(sheets: "list[Sheet]") -> None:
     """Print tables for a document that has `booktabs`."""
-    from jpegai_bench.report.latex import to_latex
+    from jpegai_bench.report.tables.latex import to_latex
 
     print(to_latex(sheets), end="")
 
@@ -53,14 +53,14 @@ def print_rich(renderable: Any) -> None:
 
 def print_frame(frame: "pd.DataFrame", form: str) -> None:
     """Print `frame` as csv, json, markdown or latex, rounded as `to_csv` does; NA is `NA`, in JSON null."""
-    from jpegai_bench.report.frames import rounded, to_csv
+    from jpegai_bench.report.tables.csv_frames import rounded, to_csv
 
     if form == "csv":
         print(to_csv(frame), end="")
         return
     frame = rounded(frame)
     if form == "latex":
-        from jpegai_bench.report.latex import frame_to_latex
+        from jpegai_bench.report.tables.latex import frame_to_latex
 
         print(frame_to_latex(frame), end="")
         return

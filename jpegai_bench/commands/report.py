@@ -2,18 +2,17 @@
 
 from dataclasses import replace
 
-from jpegai_bench.commands import chosen
-from jpegai_bench.composition import on_command_line
-from jpegai_bench.config import Settings
-from jpegai_bench.experiment import experiment_of, packaged_experiment
+from jpegai_bench.commands.selection import selection as chosen
+from jpegai_bench.config.experiment import experiment_of, packaged_experiment
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.report.page.write import write_page
-from jpegai_bench.store import Store
+from jpegai_bench.store.store import Store
 
 
 def command(settings: Settings) -> int:
     """Write the page and print its path."""
-    selection = chosen.selection(settings)
-    if not on_command_line("peers"):
+    selection = chosen(settings)
+    if not settings.is_typed("peers"):
         selection = replace(selection, peers="all")
     chosen_one = experiment_of(settings) if settings.experiment else packaged_experiment("vcip2023")
     store = Store(settings.results)

@@ -5,25 +5,24 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.output import show_study
-from jpegai_bench.composition import on_command_line
-from jpegai_bench.config import Settings
-from jpegai_bench.console import complain
+from jpegai_bench.config.experiment import Experiment, experiment_of
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
-from jpegai_bench.experiment import Experiment, experiment_of
-from jpegai_bench.jobs import Result
+from jpegai_bench.sweep.job_notes import Result
+from jpegai_bench.system.console import complain
 
 if TYPE_CHECKING:
-    from jpegai_bench.sweep import How
+    from jpegai_bench.sweep.sweep import How
 
 
 def command(settings: Settings) -> int:
     """Do the main job; 1 where an image was left out."""
     _check(settings)
-    from jpegai_bench import runner
     from jpegai_bench.report.rebuild import rebuild
-    from jpegai_bench.store import Store
+    from jpegai_bench.runner import run
+    from jpegai_bench.store.store import Store
 
-    measured = runner.measure(settings)
+    measured = run.measure(settings)
     try:
         show_study(settings.format, [rebuild(Store(settings.results), measured.selection)])
     finally:  # also where the disk is full
@@ -35,9 +34,9 @@ def command(settings: Settings) -> int:
 def job(settings: Settings, how: "How") -> Result:
     """The main job as one of several: tables and plots come when all have ended."""
     _check(settings, how)
-    from jpegai_bench import runner
+    from jpegai_bench.runner import run
 
-    measured = runner.measure(settings, how)
+    measured = run.measure(settings, how)
     value = {
         "results": settings.results,
         "format": settings.format,
@@ -53,7 +52,7 @@ def finish(values: Sequence[Any]) -> None:
     """Rebuild the tables and plots of everything that the jobs measured, and print them."""
     from jpegai_bench.report.experiment import RebuiltExperiment, rebuild_experiment
     from jpegai_bench.report.rebuild import Rebuilt, Selection, rebuild
-    from jpegai_bench.store import Store
+    from jpegai_bench.store.store import Store
 
     rebuilt: dict[str, Rebuilt | RebuiltExperiment] = {}
     for value in values:
@@ -69,7 +68,7 @@ def finish(values: Sequence[Any]) -> None:
 
 
 def _check(settings: Settings, how: "How" = "all") -> None:
-    if settings.weights != "train" and on_command_line("training"):
+    if settings.weights != "train" and settings.is_typed("training"):
         raise UsageError("training settings need weights=train; without it weights that are there are run")
     if settings.shards > 1 and how == "all":
         raise UsageError("shards=… shares out the images of a sweep: jpegai-bench sweep, or run -m")

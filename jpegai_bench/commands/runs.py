@@ -3,15 +3,15 @@
 import sys
 from pathlib import Path
 
-from jpegai_bench import console
-from jpegai_bench.commands import chosen
-from jpegai_bench.config import Settings
+from jpegai_bench.commands import selection
+from jpegai_bench.commands.inventory import amount, line_of
+from jpegai_bench.config.experiment import variants_of_experiments
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
-from jpegai_bench.experiment import variants_of_experiments
-from jpegai_bench.removal import UNNEEDED, Removal, carry_out, meant, planned
-from jpegai_bench.report.behind import needed_by, unknown_experiments
-from jpegai_bench.report.inventory import amount, line_of
-from jpegai_bench.store import Store
+from jpegai_bench.report.gather.needed_runs import needed_by, unknown_experiments
+from jpegai_bench.store.removal import UNNEEDED, Removal, carry_out, meant, planned
+from jpegai_bench.store.store import Store
+from jpegai_bench.system import console
 
 
 def command(settings: Settings, action: str, *which: str) -> int:
@@ -19,10 +19,10 @@ def command(settings: Settings, action: str, *which: str) -> int:
     if action != "remove":
         raise UsageError(f"runs: no {action!r}; there is runs remove WHICH, and jpegai-bench list runs")
     store = Store(settings.results)
-    experiments = variants_of_experiments()
+    experiments = variants_of_experiments(settings.config_folders)
     needed = needed_by(store, experiments)
     _speak_of(unknown_experiments(store, experiments), refuse=UNNEEDED in which)
-    runs = meant(store, which, needed, chosen.dataset(settings), chosen.model(settings))
+    runs = meant(store, which, needed, selection.dataset(settings), selection.model(settings))
     if not runs:
         console.say(f"nothing to remove: {settings.results} holds no run that is {' or '.join(which)}")
         return 0

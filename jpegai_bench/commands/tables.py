@@ -1,15 +1,15 @@
 """Rebuild the tables from the store."""
 
-from jpegai_bench.commands import chosen
 from jpegai_bench.commands.output import show_study
-from jpegai_bench.config import Settings
-from jpegai_bench.experiment import experiment_of
-from jpegai_bench.store import Store
+from jpegai_bench.commands.selection import selection as chosen
+from jpegai_bench.config.experiment import experiment_of
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.store.store import Store
 
 
 def command(settings: Settings) -> int:
     """Write the tables, of an experiment where one is chosen, and show them."""
-    store, selection = Store(settings.results), chosen.selection(settings)
+    store, selection = Store(settings.results), chosen(settings)
     if settings.experiment is None:
         from jpegai_bench.report.rebuild import rebuild
 

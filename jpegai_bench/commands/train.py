@@ -4,20 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.composition import on_command_line
-from jpegai_bench.config import Settings
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import UsageError
-from jpegai_bench.jobs import Result
+from jpegai_bench.sweep.job_notes import Result
 from jpegai_bench.training.photographs import check_folders
-from jpegai_bench.variants import variant_of
 
 if TYPE_CHECKING:
-    from jpegai_bench.sweep import How
+    from jpegai_bench.sweep.sweep import How
 
 
 def command(settings: Settings) -> int:
     """Train the variant."""
-    if on_command_line("weights"):
+    if settings.is_typed("weights"):
         raise UsageError("weights= is of run; a training starts from those of training.init_from=FOLDER")
     print(_train(settings))
     return 0

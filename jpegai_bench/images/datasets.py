@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from jpegai_bench.errors import BenchError, UsageError
-from jpegai_bench.images.published import PUBLISHED, PublishedSet
 from jpegai_bench.images.read import Image8, read_rgb
+from jpegai_bench.images.test_sets import PUBLISHED, PublishedSet
 
 NAMES = ("sample", "kodak", "folder", "jpegai-test")
 SUFFIXES = frozenset(

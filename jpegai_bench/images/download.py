@@ -11,10 +11,10 @@ from pathlib import Path
 
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import pixel_hash
-from jpegai_bench.images.published import PublishedSet
 from jpegai_bench.images.read import read_rgb
+from jpegai_bench.images.test_sets import PublishedSet
 from jpegai_bench.images.transfer import Patience, Stopped, Transfers, Unavailable, cannot_write
-from jpegai_bench.progress import progress
+from jpegai_bench.system.progress import progress
 
 _AT_ONCE = 4
 Say = Callable[[str], None]

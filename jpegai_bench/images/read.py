@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from jpegai_bench.atomic import write_bytes
 from jpegai_bench.errors import BenchError
+from jpegai_bench.system.files import write_bytes
 
 Image8 = npt.NDArray[np.uint8]
 

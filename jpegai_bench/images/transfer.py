@@ -10,8 +10,8 @@ from io import FileIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jpegai_bench import __version__
 from jpegai_bench.errors import BenchError
+from jpegai_bench.version import __version__
 
 _CHUNK = 1 << 16
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from jpegai_bench.fingerprint.syntax import code_hash
 from jpegai_bench.images import color
-from jpegai_bench.sources import code_hash
 
 
 def fingerprint() -> dict[str, str]:

@@ -1,19 +1,18 @@
 """Restormer blocks at inference on a CPU: in strips of rows, so that what lies between layers stays in cache.
 
-The arithmetic is that of `attention`, in another order. Channels come last, so that a normalisation reads
+The arithmetic is that of `restormer`, in another order. Channels come last, so that a normalisation reads
 what lies side by side. One pass over the strips sums up the products of q and k and keeps v; the output
 projection is then folded into the small attention matrix of each picture. A second pass does all the rest.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from jpegai_bench.network.attention import RestormerBlock
+from jpegai_bench.network.restormer import RestormerBlock
 
 _ROWS = 16
 """Of a strip. Beside it lie rows that depthwise convolutions look at."""
@@ -33,7 +32,7 @@ def in_strips(x: Tensor) -> bool:
     return x.device.type == "cpu" and plain and not torch.is_grad_enabled()
 
 
-def run_blocks(blocks: Iterable["RestormerBlock"], x: Tensor) -> Tensor:
+def run_blocks(blocks: Iterable[RestormerBlock], x: Tensor) -> Tensor:
     """The blocks one after the other; `[B, C, H, W]` to the same shape."""
     done = []
     for image in x.permute(0, 2, 3, 1):
@@ -44,7 +43,7 @@ def run_blocks(blocks: Iterable["RestormerBlock"], x: Tensor) -> Tensor:
     return torch.stack(done).permute(0, 3, 1, 2).contiguous()
 
 
-def _run_block(block: "RestormerBlock", x: Tensor) -> Tensor:
+def _run_block(block: RestormerBlock, x: Tensor) -> Tensor:
     """`[H, W, C]` to the same shape."""
     feed_forward = block.feed_forward
     value, mixing = _attend(block, x)
@@ -58,7 +57,7 @@ def _run_block(block: "RestormerBlock", x: Tensor) -> Tensor:
     return output
 
 
-def _attend(block: "RestormerBlock", x: Tensor) -> tuple[Tensor, Tensor]:
+def _attend(block: RestormerBlock, x: Tensor) -> tuple[Tensor, Tensor]:
     """v `[H, W, C]`, and the 1x1 convolution `[C, C, 1, 1]` that mixes and projects it."""
     attention, channels = block.attention, x.shape[-1]
     heads, each = attention.heads, channels // attention.heads

@@ -14,7 +14,7 @@ from jpegai_bench.errors import BenchError
 
 FORMAT = "jpegai-bench weights 1"
 SHARED_FILE = "shared.safetensors"
-SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
+SHIPPED_WEIGHTS = Path(__file__).parents[1] / "shipped" / "weights"
 """What ships, a folder a model preset."""
 
 _UNREADABLE = (SafetensorError, OSError, KeyError, TypeError)

@@ -16,13 +16,13 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from jpegai_bench.atomic import make_folder, replace_bytes
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files
 from jpegai_bench.network.cdf_tables import Histograms, Tables, latent_tables, side_tables
 from jpegai_bench.network.codec import BRANCHES, Network
 from jpegai_bench.network.coding import RDO, Coder
 from jpegai_bench.network.weight_files import FORMAT, SHARED_FILE, WeightIds, shared_id, synthesis_file
+from jpegai_bench.system.files import make_folder, replace_bytes
 
 _TABLE_PREFIX = "table."
 _ENCODER = ("analysis_", "gain_")

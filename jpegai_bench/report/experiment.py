@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from jpegai_bench.atomic import make_folder
+from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.errors import BenchError
-from jpegai_bench.experiment import Experiment
-from jpegai_bench.report import missing
-from jpegai_bench.report.codec_points import chosen_by
-from jpegai_bench.report.comparable import anchors_of, chosen_anchors
-from jpegai_bench.report.experiment_sheets import study_sheets, write_study
-from jpegai_bench.report.experiment_tables import Experimental, Timing
-from jpegai_bench.report.noise import by_seeds
-from jpegai_bench.report.published_figures import PublishedFigures, published_figures
+from jpegai_bench.latency.timing import latest_times
+from jpegai_bench.report.gather import missing
+from jpegai_bench.report.gather.codec_points import chosen_by
+from jpegai_bench.report.gather.matching_runs import anchors_of, chosen_anchors
+from jpegai_bench.report.gather.published_figures import PublishedFigures, published_figures
+from jpegai_bench.report.gather.study import Entry
+from jpegai_bench.report.gather.training_noise import by_seeds
 from jpegai_bench.report.rebuild import Selection, alike, finished_groups, prefix_of, study_of
-from jpegai_bench.report.sheets import Sheet
-from jpegai_bench.report.study import Entry
-from jpegai_bench.report.tables import build_tables
-from jpegai_bench.store import Run, Store
-from jpegai_bench.timing import latest_times
+from jpegai_bench.report.tables.experiment_sheets import study_sheets, write_study
+from jpegai_bench.report.tables.experiment_tables import Experimental, Timing
+from jpegai_bench.report.tables.results import build_tables
+from jpegai_bench.report.tables.sheets import Sheet
+from jpegai_bench.store.store import Run, Store
+from jpegai_bench.system.files import make_folder
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def rebuild_experiment(
             for study in experiment.studies:
                 files += write_study(made, study, folder, prefix)
         if plots:
-            from jpegai_bench.report.plots import write_plots
+            from jpegai_bench.report.plots.plot_set import write_plots
 
             folder = store.root / "plots" / experiment.name
             files += write_plots(made.tables.study, folder, prefix, made.tables, parts=True)

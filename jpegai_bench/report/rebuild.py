@@ -7,16 +7,21 @@ from pathlib import Path
 import pandas as pd
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.report.comparable import anchors_of, chosen_anchors, conditions_of, shared_qualities
-from jpegai_bench.report.peers import Wanted, codecs_alone, study_with
-from jpegai_bench.report.sheets import Sheet
-from jpegai_bench.report.study import Entry, Study
-from jpegai_bench.report.study_sheets import sheets, write_tables
-from jpegai_bench.report.tables import Tables, build_tables
-from jpegai_bench.report.trained import notes as training_notes
-from jpegai_bench.report.trained import remarks
-from jpegai_bench.store import Run, Store
-from jpegai_bench.timing import decode_seconds
+from jpegai_bench.latency.timing import decode_seconds
+from jpegai_bench.report.gather.matching_runs import (
+    anchors_of,
+    chosen_anchors,
+    conditions_of,
+    shared_qualities,
+)
+from jpegai_bench.report.gather.peers import Wanted, codecs_alone, study_with
+from jpegai_bench.report.gather.study import Entry, Study
+from jpegai_bench.report.gather.training_remarks import notes as training_notes
+from jpegai_bench.report.gather.training_remarks import remarks
+from jpegai_bench.report.tables.results import Tables, build_tables
+from jpegai_bench.report.tables.sheets import Sheet
+from jpegai_bench.report.tables.study_sheets import sheets, write_tables
+from jpegai_bench.store.store import Run, Store
 
 BASE = "base"
 
@@ -68,7 +73,7 @@ def rebuild(store: Store, selection: Selection, tables: bool = True, plots: bool
         if tables:
             files += write_tables(made, store.root / "tables", prefix)
         if plots:
-            from jpegai_bench.report.plots import write_plots
+            from jpegai_bench.report.plots.plot_set import write_plots
 
             files += write_plots(study, store.root / "plots", prefix, made)
     return Rebuilt(built, files)

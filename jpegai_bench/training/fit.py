@@ -17,14 +17,14 @@ from lightning.pytorch.strategies import DDPStrategy
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import Network, Planes
 from jpegai_bench.training import validation
+from jpegai_bench.training.checkpoint import CHECKPOINT
+from jpegai_bench.training.checkpoint_guard import Keeper, Probe
 from jpegai_bench.training.data import Batch, Steps, loader
 from jpegai_bench.training.interrupts import Interrupts
-from jpegai_bench.training.keeper import Keeper, Probe
 from jpegai_bench.training.logs import VALIDATION, loggers, record
 from jpegai_bench.training.module import PATIENCE, Training
 from jpegai_bench.training.photographs import Photographs
 from jpegai_bench.training.recipe import Operation, Recipe
-from jpegai_bench.training.state import CHECKPOINT
 
 _NAME = f"{BenchError.__module__}.{BenchError.__qualname__}"
 

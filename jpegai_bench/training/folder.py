@@ -8,13 +8,13 @@ from fcntl import LOCK_EX, LOCK_NB, lockf
 from pathlib import Path
 from typing import Any
 
-from jpegai_bench.atomic import write_bytes
-from jpegai_bench.console import say
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files
+from jpegai_bench.system.console import say
+from jpegai_bench.system.files import write_bytes
+from jpegai_bench.training.checkpoint import CHECKPOINT, differences
 from jpegai_bench.training.logs import ROWS
-from jpegai_bench.training.plan import Plan
-from jpegai_bench.training.state import CHECKPOINT, differences
+from jpegai_bench.training.training_plan import Plan
 
 _ABOUT = "training.json"
 _LIST = "photographs.txt"

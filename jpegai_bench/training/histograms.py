@@ -8,7 +8,7 @@ import numpy as np
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.cdf_tables import Histograms
 from jpegai_bench.network.coding import Coder
-from jpegai_bench.progress import progress
+from jpegai_bench.system.progress import progress
 from jpegai_bench.training.data import centre_crop
 from jpegai_bench.training.recipe import Recipe
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
 
-from jpegai_bench.atomic import write_bytes
 from jpegai_bench.errors import BenchError
+from jpegai_bench.system.files import write_bytes
 
 LOGGERS = ("csv", "tensorboard", "mlflow")
 ROWS = "log.csv"

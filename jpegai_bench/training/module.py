@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.blocks import full_precision
 from jpegai_bench.network.codec import BRANCHES, Network
+from jpegai_bench.training.checkpoint import State
 from jpegai_bench.training.data import Batch
 from jpegai_bench.training.loss import Loss, betas, rate_distortion
 from jpegai_bench.training.recipe import Recipe
-from jpegai_bench.training.state import State
 
 PATIENCE = 5
 """Gradients in a row that may be not finite, each left out, before the training goes back."""

@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
 
-from jpegai_bench.console import complain
 from jpegai_bench.errors import BenchError
+from jpegai_bench.system.console import complain
 
 _GRACE = 10.0
 """Seconds in which a process must notice by itself that another one is gone; with NCCL it waits for ever."""

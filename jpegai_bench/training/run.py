@@ -7,26 +7,27 @@ from typing import Any
 
 import torch
 
-from jpegai_bench import __version__, console
-from jpegai_bench.atomic import make_folder
-from jpegai_bench.composition import shared_cores
-from jpegai_bench.config import Settings
-from jpegai_bench.console import logged, say
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.variants import Variant
 from jpegai_bench.errors import BenchError
+from jpegai_bench.fingerprint.dependencies import users_files
 from jpegai_bench.network import weights
 from jpegai_bench.network.check import check_network
 from jpegai_bench.network.codec import Network
-from jpegai_bench.progress import progress
-from jpegai_bench.reach import users_files
-from jpegai_bench.store import LOG, content_key
+from jpegai_bench.store.keys import content_key
+from jpegai_bench.store.store import LOG
+from jpegai_bench.system import console
+from jpegai_bench.system.console import logged, say
+from jpegai_bench.system.files import make_folder
+from jpegai_bench.system.progress import progress
+from jpegai_bench.training.checkpoint import CHECKPOINT
 from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
 from jpegai_bench.training.folder import alone, check_folder, is_finished, others_unfinished
 from jpegai_bench.training.histograms import count
-from jpegai_bench.training.plan import Plan, plan_of
 from jpegai_bench.training.processes import followers
 from jpegai_bench.training.recipe import Operation
-from jpegai_bench.training.state import CHECKPOINT
-from jpegai_bench.variants import Variant
+from jpegai_bench.training.training_plan import Plan, plan_of
+from jpegai_bench.version import __version__
 
 
 def train_variant(settings: Settings, variant: Variant) -> Path:
@@ -94,7 +95,7 @@ def _network(plan: Plan) -> Network:
 
 def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
     operation = _operation(plan.settings)
-    torch.set_num_threads(plan.settings.training.threads or max(1, shared_cores() // operation.devices))
+    torch.set_num_threads(plan.settings.training.threads or max(1, plan.settings.cores // operation.devices))
     what = f"training {plan.variant.name}, seed {plan.recipe.seed}"
     if rank:
         report = Report(progress=lambda _: None, warn=lambda _: None)
@@ -145,7 +146,7 @@ def _operation(settings: Settings) -> Operation:
     workers = training.data_workers
     if workers is None:
         gpu = accelerator_of(Operation(accelerator=chosen["accelerator"])) == "gpu"
-        workers = min(8, shared_cores() // training.devices) if gpu else 0
+        workers = min(8, settings.cores // training.devices) if gpu else 0
     return Operation(**{**chosen, "data_workers": workers, "loggers": tuple(training.loggers)})
 
 

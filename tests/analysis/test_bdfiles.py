@@ -13,7 +13,7 @@ from jpegai_bench.analysis.bdrate import METHODS, bd_rate
 from jpegai_bench.analysis.bdtable import COLUMNS, Options
 from jpegai_bench.analysis.meancurve import mean_curves, summarize_mean
 from jpegai_bench.analysis.rdpoints import RDPoints, read_rd
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.codecs.shipped_points import SHIPPED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import METRICS, average_of
 

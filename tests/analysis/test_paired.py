@@ -9,10 +9,10 @@ import pytest
 from jpegai_bench.analysis.paired import MEAN, Contender, compare
 from jpegai_bench.analysis.significance import holm, mean_interval, signed_rank
 from jpegai_bench.analysis.statistics import summarize
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.codecs.shipped_points import SHIPPED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import NAMES, average_of
-from jpegai_bench.store import read_points
+from jpegai_bench.store.store import read_points
 
 VVC = read_points(SHIPPED / "vvc/kodak/points.csv")
 IMAGES = sorted(VVC.image.unique())

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from jpegai_bench.analysis.rdpoints import is_time, read_rd
-from jpegai_bench.anchors import SHIPPED
+from jpegai_bench.codecs.shipped_points import SHIPPED
 from jpegai_bench.errors import BenchError
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

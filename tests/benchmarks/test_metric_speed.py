@@ -21,7 +21,7 @@ from jpegai_bench.images.datasets import load
 from jpegai_bench.images.read import Image8
 from jpegai_bench.metrics.measure import METRICS, Reference, measure
 from jpegai_bench.metrics.planes import prepare
-from jpegai_bench.parallel import spread
+from jpegai_bench.system.processes import spread
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.filterwarnings("ignore::FutureWarning")]
 

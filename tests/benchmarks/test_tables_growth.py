@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from command import bench
 
-from jpegai_bench.store import content_key
+from jpegai_bench.store.keys import content_key
 
 pytestmark = pytest.mark.benchmark
 VARIANTS = 7

@@ -18,6 +18,7 @@ from command import settings
 from torch import nn
 from torch.utils.data import DataLoader
 
+from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.network.codec import Network
@@ -26,7 +27,6 @@ from jpegai_bench.training.fit import Report, fit
 from jpegai_bench.training.loss import betas, rate_distortion
 from jpegai_bench.training.photographs import Photographs
 from jpegai_bench.training.recipe import Operation, Recipe
-from jpegai_bench.variants import variant_of
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.filterwarnings("ignore")]
 

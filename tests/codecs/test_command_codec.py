@@ -17,7 +17,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from jpegai_bench.anchors import codec_of
+from jpegai_bench.codecs.anchors import codec_of
 from jpegai_bench.codecs.command import Command
 from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.video import Video

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from jpegai_bench.anchors import codec_of
-from jpegai_bench.composition import CONF
+from jpegai_bench.codecs.anchors import codec_of
+from jpegai_bench.config.folders import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 

@@ -5,10 +5,10 @@ import pytest
 from command import settings
 from skimage import data
 
+from jpegai_bench.codecs.rates import REACHED_WITHIN, TARGETS
+from jpegai_bench.config.variants import variant_of
 from jpegai_bench.network.entropy import EntropyModel
-from jpegai_bench.rates import REACHED_WITHIN, TARGETS
-from jpegai_bench.runner import learned_codec
-from jpegai_bench.variants import variant_of
+from jpegai_bench.runner.run import learned_codec
 
 HEIGHT, WIDTH = 256, 320
 

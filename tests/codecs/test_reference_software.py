@@ -10,13 +10,14 @@ import pytest
 import reference_stand_in
 from omegaconf import OmegaConf
 
-from jpegai_bench.anchors import codec_of
+from jpegai_bench.codecs.anchors import codec_of
 from jpegai_bench.codecs.reference import ReferenceSoftware
 from jpegai_bench.codecs.video import Video
+from jpegai_bench.config.folders import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 
-NODES = Path(__file__).parents[2] / "jpegai_bench" / "conf" / "anchor"
+NODES = CONF / "anchor"
 PROGRAMS = {"vtm": ("EncoderAppStatic", "DecoderAppStatic"), "hm": ("TAppEncoder", "TAppDecoder")}
 CONFIGS = ("encoder_intra_vtm.cfg", "encoder_intra_main10.cfg", "encoder_intra_main_rext.cfg")
 LUMA = np.array([0.2126, 0.7152, 0.0722])

@@ -9,11 +9,11 @@ import pytest
 from command import picture, tree
 from mirror import Fault, serving
 
-from jpegai_bench import anchors
+from jpegai_bench.codecs.shipped_points import shipped_runs
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import folder_of, load, pixel_hash
 from jpegai_bench.images.download import fetch
-from jpegai_bench.images.published import JPEGAI_TEST, KODAK, PublishedSet
+from jpegai_bench.images.test_sets import JPEGAI_TEST, KODAK, PublishedSet
 from jpegai_bench.images.transfer import Patience
 
 QUICK = Patience(timeout_s=0.5, waits_s=(0.01, 0.02))
@@ -249,7 +249,7 @@ def test_a_folder_that_cannot_be_made_is_told(mirror, tmp_path):
 def test_the_checksums_of_kodak_are_those_of_the_pictures_that_the_anchors_were_measured_on():
     published = {Path(file).stem: checksum for file, checksum in KODAK.checksums.items()}
     assert len(published) == 24
-    manifests = [manifest for manifest, _ in anchors.shipped_runs() if manifest["dataset"] == "kodak"]
+    manifests = [manifest for manifest, _ in shipped_runs() if manifest["dataset"] == "kodak"]
     assert manifests
     for manifest in manifests:
         assert manifest["images"].items() <= published.items()

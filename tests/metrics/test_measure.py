@@ -13,7 +13,7 @@ from jpegai_bench.images.read import Image8
 from jpegai_bench.metrics import vif
 from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.metrics.measure import Reference, Scores, measure
-from jpegai_bench.parallel import spread
+from jpegai_bench.system.processes import spread
 
 CODED = (10, 30, 75)
 

@@ -2,16 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from jpegai_bench.network.attention import (
-    RNAB,
-    ChannelAttention,
-    ChannelNorm,
-    ChannelSplitAttention,
-    DownsampledAttention,
-    GatedFeedForward,
-    RestormerBlock,
-    RestormerStack,
-)
+from jpegai_bench.network.attention import RNAB, ChannelSplitAttention, DownsampledAttention, RestormerStack
+from jpegai_bench.network.restormer import ChannelAttention, ChannelNorm, GatedFeedForward, RestormerBlock
 
 
 def noise(*shape, seed=0):

@@ -1,7 +1,7 @@
 import pytest
 from plausible_store import make_report, write_seven
 
-from jpegai_bench.store import Store
+from jpegai_bench.store.store import Store
 
 
 @pytest.fixture(scope="session")

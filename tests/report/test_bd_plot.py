@@ -10,7 +10,7 @@ from jpegai_bench.analysis.bdfiles import bd_table
 from jpegai_bench.analysis.bdtable import Options
 from jpegai_bench.analysis.rdpoints import RDPoints
 from jpegai_bench.errors import BenchError
-from jpegai_bench.report.bd_plot import bd_plot_data, write_bd_plot
+from jpegai_bench.report.plots.bd_plot import bd_plot_data, write_bd_plot
 
 SHOWN = ("ms_ssim", "nlpd", "psnr_y")
 GREEN, ORANGE = (0.0, 0.62, 0.45), (0.84, 0.37, 0.0)

@@ -10,19 +10,21 @@ import pytest
 from command import fails, modules_loaded, settings, several, tree
 from synthetic import KMACS
 
-from jpegai_bench.anchors import AS_PUBLISHED, SHIPPED
+from jpegai_bench.codecs.anchors import AS_PUBLISHED
+from jpegai_bench.codecs.shipped_points import SHIPPED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.metrics.catalogue import average_of
-from jpegai_bench.report.complexity_plot import spread
-from jpegai_bench.report.curves import Curve, Panel, by_height, rate_limits
-from jpegai_bench.report.peers import wanted_peers
-from jpegai_bench.report.plots import plots
+from jpegai_bench.report.gather.peers import wanted_peers
+from jpegai_bench.report.gather.study import Entry
+from jpegai_bench.report.plots.complexity_plot import spread
+from jpegai_bench.report.plots.curves import Curve, Panel, by_height, rate_limits
+from jpegai_bench.report.plots.plot_set import plots
 from jpegai_bench.report.rebuild import Selection, rebuild, studies
-from jpegai_bench.report.study import Entry
-from jpegai_bench.report.study_sheets import sheets
-from jpegai_bench.runner import anchor_codecs, run_anchor
-from jpegai_bench.store import Store, content_key, read_points
+from jpegai_bench.report.tables.study_sheets import sheets
+from jpegai_bench.runner.run import anchor_codecs, run_anchor
+from jpegai_bench.store.keys import content_key
+from jpegai_bench.store.store import Store, read_points
 
 VVC = read_points(SHIPPED / "vvc/kodak/points.csv")
 SHIPPED_RUN = json.loads((SHIPPED / "vvc/kodak/run.json").read_text())

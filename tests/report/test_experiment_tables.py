@@ -9,11 +9,11 @@ from synthetic import KMACS, add_times, fill_store
 
 from jpegai_bench.analysis.paired import MEAN, Contender, compare
 from jpegai_bench.analysis.significance import welch
-from jpegai_bench.experiment import experiment_of
+from jpegai_bench.config.experiment import experiment_of
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.experiment import rebuild_experiment
 from jpegai_bench.report.rebuild import Selection
-from jpegai_bench.report.sheets import to_markdown
+from jpegai_bench.report.tables.sheets import to_markdown
 
 STUDIES = ("attention", "upsampling", "activation", "combination")
 SEEDS = {"base": (0, 1, 2), "combined": (0, 1, 2), "upsampling": (0,)}

@@ -7,10 +7,10 @@ import pytest
 from command import several
 from synthetic import fill_store, study
 
-from jpegai_bench.report.latex import escape, frame_to_latex, to_latex
-from jpegai_bench.report.sheets import Sheet
-from jpegai_bench.report.study_sheets import sheets
-from jpegai_bench.report.tables import build_tables
+from jpegai_bench.report.tables.latex import escape, frame_to_latex, to_latex
+from jpegai_bench.report.tables.results import build_tables
+from jpegai_bench.report.tables.sheets import Sheet
+from jpegai_bench.report.tables.study_sheets import sheets
 
 SPECIAL = r"50% & $2 #1 a_b {c} ~x^2 \end ÷ ± × → … – -- <|> [x] * “"
 ROWS = [["[a]", "-1.5\n-2.0…-1.0", "*"], ["b_c", "NA (1)", "–"]]

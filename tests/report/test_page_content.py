@@ -14,13 +14,13 @@ from PIL import Image
 from plausible_store import make_report
 from synthetic import KMACS, study
 
-from jpegai_bench.experiment import packaged_experiment
+from jpegai_bench.config.experiment import packaged_experiment
 from jpegai_bench.images.read import read_rgb, write_png
 from jpegai_bench.report.page import pictures, write
 from jpegai_bench.report.page.appearance import appearance, contrast, on_dark
 from jpegai_bench.report.page.paper import paper_figures
-from jpegai_bench.report.page.shots import Scene, Shot
-from jpegai_bench.store import Store
+from jpegai_bench.report.page.picture_choice import Scene, Shot
+from jpegai_bench.store.store import Store
 
 
 def data_of(path):
@@ -214,7 +214,7 @@ def test_the_papers_figures_are_those_of_its_conclusion_and_table():
 
 def test_paper_figures_of_complexity_stand_beside_the_papers_model_alone(seven):
     from jpegai_bench.report.page.figures import figures
-    from jpegai_bench.report.tables import build_tables
+    from jpegai_bench.report.tables.results import build_tables
 
     small = study(
         entries=tuple(

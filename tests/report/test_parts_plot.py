@@ -4,9 +4,9 @@ import matplotlib
 import pytest
 from synthetic import KMACS, study, variant
 
-from jpegai_bench.report.draw import render
-from jpegai_bench.report.plots import plots
-from jpegai_bench.report.style import RC, part_style
+from jpegai_bench.report.plots.draw import render
+from jpegai_bench.report.plots.plot_set import plots
+from jpegai_bench.report.plots.style import RC, part_style
 
 PARTS = {"attention": 600.0, "activation": 50.0, "residual blocks": 100.0, "upsampling": 102.096}
 

@@ -1,9 +1,9 @@
 import pytest
 from command import settings
 
+from jpegai_bench.config.experiment import experiment_of
 from jpegai_bench.errors import BenchError
-from jpegai_bench.experiment import experiment_of
-from jpegai_bench.report.published_figures import published_figures, read_figures
+from jpegai_bench.report.gather.published_figures import published_figures, read_figures
 
 HEADER = "study,variant,quantity,against,value,unit,where\n"
 STUDIES = {"attention": {"base", "attention_cs"}}

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 from synthetic import points, study, variant
 
-from jpegai_bench.composition import CONF
+from jpegai_bench.config.folders import CONF
 from jpegai_bench.errors import BenchError
-from jpegai_bench.report import draw
-from jpegai_bench.report.curves import panels, quality_limits, rate_limits
-from jpegai_bench.report.plots import plots, write_plots
-from jpegai_bench.report.style import RC, codec_style, is_known, variant_style
-from jpegai_bench.report.tables import build_tables
+from jpegai_bench.report.plots import draw
+from jpegai_bench.report.plots.curves import panels, quality_limits, rate_limits
+from jpegai_bench.report.plots.plot_set import plots, write_plots
+from jpegai_bench.report.plots.style import RC, codec_style, is_known, variant_style
+from jpegai_bench.report.tables.results import build_tables
 
 
 @pytest.fixture(scope="module")

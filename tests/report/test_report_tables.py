@@ -8,16 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from command import SUPPORT
 from rich.console import Console
 from synthetic import KMACS, SAVINGS, points, study, variant
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import average_of
-from jpegai_bench.report.frames import write_csv
-from jpegai_bench.report.sheets import to_markdown, to_rich
-from jpegai_bench.report.study import Study
-from jpegai_bench.report.study_sheets import sheets, write_tables
-from jpegai_bench.report.tables import build_tables
+from jpegai_bench.report.gather.study import Study
+from jpegai_bench.report.tables.csv_frames import write_csv
+from jpegai_bench.report.tables.results import build_tables
+from jpegai_bench.report.tables.sheets import to_markdown, to_rich
+from jpegai_bench.report.tables.study_sheets import sheets, write_tables
 
 
 @pytest.fixture(scope="module")
@@ -186,12 +187,11 @@ def test_a_folder_that_cannot_be_written_is_one_line(tables, tmp_path):
 def test_tables_load_neither_torch_nor_matplotlib_nor_scipys_statistics(tmp_path):
     code = (
         "import sys; from synthetic import study\n"
-        "from jpegai_bench.report.tables import build_tables\n"
-        "from jpegai_bench.report.study_sheets import write_tables\n"
+        "from jpegai_bench.report.tables.results import build_tables\n"
+        "from jpegai_bench.report.tables.study_sheets import write_tables\n"
         "write_tables(build_tables(study()), sys.argv[1])\n"
         "print([m for m in ('torch', 'matplotlib', 'scipy.stats') if m in sys.modules])"
     )
-    here = os.path.dirname(__file__)
     command = [sys.executable, "-c", code, str(tmp_path)]
-    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=SUPPORT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,15 +8,16 @@ import pytest
 from command import several, tree
 from synthetic import KMACS, points, study, variant
 
+from jpegai_bench.codecs.rates import TARGETS, coded_once, out_of_reach
 from jpegai_bench.errors import BenchError
-from jpegai_bench.rates import TARGETS, coded_once, out_of_reach
-from jpegai_bench.report.comparable import Choice, variant_runs
-from jpegai_bench.report.curves import panels
+from jpegai_bench.report.gather.matching_runs import Choice, variant_runs
+from jpegai_bench.report.plots.curves import panels
 from jpegai_bench.report.rebuild import Selection, rebuild
-from jpegai_bench.report.sheets import to_markdown
-from jpegai_bench.report.study_sheets import sheets
-from jpegai_bench.report.tables import build_tables
-from jpegai_bench.store import Store, content_key
+from jpegai_bench.report.tables.results import build_tables
+from jpegai_bench.report.tables.sheets import to_markdown
+from jpegai_bench.report.tables.study_sheets import sheets
+from jpegai_bench.store.keys import content_key
+from jpegai_bench.store.store import Store
 
 
 def at_targets(factor=0.8, ends=(0.1, 0.6), unreached=()) -> pd.DataFrame:

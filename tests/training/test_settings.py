@@ -3,9 +3,9 @@ from dataclasses import fields
 import pytest
 from command import settings
 
+from jpegai_bench.config.training import TrainingSettings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.training.recipe import Operation, Recipe
-from jpegai_bench.training.settings import TrainingSettings
 
 
 @pytest.mark.parametrize(

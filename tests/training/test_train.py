@@ -13,11 +13,11 @@ import torch
 from command import TINY, bench, is_alive, save_tiny_weights, settings
 from trainings import rows, truncate, write_photographs
 
+from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files, weights
-from jpegai_bench.runner import learned_codec
+from jpegai_bench.runner.run import learned_codec
 from jpegai_bench.training.run import train_variant
-from jpegai_bench.variants import variant_of
 
 CPU = ("training.accelerator=cpu", "training.threads=1", "training.data=[photos]")
 SMOKE = (*TINY, *CPU, "training=smoke", "training.checkpoint_seconds=0", "training.precision=float32")

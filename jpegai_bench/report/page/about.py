@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from jpegai_bench.report.study import Study
-from jpegai_bench.store import Run
+from jpegai_bench.report.gather.study import Study
+from jpegai_bench.store.store import Run
 
 
 def name_of(study: Study) -> str:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jpegai_bench.report.plots import style_of
-from jpegai_bench.report.study import Study
+from jpegai_bench.report.gather.study import Study
+from jpegai_bench.report.plots.plot_set import style_of
 
 _SYMBOLS = {
     "o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross",

@@ -6,21 +6,21 @@ from typing import Any
 
 import pandas as pd
 
-from jpegai_bench import __version__
+from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.errors import BenchError
-from jpegai_bench.experiment import Experiment
-from jpegai_bench.report.codec_points import images_of
-from jpegai_bench.report.frames import to_csv
+from jpegai_bench.latency.timing import latest_times
+from jpegai_bench.report.gather.codec_points import images_of
+from jpegai_bench.report.gather.reproduce import first_run_command
+from jpegai_bench.report.gather.study import Study
 from jpegai_bench.report.page.about import about, name_of
 from jpegai_bench.report.page.figures import figures
+from jpegai_bench.report.page.picture_choice import Scene, scenes
 from jpegai_bench.report.page.provenance import commands_of, lacks_of, runs_of, unfinished
-from jpegai_bench.report.page.reproduce import first_run_command
-from jpegai_bench.report.page.shots import Scene, scenes
 from jpegai_bench.report.rebuild import Selection, studies
-from jpegai_bench.report.study import Study
-from jpegai_bench.report.tables import Tables, build_tables
-from jpegai_bench.store import Store
-from jpegai_bench.timing import latest_times
+from jpegai_bench.report.tables.csv_frames import to_csv
+from jpegai_bench.report.tables.results import Tables, build_tables
+from jpegai_bench.store.store import Store
+from jpegai_bench.version import __version__
 
 
 def content(

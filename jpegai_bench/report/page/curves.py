@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from jpegai_bench.metrics.catalogue import METRICS
-from jpegai_bench.report.curves import Curve, Panel, panels, quality_limits, rate_limits
-from jpegai_bench.report.study import Entry, Study
+from jpegai_bench.report.gather.study import Entry, Study
+from jpegai_bench.report.plots.curves import Curve, Panel, panels, quality_limits, rate_limits
 
 MEAN = ""
 """In place of an image's name."""

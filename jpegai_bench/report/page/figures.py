@@ -5,15 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from jpegai_bench.experiment import Experiment
+from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.report.gather.reproduce import latency_command
+from jpegai_bench.report.gather.study import Entry, Study
 from jpegai_bench.report.page.appearance import OTHER_PARTS, PARTS, appearance
 from jpegai_bench.report.page.curves import curves_of
 from jpegai_bench.report.page.paper import paper_figures
-from jpegai_bench.report.page.reproduce import latency_command
-from jpegai_bench.report.study import Entry, Study
-from jpegai_bench.report.study_sheets import sheets
-from jpegai_bench.report.tables import Tables
+from jpegai_bench.report.tables.results import Tables
+from jpegai_bench.report.tables.study_sheets import sheets
 
 SEVEN = "mean"
 """The metric's name of the mean of seven."""

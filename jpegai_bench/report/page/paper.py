@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jpegai_bench.experiment import Experiment
-from jpegai_bench.report.published_figures import Figure, PublishedFigures, published_figures
+from jpegai_bench.config.experiment import Experiment
+from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures, published_figures
 
 
 def paper_figures(experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:

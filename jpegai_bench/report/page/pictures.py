@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from jpegai_bench.atomic import make_folder, write_bytes
 from jpegai_bench.images.read import Image8, read_rgb
-from jpegai_bench.report.page.shots import Scene
+from jpegai_bench.report.page.picture_choice import Scene
+from jpegai_bench.system.files import make_folder, write_bytes
 
 FULL = 24
 """Levels of error that the map shows as the strongest."""

@@ -3,14 +3,9 @@
 from collections.abc import Collection
 from typing import Any
 
-from jpegai_bench.report.page.reproduce import (
-    anchor_command,
-    latency_command,
-    rebuild_command,
-    run_command,
-)
-from jpegai_bench.report.study import Study
-from jpegai_bench.store import Run, Store
+from jpegai_bench.report.gather.reproduce import anchor_command, latency_command, rebuild_command, run_command
+from jpegai_bench.report.gather.study import Study
+from jpegai_bench.store.store import Run, Store
 
 MIN_POINTS = 4
 """Fewer make no BD-rate."""

@@ -11,13 +11,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jpegai_bench import __version__
-from jpegai_bench.atomic import make_folder, write_bytes
-from jpegai_bench.experiment import Experiment
+from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.report.page.content import content
 from jpegai_bench.report.page.pictures import FOLDER, FULL, Gallery, embedded, linked
 from jpegai_bench.report.rebuild import Selection
-from jpegai_bench.store import Store
+from jpegai_bench.store.store import Store
+from jpegai_bench.system.files import make_folder, write_bytes
+from jpegai_bench.version import __version__
 
 MOST = 25_000_000
 """Bytes of a page with embedded pictures: what mail still takes."""

@@ -8,7 +8,7 @@ from command import DATA, TINY, bench, picture
 from plausible_store import make_report
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.store import Store
+from jpegai_bench.store.store import Store
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from jpegai_bench.images.read import read_rgb
-from jpegai_bench.pictures import original_path, picture_path
-from jpegai_bench.store import Store
+from jpegai_bench.store.pictures import original_path, picture_path
+from jpegai_bench.store.store import Store
 
 NEAR = 9.0
 """Mean levels of 255 that JPEG and scaling may change; the pictures here differ by several times as much."""

@@ -10,7 +10,7 @@ from command import bench
 from synthetic import KMACS
 
 from jpegai_bench.metrics.catalogue import average_of
-from jpegai_bench.store import read_points
+from jpegai_bench.store.store import read_points
 
 COSTS = ("published_kmacs_px", "input_size_kmacs_px", "all_kmacs_px", "decode_s")
 

@@ -1,0 +1,54 @@
+"""What `--help` prints: the overview of all commands, and the page of each, made from `usage`."""
+
+from jpegai_bench.commands.usage import COMMANDS, Command
+
+GROUPS = {
+    "Measure": ("run", "sweep", "anchor", "metrics", "latency", "complexity"),
+    "Compare": ("compare", "bdrate", "tables"),
+    "Train": ("train",),
+    "Look": ("plots", "report", "list", "doctor"),
+    "Files": ("encode", "decode", "data", "export", "runs", "completion"),
+}
+"""The commands by what a reader is about to do."""
+
+
+def overview() -> str:
+    """What `jpegai-bench --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = []
+    for title, names in GROUPS.items():
+        there = (COMMANDS[name] for name in names if name in COMMANDS)
+        lines += [f"{title}:", *(f"  {command.name:<{width}}  {command.summary}" for command in there), ""]
+    return "\n".join(
+        [
+            "jpegai-bench: the lab bench for learned image codecs",
+            "",
+            "usage: jpegai-bench COMMAND [words] [overrides]",
+            "",
+            *lines,
+            "Settings are Hydra overrides: dataset=kodak model=paper results=PATH; -m for several at once,",
+            "--cfg job to see them all, --config-dir DIR for configurations of your own.",
+            "Results go to ./results; figures to stdout, progress to stderr: -q shows only errors, -v tells",
+            "more. The exit status is 0 when all is done, 1 when something failed, 2 when the command",
+            "line is wrong by itself. jpegai-bench COMMAND --help shows examples.",
+        ]
+    )
+
+
+def help_of(command: Command) -> str:
+    """What `jpegai-bench COMMAND --help` prints."""
+    common = "Every setting: --cfg job. Less and more on stderr: -q, -v." if command.composes else ""
+    parts = (
+        f"jpegai-bench {command.usage}",
+        command.summary,
+        command.details,
+        f"Results: {command.results}",
+        common,
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def examples(command: Command) -> list[str]:
+    """The command lines of its help, as a shell takes them."""
+    lines = (line.strip() for line in command.details.splitlines() if line.startswith("  "))
+    return [line for line in lines if line.startswith(("jpegai-bench ", 'eval "$(jpegai-bench '))]

@@ -1,0 +1,72 @@
+"""The parts of a variant's encoding and decoding: where each begins and ends, and its multiplications."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import nn
+
+from jpegai_bench.analysis.complexity import by_part, luma_part
+from jpegai_bench.codecs.protocol import Work
+from jpegai_bench.codecs.stopwatch import Stopwatch
+from jpegai_bench.network import coding, entropy, rans
+from jpegai_bench.network.cdf_tables import Tables
+from jpegai_bench.network.codec import BRANCHES, Network
+from jpegai_bench.network.coding import Coder
+
+EXACT = ("hyper-synthesis", "context model")
+"""Computed in exact integers, which are held in float64."""
+
+
+@contextmanager
+def watched(coder: Coder, watch: Stopwatch) -> Iterator[None]:
+    """While the context lasts, `watch` times each part; one context at a time in a process."""
+    with ExitStack() as stack:
+        for part, module in _modules(coder):
+            stack.enter_context(watch.module(part, module))
+        for part, owner, name in _functions(coder):
+            stack.enter_context(watch.function(part, owner, name))
+        yield
+
+
+def work(make_network: Callable[[], Network]) -> dict[str, Work]:
+    """The multiplications of each part that has some.
+
+    Raises:
+        BenchError: a module under study cannot be counted.
+    """
+    with torch.device("meta"):
+        network = make_network()
+    counted = by_part(network)
+    return {
+        part: Work(counts.all, "float64" if part in EXACT else "float32")
+        for part, counts in counted.items()
+        if counts.all > 0
+    }
+
+
+def _modules(coder: Coder) -> Iterator[tuple[str, nn.Module]]:
+    shared, synthesis = coder.network.shared, coder.network.synthesis
+    for branch in BRANCHES:
+        yield f"{branch} analysis", shared[f"analysis_{branch}"]
+        yield "hyper-analysis", coder.network.entropy(branch).analysis
+    for name, child in synthesis["luma"].named_children():
+        yield luma_part(name), child
+    yield "chroma synthesis", synthesis["chroma"]
+
+
+def _functions(coder: Coder) -> Iterator[tuple[str, object, str]]:
+    yield "colour conversion", coding, coding.to_planes.__name__
+    yield "colour conversion", coding, coding.to_image.__name__
+    yield "range coding", rans.Writer, rans.Writer.add.__name__
+    yield "range coding", rans.Writer, rans.Writer.finish.__name__
+    yield "range decoding", rans.Reader, rans.Reader.read.__name__
+    yield "quantisation", coding, coding.quantize.__name__
+    yield "quantisation", coding, coding.indexes_of.__name__
+    yield "quantisation", coding, coding.dequantize.__name__
+    yield "rate estimate", Tables, Tables.bits.__name__
+    yield "context model", entropy, entropy.predict.__name__
+    yield "context model", entropy, entropy.remember.__name__
+    for branch in BRANCHES:
+        model = coder.network.entropy(branch)
+        yield "hyper-synthesis", model, model.side.__name__

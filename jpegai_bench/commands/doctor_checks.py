@@ -1,0 +1,263 @@
+"""What is here of what the commands need, a line each, and what to do where something is not."""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Literal
+
+from jpegai_bench.codecs import anchors, ffmpeg
+from jpegai_bench.config.anchor_nodes import anchor_nodes
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.variants import variant_names
+from jpegai_bench.errors import BenchError
+from jpegai_bench.images import datasets
+from jpegai_bench.network.weight_files import SHARED_FILE, SHIPPED_WEIGHTS, read, synthesis_file
+from jpegai_bench.system.cores import usable_cores
+from jpegai_bench.version import __version__
+
+State = Literal["ok", "missing", "broken"]
+
+ENCODERS = {
+    "libvvenc": "anchor vvc",
+    "libx265": "anchors hevc and hevc_444",
+    "libaom-av1": "anchors av1 and av1_444",
+    "libjxl": "anchor jpegxl",
+}
+"""Of ffmpeg, and what needs them."""
+EXTRAS = {
+    "parallel": ("hydra-joblib-launcher", "hydra/launcher=joblib"),
+    "slurm": ("hydra-submitit-launcher", "hydra/launcher=slurm"),
+    "tensorboard": ("tensorboard", "training.loggers=[tensorboard]"),
+    "mlflow": ("mlflow", "training.loggers=[mlflow]"),
+}
+"""The package that an extra brings, and what it is for."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LITTLE = 2e9
+"""Bytes; below that a run may end for lack of space."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A line of the examination."""
+
+    section: str
+    name: str
+    state: State
+    found: str
+    todo: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; a check that fails in a way that nobody foresaw is a finding too."""
+    sections: dict[str, Callable[[], Iterator[Finding]]] = {
+        "versions": _versions,
+        "machine": _machine,
+        "ffmpeg": _ffmpeg,
+        "anchors": lambda: _anchors(settings),
+        "data sets": _datasets,
+        "weights": _weights,
+        "results": lambda: _results(Path(settings.results).expanduser()),
+        "extras": _extras,
+    }
+    return [finding for name, check in sections.items() for finding in _safely(name, check)]
+
+
+def _safely(section: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except Exception as error:
+        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        yield Finding(section, "this check", "broken", told, "reinstall, or report it as a defect")
+
+
+def _versions() -> Iterator[Finding]:
+    where = Path(__file__).parents[1]
+    yield Finding("versions", "jpegai-bench", "ok", f"{__version__} in {where}")
+    python = platform.python_version()
+    fits = (3, 11) <= sys.version_info < (3, 13)
+    todo = "" if fits else "make an environment with Python 3.11 or 3.12"
+    yield Finding("versions", "Python", "ok" if fits else "broken", f"{python}, {platform.platform()}", todo)
+    for name, wanted, found in _requirements():
+        if found is None:
+            yield Finding("versions", name, "broken", "not installed", f"pip install '{name}{wanted}'")
+        elif wanted:
+            told = f"{found}, but {wanted} is needed"
+            yield Finding("versions", name, "broken", told, f"pip install '{name}{wanted}'")
+        else:
+            yield Finding("versions", name, "ok", found)
+    yield _torch_and_torchvision()
+
+
+def _requirements() -> Iterator[tuple[str, str, str | None]]:
+    """Name, what is asked of its version where that is not met, and the version, of each library needed."""
+    from packaging.requirements import Requirement
+
+    for line in requires("jpegai-bench") or ():
+        wanted = Requirement(line)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = version(wanted.name)
+        except PackageNotFoundError:
+            yield wanted.name, str(wanted.specifier), None
+            continue
+        met = wanted.specifier.contains(found, prereleases=True)
+        yield wanted.name, "" if met else str(wanted.specifier), found
+
+
+def _torch_and_torchvision() -> Finding:
+    """CompressAI imports torchvision, which fails where it is not of torch's own build."""
+    try:
+        import compressai.entropy_models  # noqa: F401
+    except Exception as error:
+        todo = "install torch and torchvision of one build: pip install -c constraints.txt torch torchvision"
+        return Finding("versions", "torch with torchvision", "broken", str(error).splitlines()[0], todo)
+    return Finding("versions", "torch with torchvision", "ok", "fit together")
+
+
+def _machine() -> Iterator[Finding]:
+    import torch
+
+    cores = f"{usable_cores()} usable of {os.cpu_count()}"
+    yield Finding("machine", "cores", "ok", f"{cores}; {_cpu()}")
+    limit = os.environ.get("OMP_NUM_THREADS")
+    told = f"OMP_NUM_THREADS={limit}" if limit else "OMP_NUM_THREADS is not set"
+    yield Finding("machine", "threads", "ok", f"torch takes {torch.get_num_threads()}; {told}")
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        yield Finding("machine", "GPU", "ok", f"{', '.join(names)}; CUDA {torch.version.cuda}")
+    else:
+        todo = "training=paper needs one, all else runs without; with one, see to driver and torch's build"
+        yield Finding("machine", "GPU", "missing", "none that torch can use", todo)
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _ffmpeg() -> Iterator[Finding]:
+    upgrade = "pip install --upgrade 'imageio-ffmpeg>=0.8'"
+    try:
+        told = ffmpeg.ffmpeg_version()
+        if not told.startswith("ffmpeg"):
+            raise BenchError(f"{ffmpeg.binary()} does not tell its version")
+        yield Finding("ffmpeg", "binary", "ok", f"{told}, {ffmpeg.binary()}")
+        there = ffmpeg.encoders()
+        measures = "libvmaf" in ffmpeg.filters()
+    except BenchError as error:
+        yield Finding("ffmpeg", "binary", "broken", str(error), f"{upgrade}; see to IMAGEIO_FFMPEG_EXE")
+        return
+    for name, purpose in ENCODERS.items():
+        if name in there:
+            yield Finding("ffmpeg", name, "ok", f"for {purpose}")
+        else:
+            yield Finding("ffmpeg", name, "missing", f"no {purpose}", upgrade)
+    if not measures:
+        yield Finding("ffmpeg", "libvmaf", "missing", "VMAF is NA, and with it the mean of seven", upgrade)
+        return
+    reason = _vmaf_trouble()
+    todo = f"{upgrade}; see to TMPDIR" if reason else ""
+    yield Finding("ffmpeg", "libvmaf", "broken" if reason else "ok", reason or "measures a picture", todo)
+
+
+def _vmaf_trouble() -> str:
+    """Why VMAF cannot be measured; empty where it can."""
+    import numpy as np
+
+    from jpegai_bench.metrics.measure import Reference
+
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    return Reference(noise, only=["vmaf"]).compare(noise).reasons.get("vmaf", "")
+
+
+def _anchors(settings: Settings) -> Iterator[Finding]:
+    usable, reasons = [], {}
+    for label, node in anchor_nodes(settings).items():
+        try:
+            anchors.codec_of(label, node).check()
+        except BenchError as error:
+            reasons[label] = str(error).removeprefix(f"{label}: ").removeprefix(f"anchor {label}: ")
+        else:
+            usable.append(label)
+    yield Finding("anchors", "usable", "ok" if usable else "broken", ", ".join(usable) or "none")
+    for label, reason in reasons.items():
+        what, _, todo = reason.partition("; ")
+        yield Finding("anchors", label, "missing", what, todo or f"docs/anchors.md says what {label} needs")
+
+
+def _datasets() -> Iterator[Finding]:
+    for name in datasets.NAMES:
+        if name == "folder":
+            continue
+        try:
+            images = datasets.load(name).images
+        except BenchError as error:
+            what, _, todo = str(error).removeprefix(f"dataset {name}: ").partition("; ")
+            state: State = "broken" if name == "sample" else "missing"
+            yield Finding("data sets", name, state, what, todo)
+        else:
+            yield Finding("data sets", name, "ok", f"{len(images)} pictures in {images[0].path.parent}")
+
+
+def _weights() -> Iterator[Finding]:
+    """What ships; all of it is read, and held against the hashes that it was saved with."""
+    for folder in sorted(path.parent for path in SHIPPED_WEIGHTS.glob(f"*/{SHARED_FILE}")):
+        wrong = ""
+        for name in (SHARED_FILE, *map(synthesis_file, variant_names())):
+            try:
+                read(folder / name, "shared" if name == SHARED_FILE else "synthesis")
+            except BenchError as error:
+                wrong = wrong or str(error)
+        told = wrong or f"encoder and {len(variant_names())} variants"
+        todo = "reinstall jpegai-bench" if wrong else ""
+        yield Finding("weights", f"model={folder.name}", "broken" if wrong else "ok", told, todo)
+    if not list(SHIPPED_WEIGHTS.glob(f"*/{SHARED_FILE}")):
+        told = f"none in {SHIPPED_WEIGHTS}"
+        yield Finding("weights", "shipped", "broken", told, "reinstall jpegai-bench")
+
+
+def _results(folder: Path) -> Iterator[Finding]:
+    """Whether the results folder can be written, or made; and the one for temporary files."""
+    places = {"results": (folder, "results=PATH"), "temporary": (Path(tempfile.gettempdir()), "TMPDIR")}
+    for name, (place, how) in places.items():
+        there = next(path for path in (place.absolute(), *place.absolute().parents) if path.exists())
+        told = f"{place.absolute()}" + ("" if there == place.absolute() else ", which a run makes")
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            why = f"{told}: cannot be written ({error.strerror})"
+            yield Finding("results", name, "broken", why, f"choose another folder with {how}")
+            continue
+        free = shutil.disk_usage(there).free
+        state: State = "ok" if free > LITTLE else "missing"
+        todo = "" if free > LITTLE else f"free some space, or choose another folder with {how}"
+        yield Finding("results", name, state, f"{free / 1e9:.1f} GB free in {told}", todo)
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, (package, purpose) in EXTRAS.items():
+        try:
+            yield Finding("extras", extra, "ok", f"{package} {version(package)}, for {purpose}")
+        except PackageNotFoundError:
+            todo = f"pip install 'jpegai-bench[{extra}]'"
+            yield Finding("extras", extra, "missing", f"no {package}, for {purpose}", todo)
+    if command := shutil.which("sbatch"):
+        yield Finding("extras", "sbatch", "ok", command)
+    else:
+        todo = "hydra/launcher=slurm works where Slurm's commands are"
+        yield Finding("extras", "sbatch", "missing", "no Slurm here", todo)
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    todo = "" if found else "only the tests of the report page need one: apt-get install chromium"
+    yield Finding("extras", "browser", "ok" if found else "missing", found or "no Chromium", todo)

@@ -1,0 +1,155 @@
+"""What there is: variants, data sets, anchors, weights, runs; without torch."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from jpegai_bench.codecs.anchors import codec_of
+from jpegai_bench.codecs.shipped_points import shipped_runs
+from jpegai_bench.config.anchor_nodes import anchor_nodes
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.variants import variant_names
+from jpegai_bench.errors import BenchError
+from jpegai_bench.images import datasets
+from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS, metadata
+from jpegai_bench.store.run_files import size_of
+from jpegai_bench.store.store import Run, Store
+
+_WIDTH, _COLUMN = 98, 13
+"""Of a line, and where what is said of an anchor begins; `list` alone puts two blanks before each line."""
+
+KINDS = ("variants", "datasets", "anchors", "weights", "runs")
+
+
+def inventory(kind: str, settings: Settings) -> list[str]:
+    """Lines that describe everything of one of `KINDS`."""
+    return {
+        "variants": _variants,
+        "datasets": _datasets,
+        "anchors": lambda: _anchors(settings),
+        "weights": lambda: _weights(settings),
+        "runs": lambda: _runs(settings),
+    }[kind]()
+
+
+def _variants() -> list[str]:
+    return variant_names()
+
+
+def _datasets() -> list[str]:
+    lines = []
+    for name in datasets.NAMES:
+        try:
+            found = f"{len(datasets.load(name).images)} images"
+        except BenchError as error:
+            found = str(error).split(";")[0].removeprefix(f"dataset {name}: ")
+        lines.append(f"{name:<11} {found}")
+    return lines
+
+
+def _anchors(settings: Settings) -> list[str]:
+    """Each codec of the `anchor` group: what it is or why it cannot be used here, and its points."""
+    ready: dict[str, set[str]] = {}
+    for manifest, folder in shipped_runs():
+        ready.setdefault(folder.parent.name, set()).add(str(manifest["dataset"]))
+    for run in Store(settings.results).runs("anchors"):
+        if run.done:
+            ready.setdefault(run.label, set()).add(str(run.manifest.get("dataset")))
+    lines = []
+    for label, node in anchor_nodes(settings).items():
+        try:
+            codec = codec_of(label, node)
+            codec.check()
+            state = codec.describe()
+        except BenchError as error:
+            state = f"cannot be used here: {str(error).removeprefix(f'{label}: ')}"
+        points = ", ".join(sorted(ready.get(label, ()))) or "none"
+        for line, text in enumerate((state, f"points ready for: {points}")):
+            lines += wrap(
+                text,
+                _WIDTH,
+                initial_indent=f"{label if line == 0 else '':<{_COLUMN - 1}} ",
+                subsequent_indent=" " * _COLUMN,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    return lines
+
+
+def _weights(settings: Settings) -> list[str]:
+    """Those that ship, or those in the folder of `weights=`: size, encoder, training."""
+    if settings.weights in ("shipped", "train"):
+        found = {f"{path.parent.name}/{path.stem}": path for path in SHIPPED_WEIGHTS.glob("*/*.safetensors")}
+    else:
+        folder = Path(settings.weights).expanduser()
+        if not folder.is_dir():
+            raise BenchError(f"weights={settings.weights}: no such folder")
+        found = {path.stem: path for path in folder.glob("*.safetensors")}
+    longest = max(map(len, found), default=0)
+    lines = [
+        f"{name:<{longest}} {amount(path.stat().st_size):>8}  {_trained(path)}"
+        for name, path in sorted(found.items())
+    ]
+    return lines or [f"none in {settings.weights}"]
+
+
+def _trained(path: Path) -> str:
+    """Of what training a weights file is, as far as it says."""
+    try:
+        meta = metadata(path)
+        note = json.loads(meta["note"])
+        recipe = note["recipe"]
+        what = "encoder" if meta["kind"] == "shared" else "on encoder"
+        part = "synthesis alone, " if what == "on encoder" and recipe["train"] == "synthesis" else ""
+        return f"{what} {meta['shared_id']}, {note['step']:,} steps, {part}seed {recipe['seed']}"
+    except BenchError:
+        return "not a safetensors file"
+    except (KeyError, TypeError, ValueError):
+        return "does not say of what training"
+
+
+def _runs(settings: Settings) -> list[str]:
+    """Those of variants, then those of codecs."""
+    store = Store(settings.results)
+    kinds = ("runs", "anchors")
+    lines = [line_of(store, run) for kind in kinds for run in (*store.runs(kind), *store.damaged(kind))]
+    return lines or [f"none in {settings.results}"]
+
+
+def line_of(store: Store, run: Run) -> str:
+    """A run in one line: name, state, age, size with all that is kept for it, key, and what it is of."""
+    manifest = run.manifest
+    pictures = manifest.get("images")
+    images = len(pictures) if isinstance(pictures, dict) else 0
+    model = f", model {manifest['model']}" if manifest.get("model") else ""
+    of = f"{manifest.get('dataset')}{model}, {images} image{'' if images == 1 else 's'}"
+    of += f", {left_out} left out" if (left_out := len(manifest.get("failures") or ())) else ""
+    of += ", target rates" if run.rates == "target" else ""
+    of = "its run.json cannot be read" if run.state == "damaged" else of
+    if run.state == "running":
+        of += f", process {manifest.get('pid')} on {manifest.get('host')}"
+    began = manifest.get("start") if manifest.get("status") == "running" else manifest.get("end")
+    size = amount(size_of(store, run))
+    return f"{run.label:<14} {run.state:<7} {_age(began):>7} {size:>9}  {run.folder.name}  {of}"
+
+
+def amount(size: int) -> str:
+    """Bytes for people, in powers of 1000."""
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if size >= 10**power:
+            return f"{size / 10**power:.1f} {unit}"
+    return f"{size} B"
+
+
+def _age(since: Any) -> str:
+    """From a time of day in a manifest until now; what happened just now is of this second."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(str(since))).total_seconds()
+    except (ValueError, TypeError):
+        return "-"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(int(seconds), 0)} s"

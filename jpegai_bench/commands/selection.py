@@ -1,0 +1,39 @@
+"""What the command line chooses; a default of the configuration is no choice, the store decides."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jpegai_bench.config.schema import Settings
+
+if TYPE_CHECKING:
+    from jpegai_bench.report.rebuild import Selection
+
+
+def dataset(settings: Settings) -> str | None:
+    """The name of the data set; a folder's is its own."""
+    if not settings.is_typed("dataset"):
+        return None
+    name = settings.dataset.name
+    if name == "folder" and settings.dataset.path:
+        return Path(settings.dataset.path).expanduser().resolve().name
+    return name
+
+
+def model(settings: Settings) -> str | None:
+    """The name of the model preset."""
+    return settings.model.name if settings.is_typed("model") else None
+
+
+def selection(settings: Settings) -> "Selection":
+    """What tables and plots are rebuilt."""
+    from jpegai_bench.report.gather.peers import wanted_peers
+    from jpegai_bench.report.rebuild import Selection
+
+    return Selection(
+        dataset(settings),
+        model(settings),
+        anchors=settings.anchors,
+        peers=wanted_peers(settings.peers),
+        hvs=settings.metrics.hvs,
+        method=settings.method,
+    )

@@ -1,0 +1,177 @@
+"""An experiment: which variants are studied together, against what, and what a paper says of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from jpegai_bench.config.folders import CONF, PUBLISHED
+from jpegai_bench.config.schema import ExperimentSettings, Settings
+from jpegai_bench.errors import BenchError, hint
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A study: its variants, the reference first."""
+
+    name: str
+    title: str
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment whose variants and files are there."""
+
+    name: str
+    title: str
+    reference: str
+    studies: tuple[Ablation, ...]
+    anchors: tuple[str, ...]
+    """Labels of the codecs that BD-rates are taken against, the main one first."""
+    training_noise: float | None = None
+    """Percent of BD-rate that chance in training makes, where it was not measured with seeds."""
+    training_noise_source: str = ""
+    published: Path | None = None
+    """CSV with the figures of the paper: `report/gather/published_figures.py`."""
+    config_folders: tuple[str, ...] = field(default=(), compare=False)
+    """What `--config-dir` names: commands that make missing runs need it."""
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Experiment":
+        """From what `dataclasses.asdict` and JSON make of one."""
+        studies = tuple(Ablation(s["name"], s["title"], tuple(s["variants"])) for s in plain["studies"])
+        published = Path(plain["published"]) if plain["published"] else None
+        rows = {name: tuple(plain[name]) for name in ("anchors", "config_folders")}
+        return cls(**{**plain, **rows, "studies": studies, "published": published})
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """All its variants once, in order, the reference first: what a sweep runs."""
+        return tuple(dict.fromkeys(name for study in self.studies for name in study.variants))
+
+
+def checked(
+    settings: ExperimentSettings,
+    variants: Mapping[str, str],
+    anchors: Sequence[str],
+    folders: Sequence[Path],
+) -> Experiment:
+    """The experiment of a configuration.
+
+    Args:
+        settings: the node.
+        variants: the `name` of each variant by the name of its YAML, which `+variant=` takes.
+        anchors: labels of the chosen codecs.
+        folders: where configurations are, the package's first; figures of a paper lie beside the YAML.
+
+    Raises:
+        BenchError: a variant or the file of figures is not there, in one line.
+    """
+    where = f"experiment {settings.name}"
+    studies = []
+    for name, study in settings.studies.items():
+        wanted = tuple(dict.fromkeys((settings.reference, *study.variants)))
+        for variant in wanted:
+            _require_variant(f"{where}: study {name}", variant, variants)
+        studies.append(Ablation(name, study.title or name, wanted))
+    return Experiment(
+        settings.name,
+        settings.title or settings.name,
+        settings.reference,
+        tuple(studies),
+        tuple(anchors),
+        settings.training_noise,
+        settings.training_noise_source,
+        _published(where, settings.published, folders),
+        tuple(str(folder) for folder in folders[1:]),
+    )
+
+
+def experiment_of(settings: Settings) -> Experiment:
+    """The experiment of a configuration; its `variants` are what it runs, in order.
+
+    Raises:
+        BenchError: none is chosen, or a variant or a file that it names is not there.
+    """
+    folders = settings.config_folders
+    if settings.experiment is None:
+        known = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
+        raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(known)}")
+    anchors = [
+        str(node.get("name", label)) if isinstance(node, dict) else label
+        for label, node in settings.anchor.items()
+    ]
+    return checked(settings.experiment, _variants_in(folders, settings.experiment), anchors, folders)
+
+
+def packaged_experiment(name: str) -> Experiment:
+    """An experiment of the package's own, as it ships."""
+    node = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").experiment
+    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentSettings), node))
+    assert isinstance(settings, ExperimentSettings)
+    return checked(settings, _variants_in([CONF], settings), (), [CONF])
+
+
+def variants_of_experiments(folders: Iterable[Path]) -> dict[str, set[str]]:
+    """The variants of every experiment in these folders of configurations, by its name.
+
+    Raises:
+        BenchError: the YAML of one is not that of an experiment.
+    """
+    found = {}
+    paths = (path for folder in folders for path in sorted((folder / "experiment").glob("*.yaml")))
+    for path in paths:
+        try:
+            node = OmegaConf.load(path).experiment
+            studied = {name for study in node.studies.values() for name in study.variants}
+            found[str(node.name)] = {node.get("reference", "base"), *studied}
+        except (OSError, AttributeError, TypeError, YAMLError, OmegaConfBaseException) as error:
+            told = str(error).splitlines()[0]
+            raise BenchError(f"{path}: is no experiment ({told})") from None
+    return found
+
+
+def _variants_in(folders: Sequence[Path], settings: ExperimentSettings) -> dict[str, str]:
+    """The `name` of each variant by the name of its file; only those of the experiment are read.
+
+    Raises:
+        BenchError: one of these cannot be read.
+    """
+    wanted = {settings.reference, *(name for study in settings.studies.values() for name in study.variants)}
+    paths = [path for folder in folders for path in sorted((folder / "variant").glob("*.yaml"))]
+    return {path.stem: _name_in(path) if path.stem in wanted else path.stem for path in paths}
+
+
+def _name_in(path: Path) -> str:
+    try:
+        return str(OmegaConf.select(OmegaConf.load(path), "name"))
+    except (OSError, YAMLError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
+
+
+def _require_variant(where: str, variant: str, variants: Mapping[str, str]) -> None:
+    if variant not in variants:
+        told = f"no variant {variant!r}{hint(variant, variants)}"
+        raise BenchError(f"{where}: {told}; there are {', '.join(sorted(variants))}")
+    if variants[variant] != variant:
+        raise BenchError(
+            f"{where}: variant/{variant}.yaml says name: {variants[variant]}; in an experiment the file and "
+            "its name must agree"
+        )
+
+
+def _published(where: str, name: str | None, folders: Sequence[Path]) -> Path | None:
+    if name is None:
+        return None
+    places = [*(folder / "experiment" / name for folder in reversed(folders)), PUBLISHED / name]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        beside = ", ".join(str(place.parent) for place in places[: len(folders) - 1])
+        told = f"neither in {beside} nor among those that ship" if beside else "not among those that ship"
+        raise BenchError(f"{where}: published: {name} is {told}; put it beside the experiment's YAML")
+    return found

@@ -1,0 +1,105 @@
+"""What was wrong, in one line with the nearest right word: a mistyped override, or any other error."""
+
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+
+from hydra.errors import OverrideParseException
+from yaml import MarkedYAMLError
+
+from jpegai_bench.config.overrides import key_of
+from jpegai_bench.config.setting_names import choices, groups, meant_key, settings
+from jpegai_bench.errors import BenchError, hint
+from jpegai_bench.system import console
+
+_OPEN = ("anchor.", "variant.", "hydra.")
+"""What lies below depends on what is chosen, or is Hydra's own: only Hydra can tell what is not there."""
+
+_EXTRAS = {"joblib": "parallel", "slurm": "slurm", "submitit_slurm": "slurm", "submitit_local": "slurm"}
+"""The extra of the package that brings a launcher."""
+
+
+def explain(error: Exception) -> str:
+    """One line for any error: our own say what to do, others are defects and say where to look."""
+    if isinstance(error, BenchError):
+        return str(error)
+    console.trace(error)
+    told = f"{type(error).__name__}: {error}".rstrip(": ")
+    where = "the traceback is above" if console.is_verbose() else "-v shows where"
+    if isinstance(error, OSError):
+        return f"{told}; {where}"
+    return f"{told}; a defect of jpegai-bench or of a module of yours: {where}"
+
+
+def of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path]) -> str:
+    """What Hydra has to say against a command line, by the first of its words that is not right."""
+    text = str(error)
+    for word in takewhile(lambda word: not word.startswith("-"), overrides):
+        if told := _chosen_again(word, text, overrides) or _wrong(word, text, folders):
+            return told
+    if found := re.search(r"Could not (?:find|load) '([\w/-]+)/([^'/]+)'", text):
+        group, name = found.groups()  # in a file of the user's
+        return no_choice(group, name, choices(group, folders))
+    if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return f"{found[1]}: for several values, one job each, add -m; for a list, write key=[a,b]"
+    if isinstance(error, OverrideParseException):
+        told, signs = text.splitlines()[0], "signs such as =, ( and ~ need quotes: key='\"a=b\"'"
+        return f"{error.override}: cannot be read, {told}; {signs}"
+    mark = getattr(error, "problem_mark", None)
+    if isinstance(error, MarkedYAMLError) and mark is not None:
+        return f"{mark.name}, line {mark.line + 1}: is no YAML: {error.problem or error.context}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    cause = error.__cause__
+    if cause is not None and str(cause).splitlines():
+        lines.append(str(cause).splitlines()[0])
+    return ": ".join(dict.fromkeys(lines[:2])) or type(error).__name__
+
+
+def _chosen_again(word: str, text: str, overrides: Sequence[str]) -> str:
+    """That of a group two are chosen, where Hydra told so."""
+    key = key_of(word)
+    if f"Multiple values for {key}." not in text:
+        return ""
+    if sum(key_of(other) == key for other in overrides) > 1:
+        return f"{key} is given twice; for several, one job each, add -m and write {word},OTHER"
+    return f"{word}: write {word.lstrip('+')}, without +; it takes the place of what is chosen already"
+
+
+def _wrong(word: str, text: str, folders: Sequence[Path]) -> str:
+    """What is wrong with an override, given what Hydra told; empty where nothing is."""
+    key, value = key_of(word), word.partition("=")[2]
+    if key in groups(folders):
+        known = choices(key, folders)
+        named = [name for name in value.strip("[]").split(",") if re.fullmatch(r"[\w.-]+", name)]
+        wrong = next((name for name in named if name not in (*known, "null")), None)
+        if key == "hydra/launcher" and f"{key}/{value}" in text and value in _EXTRAS:
+            return f"{word}: is not installed; pip install 'jpegai-bench[{_EXTRAS[value]}]'"
+        if wrong is not None and f"{key}/{wrong}" in text:
+            return no_choice(key, wrong, known)
+        return ""
+    refused = re.search(rf"'{re.escape(key)}'|full_key: {re.escape(key)}$", text, re.MULTILINE)
+    if not refused:
+        return ""
+    if key in settings(folders) and key.startswith(_OPEN):
+        group, name, *_ = key.split(".")
+        if group == "anchor":
+            return f"no setting {key!r} here: anchor {name} is not chosen; add anchor={name}"
+        return f"no setting {key!r} in what is chosen; +{key}=… adds it"
+    if key in settings(folders) and not word.startswith("~"):
+        return ""
+    return no_setting(key, folders)
+
+
+def no_setting(key: str, folders: Sequence[Path] = ()) -> str:
+    """That there is no such setting or group, and which is meant."""
+    meant = meant_key(key, folders)
+    if meant is None or meant == key:
+        return f"no setting {key!r}; --cfg job shows those there are"
+    return f"no setting {key!r} (did you mean {meant}?)"
+
+
+def no_choice(group: str, name: str, known: Sequence[str]) -> str:
+    """That a group has no such choice, which is meant, and which there are."""
+    told = f"no {group} {name!r}{hint(name, known)}; there are {', '.join(known)}"
+    return f"{told}; a file is given with anchor_points=FILE" if group == "anchor" and "." in name else told

@@ -1,0 +1,280 @@
+"""The schema of the configuration: every setting with its kind and range."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jpegai_bench.codecs.rates import KINDS, Rates, learned_qualities, of_targets
+from jpegai_bench.config.folders import CONF
+from jpegai_bench.config.overrides import key_of
+from jpegai_bench.config.training import TrainingSettings
+from jpegai_bench.errors import BenchError, UsageError, one_of
+
+if TYPE_CHECKING:
+    from jpegai_bench.network.codec import NetworkSize
+
+MOST_QUALITIES = 60
+"""The bitstream holds a quality in two bytes, in thousandths."""
+CONTEXTS = ("none", "multistage", "grouped")
+FORMATS = ("table", "csv", "json", "markdown", "latex")
+METHODS = ("pchip", "cubic", "akima")
+CURVES = ("image", "mean")
+HVS = ("hvs_m", "hvs")
+PLOT_FORMATS = ("png", "pdf", "svg")
+IMAGES = ("embedded", "linked")
+FOUND = ("variant_written", "typed", "config_folders", "cores")
+"""Of `Settings` what nobody types: it is found when a configuration is checked."""
+
+
+@dataclass
+class ModelSettings:
+    """A preset: the structural numbers of the network."""
+
+    name: str
+    luma: Any
+    """Channels of the luma transforms: one number, or three, at 1/2, 1/4 and 1/8 of the resolution."""
+    chroma: Any
+    latent_luma: int
+    latent_chroma: int
+    hyper_luma: int
+    hyper_chroma: int
+    residual_blocks: int
+    rnab_trunk_blocks: int
+    rnab_mask_blocks: int
+    restormer_blocks: int
+    restormer_heads: int
+    restormer_expansion: float
+    qualities: int
+    analysis_attention: bool
+    analysis_residual_blocks: int
+    chroma_reduction: int | None
+    context: str
+    context_luma_groups: list[int]
+    context_chroma_groups: list[int]
+    context_luma_width: int
+    context_chroma_width: int
+
+    def __post_init__(self) -> None:
+        for name in ("luma", "chroma"):
+            setattr(self, name, _widths(name, getattr(self, name)))
+        one_of("model.context", self.context, CONTEXTS)
+        for branch in ("luma", "chroma"):
+            groups, latent = getattr(self, f"context_{branch}_groups"), getattr(self, f"latent_{branch}")
+            if self.context == "grouped" and (sum(groups) != latent or min(groups, default=0) < 1):
+                raise BenchError(
+                    f"model.context_{branch}_groups={groups}: must be numbers of channels that come to "
+                    f"model.latent_{branch}={latent}"
+                )
+        for item in fields(self):
+            value = getattr(self, item.name)
+            least = {"qualities": 2, "analysis_residual_blocks": 0}.get(item.name, 1)
+            if isinstance(value, int | float) and not least <= value < math.inf and value is not False:
+                raise BenchError(f"model.{item.name}={value}: must be at least {least}")
+        if self.qualities > MOST_QUALITIES:
+            raise BenchError(f"model.qualities={self.qualities}: must be at most {MOST_QUALITIES}")
+
+    def network_size(self) -> "NetworkSize":
+        """The part of it that the network itself takes; the rest reaches it through a variant's modules."""
+        from jpegai_bench.network.codec import NetworkSize
+        from jpegai_bench.network.context import ContextSize
+
+        sizes: dict[str, Any] = {
+            item.name: tuple(value) if isinstance(value, list) else value
+            for item in fields(NetworkSize)
+            if (value := getattr(self, item.name, None)) is not None
+        }
+        for branch in ("luma", "chroma"):
+            groups, width = (getattr(self, f"context_{branch}_{part}") for part in ("groups", "width"))
+            sizes[f"context_{branch}"] = ContextSize(self.context, tuple(groups), width)
+        return NetworkSize(**sizes)
+
+
+def _widths(name: str, given: Any) -> int | list[int]:
+    """A width, or three for three depths; three equal ones are one."""
+    widths = given if isinstance(given, list) else [given]
+    if len(widths) not in (1, 3) or not all(type(width) is int and width >= 2 for width in widths):
+        raise BenchError(
+            f"model.{name}={given}: give a number of channels, at least 2, or three, as [32,64,128], "
+            "for 1/2, 1/4 and 1/8 of the resolution"
+        )
+    return widths[0] if len(set(widths)) == 1 else widths
+
+
+@dataclass
+class DatasetSettings:
+    """Which images."""
+
+    name: str
+    path: str | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise BenchError(f"dataset.limit={self.limit}: must be at least 1")
+
+
+@dataclass
+class MetricSettings:
+    """Which metrics are the seven."""
+
+    hvs: str = "hvs_m"
+
+    def __post_init__(self) -> None:
+        one_of("metrics.hvs", self.hvs, HVS)
+
+
+@dataclass
+class StudySettings:
+    """One question of an experiment, as its YAML puts it."""
+
+    variants: list[str]
+    title: str = ""
+
+
+@dataclass
+class ExperimentSettings:
+    """The node `experiment` of a YAML in `conf/experiment/`."""
+
+    name: str
+    studies: dict[str, StudySettings]
+    title: str = ""
+    reference: str = "base"
+    training_noise: float | None = None
+    training_noise_source: str = ""
+    published: str | None = None
+
+    def __post_init__(self) -> None:
+        for what, word in (("name", self.name), *(("studies", study) for study in self.studies)):
+            if not _is_word(word):
+                raise BenchError(f"experiment.{what}: {word!r} names files: use letters, digits, - and _")
+        if not self.studies:
+            raise BenchError(
+                f"experiment {self.name}: needs a study, as studies: {{mine: {{variants: […]}}}}"
+            )
+        for name, study in self.studies.items():
+            if not study.variants:
+                raise BenchError(f"experiment {self.name}: studies.{name}.variants is empty")
+        noise = self.training_noise
+        if noise is not None and not 0 < noise < 100:
+            raise BenchError(f"experiment.training_noise={noise:g}: must be percent of BD-rate, above 0")
+        if noise is not None and not self.training_noise_source:
+            raise BenchError("experiment.training_noise: say in training_noise_source who measured it")
+
+
+@dataclass
+class Settings:
+    """Everything that a command can be told."""
+
+    model: ModelSettings
+    dataset: DatasetSettings
+    metrics: MetricSettings
+    training: TrainingSettings
+    experiment: ExperimentSettings | None = None
+    results: str = "results"
+    weights: str = "shipped"
+    rates: str = "quality"
+    qualities: list[float] | None = None
+    targets: list[float] | None = None
+    workers: int | None = None
+    format: str = "table"
+    method: str = "pchip"
+    codec: Any = None
+    anchors: list[str] | None = None
+    peers: Any = None
+    arch: str | None = None
+    checkpoint: Any = None
+    quality: float = 3.0
+    target_bpp: float | None = None
+    rdo: bool = True
+    reconstruction: str | None = None
+    curve: str = "image"
+    bd_metric: bool = False
+    bpp_range: list[float] | None = None
+    lower_is_better: list[str] = field(default_factory=list)
+    plot: str | None = None
+    pictures: Any = 4
+    images: str = "embedded"
+    anchor_points: str | None = None
+    only: list[str] | None = None
+    device: str = "cpu"
+    dest: str | None = None
+    url: str | None = None
+    ask: bool = True
+    anonymous: bool = False
+    repeats: int = 3
+    processes: int = 3
+    shards: int = 1
+    shard: int | None = None
+    fail_fast: bool = False
+    variant: dict[str, Any] = field(default_factory=dict)
+    variant_written: dict[str, Any] = field(default_factory=dict)
+    """The variant with its references to the model preset, so that it can be had at another preset."""
+    typed: list[str] = field(default_factory=list)
+    """The words of the command line that set something."""
+    config_folders: list[Path] = field(default_factory=lambda: [CONF])
+    """Where configurations are: the package's own, then what `--config-dir` names."""
+    cores: int = 1
+    """Those that this job may use, shared with the jobs of a sweep beside it."""
+    anchor: dict[str, Any] = field(default_factory=dict)
+    """Codecs that BD-rates are taken against, the main one first: label and node of each."""
+
+    def __post_init__(self) -> None:
+        one_of("format", self.format, FORMATS)
+        one_of("method", self.method, METHODS)
+        one_of("curve", self.curve, CURVES)
+        one_of("rates", self.rates, KINDS)
+        one_of("images", self.images, IMAGES)
+        self._check_bpp_range()
+        if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in PLOT_FORMATS:
+            raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
+        if self.workers is not None and self.workers < 1:
+            raise BenchError(f"workers={self.workers}: must be at least 1")
+        if self.shards < 1:
+            raise UsageError(f"shards={self.shards}: must be at least 1")
+        if self.shard is not None and not 0 <= self.shard < self.shards:
+            raise UsageError(f"shard={self.shard}: must be from 0 to shards - 1")
+        if self.pictures != "all" and (type(self.pictures) is not int or self.pictures < 0):
+            raise UsageError(f"pictures={self.pictures}: give how many of the first images, 0, or all")
+        for name in ("repeats", "processes"):
+            if getattr(self, name) < 1:
+                raise BenchError(f"{name}={getattr(self, name)}: must be at least 1")
+
+    def _check_bpp_range(self) -> None:
+        if self.bpp_range is not None:
+            told = ",".join(f"{value:g}" for value in self.bpp_range)
+            if len(self.bpp_range) != 2 or not 0 <= self.bpp_range[0] < self.bpp_range[1]:
+                raise BenchError(f"bpp_range=[{told}]: give the lowest and the highest rate, as [0.1,1]")
+
+    def pictures_of(self, images: int) -> int:
+        """Of how many of the first of so many images the decoded pictures are kept."""
+        return images if self.pictures == "all" else int(self.pictures)
+
+    @property
+    def worker_count(self) -> int:
+        """`workers`, or one a core."""
+        return self.workers or self.cores
+
+    def typed_of(self, groups: Sequence[str]) -> list[str]:
+        """The words of the command line that set one of these groups or settings, or something in it."""
+        return [word for word in self.typed if key_of(word).partition(".")[0] in groups]
+
+    def is_typed(self, group: str) -> bool:
+        """Whether the command line itself sets a group or something in it, as `dataset.path=…`."""
+        return bool(self.typed_of((group,)))
+
+    @property
+    def chosen_rates(self) -> Rates:
+        """The rates of a run; a `UsageError` where they are out of range or of two kinds."""
+        if self.rates == "target":
+            if self.qualities is not None:
+                raise UsageError("rates=target finds the qualities itself; leave qualities=… out")
+            return of_targets(self.targets)
+        if self.targets is not None:
+            raise UsageError("targets=… are for rates=target; add it, or leave targets out")
+        return learned_qualities(self.qualities, self.model.qualities - 1, self.model.name)
+
+
+def _is_word(text: str) -> bool:
+    return bool(text) and text.replace("_", "").replace("-", "").isalnum()

@@ -1,0 +1,176 @@
+"""The words that a command line may hold: groups and their choices, settings, and what these take.
+
+All of it is read from the YAML files and the schema; nothing is composed, and nothing heavy imported.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from yaml import MarkedYAMLError, YAMLError
+
+from jpegai_bench.codecs.rates import KINDS
+from jpegai_bench.config import schema
+from jpegai_bench.config.folders import CONF
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.training import ACCELERATORS, LOGGERS, PARTS, PRECISIONS
+from jpegai_bench.config.variants import MODULES
+from jpegai_bench.errors import nearest
+from jpegai_bench.metrics.catalogue import NAMES
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "format": schema.FORMATS,
+    "method": schema.METHODS,
+    "curve": schema.CURVES,
+    "rates": KINDS,
+    "metrics.hvs": schema.HVS,
+    "model.context": schema.CONTEXTS,
+    "only": NAMES,
+    "weights": ("shipped", "train"),
+    "device": ("cpu", "cuda"),
+    "training.train": PARTS,
+    "training.precision": PRECISIONS,
+    "training.accelerator": ACCELERATORS,
+    "training.loggers": LOGGERS,
+    "training.init_from": ("shipped",),
+}
+"""What a setting takes, where that is one of a few words or, as of `weights`, a folder beside them."""
+
+PATHS = frozenset(
+    {
+        "results",
+        "weights",
+        "dataset.path",
+        "training.data",
+        "training.validation",
+        "training.init_from",
+        "training.folder",
+        "checkpoint",
+        "reconstruction",
+        "plot",
+        "anchor_points",
+        "dest",
+    }
+)
+"""Settings that take a file or a folder."""
+
+_LEAVES_OF_ANCHORS = ("encoder", "decoder", "config")
+"""Settings of an anchor's node that take a file."""
+
+_BY_PLUGINS = {"hydra/launcher": {"joblib"}}
+"""Choices that have no file of ours."""
+
+_NOT_TYPED = (*schema.FOUND, "shard", "anchors")
+"""Settings that the package gives itself."""
+
+
+def groups(folders: Iterable[Path] = ()) -> list[str]:
+    """The groups of the configuration, `hydra/launcher` among them; `folders` are those of `--config-dir`."""
+    own = (path.parent for folder in (CONF, *folders) for path in folder.glob("*/*.yaml"))
+    return sorted({"hydra/launcher", *(path.name for path in own if path.name != "hydra")})
+
+
+def choices(group: str, folders: Iterable[Path] = ()) -> list[str]:
+    """The configurations of a group, here and where `--config-dir` says."""
+    found = {path.stem for path in _files(group, folders)}
+    return sorted(found | _BY_PLUGINS.get(group, set()))
+
+
+def unreadable(group: str, folders: Iterable[Path] = ()) -> dict[str, str]:
+    """The configurations of a group that Hydra could not read, and in one line why."""
+    found = {}
+    for path in _files(group, folders):
+        try:
+            content = OmegaConf.load(path)
+        except MarkedYAMLError as error:
+            where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+            found[path.stem] = f"{path}: is no YAML, {where}{error.problem}"
+        except (OSError, YAMLError, ValueError) as error:
+            found[path.stem] = f"{path}: cannot be read ({str(error).splitlines()[0]})"
+        else:
+            if not isinstance(content, DictConfig):
+                found[path.stem] = f"{path}: is a list; write settings, as name: {path.stem}"
+    return found
+
+
+def settings(folders: Sequence[Path] = ()) -> list[str]:
+    """Every setting by its whole name, as `training.steps`, those of all anchors and variants among them."""
+    found = [key for key in _of_schema(Settings) if key not in _NOT_TYPED]
+    found += [f"variant.{key}" for key in ("name", *(f"{module}._target_" for module in MODULES))]
+    for group, inside in (("anchor", ""), ("variant", "variant."), ("hydra/launcher", "hydra.launcher.")):
+        for path in _files(group, folders):
+            found += [f"{inside or 'anchor.'}{key}" for key in _of_file(path)]
+    more = ("hydra.sweep.dir", "hydra.launcher.partition", "hydra.launcher.n_jobs")
+    return list(dict.fromkeys([*found, *more]))
+
+
+def takes_a_path(key: str) -> bool:
+    """Whether a setting takes a file or a folder."""
+    return key in PATHS or (key.startswith("anchor.") and key.rpartition(".")[2] in _LEAVES_OF_ANCHORS)
+
+
+def meant_key(wrong: str, folders: Sequence[Path] = ()) -> str | None:
+    """The setting or group that a wrong one may mean, part by part; None where none is near.
+
+    `steps` is `training.steps`, since that is the one setting whose last part it is.
+    """
+    known = [*settings(folders), *groups(folders)]
+    below = [key for key in known if key.rpartition(".")[2] == wrong]
+    if below and "." not in wrong and wrong not in known:
+        return next((key for key in below if not key.startswith(("anchor.", "variant.", "hydra."))), below[0])
+    if "/" in wrong:
+        return nearest(wrong, [key for key in known if "/" in key])
+    right: list[str] = []
+    for number, part in enumerate(wrong.split(".")):
+        depth = number + 1
+        level = {
+            key.split(".")[number]: key
+            for key in known
+            if key.count(".") >= number and key.split(".")[:number] == right
+        }
+        meant = part if part in level else nearest(part, level)
+        if meant is None:
+            return None
+        right.append(meant)
+        if depth == wrong.count(".") + 1:
+            return ".".join(right)
+    return None
+
+
+def _of_schema(schema: type, inside: str = "") -> list[str]:
+    found = []
+    types = typing.get_type_hints(schema)
+    for field in dataclasses.fields(schema):
+        kinds = typing.get_args(types[field.name]) or (types[field.name],)
+        nested = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
+        whole = inside + field.name
+        if nested is None:
+            found.append(whole)
+        elif field.name != "experiment":  # a node of its YAML, which is chosen as a whole
+            assert isinstance(nested, type)
+            found += _of_schema(nested, f"{whole}.")
+    return [key for key in found if key not in ("variant", "anchor")]
+
+
+def _files(group: str, folders: Iterable[Path]) -> list[Path]:
+    return [path for folder in (CONF, *folders) for path in sorted((folder / group).glob("*.yaml"))]
+
+
+def _of_file(path: Path) -> list[str]:
+    try:
+        return list(_keys_of(OmegaConf.to_container(OmegaConf.load(path), resolve=False)))
+    except (OSError, YAMLError, ValueError):
+        return []
+
+
+def _keys_of(node: Any) -> typing.Iterator[str]:
+    for key, value in node.items() if isinstance(node, dict) else ():
+        if key == "defaults":
+            continue
+        if isinstance(value, dict):
+            yield from (f"{key}.{below}" for below in _keys_of(value))
+        else:
+            yield str(key)

@@ -1,0 +1,52 @@
+"""A composed configuration checked against the schema."""
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from jpegai_bench.config.hydra_context import config_folders, shared_cores, typed_words
+from jpegai_bench.config.hydra_errors import no_setting
+from jpegai_bench.config.schema import FOUND, Settings
+from jpegai_bench.errors import BenchError, UsageError
+
+
+def validated(config: DictConfig) -> Settings:
+    """Check a composed configuration against the schema, and find out once where it came from.
+
+    Raises:
+        UsageError: an unknown key or a value of the wrong kind, in one line.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+        assert isinstance(plain, dict)
+        plain.pop("hydra", None)
+        variant, anchor = (plain.pop(name, None) or {} for name in ("variant", "anchor"))
+        if own := sorted(plain.keys() & set(FOUND)):
+            raise UsageError(no_setting(own[0], config_folders()))
+        schema = OmegaConf.structured(Settings)
+        for name in ("model", "dataset", "training"):
+            if name not in plain:
+                raise UsageError(f"no {name} is chosen")
+        settings = OmegaConf.to_object(OmegaConf.merge(schema, plain))
+    except OmegaConfBaseException as error:
+        where = error.full_key or "configuration"
+        if isinstance(error, ConfigKeyError):
+            raise UsageError(no_setting(where, config_folders())) from None
+        told = str(error.msg or error).splitlines()[0]
+        if "missing mandatory value" in told:
+            told = "is missing"
+        if "not Optional" in told:
+            told = "must have a value"
+        if "not a ListConfig" in told:
+            told = f"needs a list, as {where}=[…]"
+        raise UsageError(f"{where}: {told}") from None
+    except BenchError as error:  # from the schema: it looks at values alone
+        raise UsageError(str(error)) from None
+    assert isinstance(settings, Settings)
+    settings.variant, settings.anchor = variant, anchor
+    settings.typed, settings.config_folders = typed_words(), config_folders()
+    settings.cores = shared_cores()
+    if variant:
+        written = OmegaConf.to_container(config.variant, resolve=False)
+        assert isinstance(written, dict)
+        settings.variant_written = {str(key): value for key, value in written.items()}
+    return settings

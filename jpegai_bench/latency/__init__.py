@@ -1,0 +1,1 @@
+"""Times: processes that measure them, clocks, parts, and the peak of the machine."""

@@ -1,0 +1,227 @@
+"""Coding times of a codec: measured in processes of its own on one core, kept, and found again.
+
+    results/latency/<codec>/<key>/latency.json
+
+Each process is pinned, runs one thread, and does nothing else; the one that asked waits for it. What is kept
+is never taken instead of measuring: asked again, the same codec is timed again, over the old times.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from multiprocessing.connection import Connection
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+from jpegai_bench.codecs.protocol import Codec
+from jpegai_bench.codecs.rates import WANTED_BPP
+from jpegai_bench.errors import BenchError
+from jpegai_bench.images.datasets import ImageFile
+from jpegai_bench.latency import clocks
+from jpegai_bench.latency.median_process import middle
+from jpegai_bench.latency.timed_process import Beat, Job, measure
+from jpegai_bench.store.keys import content_key
+from jpegai_bench.store.store import Run, Store, now
+from jpegai_bench.system.files import make_folder, write_bytes
+from jpegai_bench.system.processes import join_work, kill_group
+from jpegai_bench.version import __version__
+
+LIBRARIES = ("torch", "compressai", "numpy", "pillow", "imageio-ffmpeg")
+
+_TIMEOUT = 3600.0
+"""Of one encoding or decoding, where a codec has no `timeout` of its own."""
+_GRACE = 60.0
+"""For a codec that notices for itself that its program hangs."""
+
+
+def runs_under_way(store: Store) -> list[Run]:
+    """Runs of this results folder that are at work on this machine: nothing can be timed beside them."""
+    held = ((run, run.holder) for kind in ("runs", "anchors") for run in store.runs(kind))
+    return [run for run, holder in held if holder is not None and holder.is_here]
+
+
+def time_codec(
+    store: Store,
+    codec: Codec,
+    dataset: str,
+    images: Sequence[ImageFile],
+    qualities: Sequence[float],
+    repeats: int,
+    processes: int,
+    beat: Beat,
+) -> tuple[Path, dict[str, Any]]:
+    """Measure how long a codec takes for each image, and keep it.
+
+    Args:
+        store: where to.
+        codec: must be picklable.
+        dataset: what the row of images is called.
+        images: must be readable.
+        qualities: of several the one whose mean rate over the images is nearest to `WANTED_BPP` is timed.
+        repeats: of each encoding and each decoding, besides one that is not counted.
+        processes: that do all of it, one after the other; the one in the middle counts.
+        beat: called here as the work goes on, with the name of the image.
+
+    Returns:
+        The folder, and what `latency.json` in it holds.
+
+    Raises:
+        BenchError: the codec fails, or its process dies or hangs.
+    """
+    fingerprint, hashes = codec.fingerprint(), {image.name: image.sha256 for image in images}
+    about: dict[str, Any] = {
+        "label": codec.name,
+        "note": codec.describe() if hasattr(codec, "describe") else "",
+        "chroma": getattr(codec, "chroma", ""),
+        "codec": fingerprint,
+        "dataset": dataset,
+        "images": hashes,
+        "images_key": content_key(hashes),
+        "repeats": repeats,
+        "wanted_bpp": WANTED_BPP if len(qualities) > 1 else None,
+        "host": socket.gethostname(),
+        "machine": clocks.machine(),
+        "versions": {name: version(name) for name in LIBRARIES}
+        | {"jpegai-bench": __version__, "python": python_version()},
+        "start": now(),
+    }
+    job = Job(codec, tuple(images), tuple(qualities), repeats)
+    first = _in_a_process(job, beat)
+    job = replace(job, qualities=(first["quality"],), memory=False)
+    found = middle([first, *(_in_a_process(job, beat) for _ in range(processes - 1))])
+    machine = about["machine"]
+    processor = machine["cpu"] if found["device"] == "cpu" else [machine["cpu"], machine["gpus"]]
+    key = content_key([fingerprint, about["images_key"], processor, found["quality"], repeats, processes])
+    beside = [str(run.folder.relative_to(store.root)) for run in runs_under_way(store)]
+    found["busy"] = found["busy"] or bool(beside)
+    manifest = {**about, **found, "runs_beside": beside, "key": key, "end": now()}
+    folder = make_folder(store.run_folder("latency", codec.name, key))
+    write_bytes(folder / "latency.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    return folder, manifest
+
+
+def latest_times(
+    store: Store, fingerprint: Mapping[str, str], images_key: str | None = None
+) -> dict[str, Any] | None:
+    """What `latency.json` holds that was measured last on an idle machine, or None.
+
+    Args:
+        store: where to look.
+        fingerprint: the codec's, as it is or as `codec` in the manifest of a run.
+        images_key: that of the images, as in the manifest of a run; None: of whatever images.
+    """
+    found = [
+        manifest
+        for manifest in _idle(store)
+        if manifest.get("codec") == dict(fingerprint) and images_key in (None, manifest.get("images_key"))
+    ]
+    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
+
+
+def latest_of(store: Store, label: str, like: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was measured last on an idle machine of a variant that another can be set against, or None.
+
+    Args:
+        store: where to look.
+        label: the name of the variant, whose weights may lie elsewhere than those of `like`.
+        like: `latency.json` of another variant.
+    """
+    found = [
+        one
+        for one in _idle(store)
+        if one.get("label") == label and one.get("decode_parts") and comparable(one, like)
+    ]
+    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
+
+
+def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two variants were timed on the same bytes of the same pictures, by like machines."""
+    alike = all(one.get(key) == other.get(key) for key in ("images_key", "quality", "device", "versions"))
+    encoders = (manifest["codec"].get("shared_weights") for manifest in (one, other))
+    machines = ([manifest["machine"].get(key) for key in ("cpu", "gpus")] for manifest in (one, other))
+    return alike and len(set(encoders)) == 1 and next(machines) == next(machines)
+
+
+def _idle(store: Store) -> Iterator[dict[str, Any]]:
+    """All that was measured while the machine did nothing else."""
+    for path in store.root.glob("latency/*/*/latency.json"):
+        try:
+            manifest = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        if not manifest.get("busy", True):
+            yield manifest
+
+
+def decode_seconds(
+    store: Store, fingerprint: Mapping[str, str], images_key: str | None = None
+) -> float | None:
+    """Seconds to decode a picture, mean over the images of `latest_times`; None where there are none."""
+    found = latest_times(store, fingerprint, images_key)
+    return None if found is None else float(found["summary"]["decode_s"])
+
+
+def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:
+    """Let a process of its own do the job; it and the programs that it runs end with this one."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(theirs, job))
+    name = job.codec.name
+    with _surroundings():
+        process.start()
+    theirs.close()
+    patience = float(getattr(job.codec, "timeout", _TIMEOUT)) + _GRACE
+    try:
+        while True:
+            if not ours.poll(patience):
+                raise BenchError(f"{name}: an encoding or decoding did not finish within {patience:g} s")
+            kind, content = ours.recv()
+            if kind == "done":
+                return dict(content)
+            if kind == "failed":
+                raise BenchError(content)
+            beat(content)
+    except EOFError:
+        process.join(_GRACE)
+        raise BenchError(
+            f"{name}: the process that timed it died (exit status {process.exitcode}), "
+            "perhaps for want of memory"
+        ) from None
+    finally:
+        kill_group(process.pid)
+        process.join()
+        ours.close()
+
+
+@contextmanager
+def _surroundings() -> Iterator[None]:
+    """What a process inherits that is started inside: one thread, and Ctrl-C left to the one who asked."""
+    saved = {name: os.environ.get(name) for name in clocks.ONE_THREAD}
+    answer = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(clocks.ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in saved.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+        signal.signal(signal.SIGINT, answer)
+
+
+def _work(connection: Connection, job: Job) -> None:
+    """Do the job, and tell what came of it; runs in the process of its own."""
+    join_work()
+    try:
+        connection.send(("done", measure(job, lambda image: connection.send(("at", image)))))
+    except BenchError as error:
+        connection.send(("failed", str(error)))
+    except Exception as error:
+        connection.send(("failed", f"{job.codec.name}: {type(error).__name__}: {error}"))

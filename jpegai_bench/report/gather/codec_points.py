@@ -1,0 +1,182 @@
+"""Points of codecs on the pictures of a study: those of the store, else those that ship with the package."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from jpegai_bench.codecs.shipped_points import shipped_runs
+from jpegai_bench.config.folders import CONF
+from jpegai_bench.errors import BenchError
+from jpegai_bench.images.datasets import NAMES
+from jpegai_bench.latency.timing import decode_seconds
+from jpegai_bench.report.gather.study import Entry
+from jpegai_bench.store.keys import content_key
+from jpegai_bench.store.store import Run, Store
+
+MAIN_ANCHOR = "vvc"
+"""What BD-rates are taken against where neither a run nor the command line says."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the points of a codec must be of to stand in a study."""
+
+    dataset: str
+    images: dict[str, str] = field(repr=False)
+    """Name and pixel hash of every picture."""
+    metrics: Any
+    """Versions that decide the scores, as in `run.json`."""
+
+
+def codec_runs(store: Store) -> list[Run]:
+    """Finished runs of codecs, the first to be preferred: the store's, newest first, then what ships."""
+    own = [run for run in store.runs("anchors") if run.done]
+    own.sort(key=lambda run: str(run.manifest.get("end")), reverse=True)
+    return [*own, *(Run(folder, manifest) for manifest, folder in shipped_runs())]
+
+
+def fitting(runs: Sequence[Run], conditions: Conditions) -> dict[str, Run]:
+    """By label the first run that has points of every picture, by the same versions of the metrics.
+
+    What ships is taken whatever version measured it: it cannot be measured again everywhere.
+    """
+    found: dict[str, Run] = {}
+    for run in runs:
+        if run.label not in found and not _unfit(run, conditions):
+            found[run.label] = run
+    return found
+
+
+def required(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions) -> list[Run]:
+    """The run of each label that `fitting` finds.
+
+    Raises:
+        BenchError: there is none for a label; what there is, and what measures it.
+    """
+    found = fitting(runs, conditions)
+    for label in labels:
+        if label not in found:
+            measure = f"jpegai-bench anchor codec={label} {chosen_by(conditions.dataset)}"
+            if not (CONF / "anchor" / f"{label}.yaml").exists():
+                measure += ", where there is such a codec: jpegai-bench list anchors"
+            there = ", ".join(sorted(found)) or "none"
+            raise BenchError(
+                f"{why_not(runs, label, conditions)} (there: {there}); measure it with: {measure}"
+            )
+    return [found[label] for label in labels]
+
+
+def why_not(runs: Sequence[Run], label: str, conditions: Conditions) -> str:
+    """What keeps the points of a codec out of a study that has none of it."""
+    own = [run for run in runs if run.label == label]
+    reasons = [_unfit(run, conditions) for run in own]
+    told = next((reason for reason in reasons if "lacks" in reason), "")
+    if told and any(_shares(run, conditions) for run in own):
+        return f"{label} {told} of {conditions.dataset}"
+    if "by other versions of the metrics" in reasons:
+        return f"{label} on {conditions.dataset} was measured by other versions of the metrics"
+    return f"no points of {label!r} on the images of {conditions.dataset}"
+
+
+def left_out(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions) -> list[str]:
+    """Of codecs that were measured on some of the pictures, and are not among the labels: why not."""
+    others = dict.fromkeys(run.label for run in runs if _shares(run, conditions))
+    return [why_not(runs, label, conditions) for label in others if label not in labels]
+
+
+def entry_of(store: Store, run: Run, conditions: Conditions | None) -> Entry:
+    """A codec's points on the pictures of a study, under the names that the study has for them, and its time.
+
+    Without conditions they are as they are. The time is of the store, where it was measured on the pictures.
+    """
+    points = run.points() if conditions is None else _renamed(run, conditions)
+    note = str(run.manifest.get("note", ""))
+    found = re.search(r"4:[024]:[024]", note)  # older runs say it there alone
+    chroma = str(run.manifest.get("chroma") or (found[0] if found else ""))
+    images_key = run.manifest.get("images_key") if conditions is None else content_key(conditions.images)
+    times = (decode_seconds(store, made_by, images_key) for made_by in _timed(store, run))
+    seconds = next((time for time in times if time is not None), None)
+    metrics = run.manifest.get("metrics")
+    return Entry(run.label, "codec", points, None, seconds, note, chroma=chroma, metrics=metrics, run=run)
+
+
+def chosen_by(dataset: str) -> str:
+    """The override that chooses a data set; a folder is a data set of its own name."""
+    return f"dataset={dataset}" if dataset in NAMES else f"dataset=folder dataset.path=…/{dataset}"
+
+
+def images_of(run: Run) -> dict[str, str]:
+    """Name and pixel hash of the pictures of a run."""
+    images = run.manifest.get("images")
+    return dict(images) if isinstance(images, dict) else {}
+
+
+def _unfit(run: Run, conditions: Conditions) -> str:
+    """Why a run does not meet the conditions; empty where it does."""
+    if run.manifest.get("metrics") != conditions.metrics and run.manifest.get("key") not in _shipped_keys():
+        return "by other versions of the metrics"
+    sources = _sources(run, conditions)
+    missing = [name for name in conditions.images if name not in sources]
+    if not missing:
+        failed = {str(failure.get("image")) for failure in run.manifest.get("failures", ())}
+        there = set(run.points()["image"]) | failed
+        missing = [name for name, source in sources.items() if source not in there]
+    if not missing:
+        return ""
+    return f"lacks {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+
+
+@cache
+def _shipped_keys() -> frozenset[str]:
+    """Of runs that ship; their copies in a store have them too."""
+    return frozenset(str(manifest.get("key")) for manifest, _ in shipped_runs())
+
+
+def _timed(store: Store, run: Run) -> list[dict[str, str]]:
+    """Fingerprints under which a codec's times may be kept: its own.
+
+    Of what ships also those that differ in the hash of our own source, which it was measured with long ago;
+    settings and versions of encoder and decoder are the same.
+    """
+    made_by = run.manifest.get("codec")
+    if not isinstance(made_by, dict):
+        return []
+    found = [made_by]
+    if run.manifest.get("key") in _shipped_keys():
+        for path in sorted((store.root / "latency" / run.label).glob("*/latency.json")):
+            try:
+                other = json.loads(path.read_text())["codec"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            if isinstance(other, dict) and {**other, "source": ""} == {**made_by, "source": ""}:
+                found.append(other)
+    return found
+
+
+def _shares(run: Run, conditions: Conditions) -> bool:
+    return bool(_sources(run, conditions))
+
+
+def _sources(run: Run, conditions: Conditions) -> dict[str, str]:
+    """For each picture that a run has, the name that the run has for it: its own, where that is the same."""
+    own = images_of(run)
+    if run.manifest.get("found_by") == "name and size":  # nobody here has seen its pixels
+        same = run.manifest.get("dataset") == conditions.dataset
+        return {name: name for name in conditions.images if same and name in own}
+    by_pixels = {pixels: name for name, pixels in own.items()}
+    found = {name: by_pixels[pixels] for name, pixels in conditions.images.items() if pixels in by_pixels}
+    return {name: name if own.get(name) == conditions.images[name] else found[name] for name in found}
+
+
+def _renamed(run: Run, conditions: Conditions) -> pd.DataFrame:
+    points, sources = run.points(), _sources(run, conditions)
+    names = {str(name) for name in points["image"].unique()}
+    if not sources or names <= {name for name, source in sources.items() if name == source}:
+        return points
+    named = pd.DataFrame(sources.items(), columns=["image", "source"])
+    return named.merge(points.rename(columns={"image": "source"}), on="source")[list(points)]

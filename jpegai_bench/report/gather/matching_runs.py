@@ -1,0 +1,207 @@
+"""Which runs of the store can be compared: same pictures, metrics' versions, kind of rates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jpegai_bench.analysis.bdrate import FEWEST_POINTS
+from jpegai_bench.errors import BenchError
+from jpegai_bench.report.gather.codec_points import (
+    Conditions,
+    chosen_by,
+    codec_runs,
+    entry_of,
+    images_of,
+    required,
+)
+from jpegai_bench.report.gather.study import Entry
+from jpegai_bench.store.store import Run, Store
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen among the store's runs; None leaves it to the store."""
+
+    dataset: str | None = None
+    model: str | None = None
+    anchor: str | None = None
+    """A codec in the store, or whose points ship; None is what the newest run was made with."""
+    anchor_points: str | None = None
+    """A file with the anchor's points, or `vvc/kodak` as it ships, whatever the runs were made with."""
+
+
+def variant_runs(store: Store, labels: Sequence[str], choice: Choice) -> list[Run]:
+    """Finished runs of all these variants that can be compared, the newest last.
+
+    Where several sets of pictures, metrics' versions and kind of rates have runs of all, it is the set with
+    the newest run.
+
+    Raises:
+        BenchError: there is no such set, or there are several data sets or model presets to choose from.
+    """
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in _by_end(store, "runs", labels):
+        key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")))
+        groups.setdefault(key, []).append(run)
+    both, complete = _names(labels), {key: runs for key, runs in groups.items() if _has_all(runs, labels)}
+    chosen = {
+        (dataset, model): runs
+        for (dataset, model), runs in complete.items()
+        if choice.dataset in (None, dataset) and choice.model in (None, model)
+    }
+    if not chosen:
+        asked = {"dataset": choice.dataset, "model": choice.model}
+        where = " ".join(f"{name}={value}" for name, value in asked.items() if value)
+        raise BenchError(
+            f"{store.root}: {both} have no finished runs {f'with {where}' if where else 'in common'}; "
+            f"there are {_listed(complete or groups)}"
+        )
+    if len(chosen) > 1:
+        raise BenchError(
+            f"{store.root}: {both} were run on several: {_listed(chosen)}; choose with dataset=… and model=…"
+        )
+    [runs] = chosen.values()
+    sets: dict[str, list[Run]] = {}
+    for run in runs:
+        same = [run.rates, run.manifest.get("images_key"), run.manifest.get("metrics")]
+        sets.setdefault(repr(same), []).append(run)
+    fit = [runs for runs in sets.values() if _has_all(runs, labels)]
+    if not fit:
+        raise BenchError(
+            f"{store.root}: {both} were never measured on the same images with the same kind of rates and "
+            "versions of the metrics; run them again: "
+            f"jpegai-bench run -m +variant={','.join(dict.fromkeys(labels))}"
+        )
+    return max(fit, key=lambda runs: _end(runs[-1]))
+
+
+def anchor_runs(store: Store, labels: Sequence[str], dataset: str | None) -> list[Run]:
+    """Finished runs of all these conventional codecs on the same pictures, the newest last.
+
+    Raises:
+        BenchError: there are none, or there are several data sets to choose from.
+    """
+    sets: dict[tuple[str, frozenset[str]], list[Run]] = {}
+    for run in _by_end(store, "anchors", labels):
+        on = str(run.manifest.get("dataset"))
+        if dataset in (None, on):
+            sets.setdefault((on, frozenset(images_of(run).values())), []).append(run)
+    fit = {key: runs for key, runs in sets.items() if _has_all(runs, labels)}
+    if not fit:
+        where = f" of data set {dataset}" if dataset else ""
+        raise BenchError(
+            f"{store.root}: {_names(labels)} were never measured on the same images{where}; "
+            "jpegai-bench anchor measures one"
+        )
+    there = sorted({on for on, _ in fit})
+    if len(there) > 1:
+        told = ", ".join(map(chosen_by, there))
+        raise BenchError(f"{store.root}: {_names(labels)} were measured on several: {told}; choose one")
+    return max(fit.values(), key=lambda runs: _end(runs[-1]))
+
+
+def anchors_of(store: Store, run: Run) -> list[Entry]:
+    """The anchors that a run was made with, the main one first.
+
+    Raises:
+        BenchError: one is not in the store any more.
+    """
+    own = _own_anchors(store, run)
+    for name in anchor_names(run):
+        if name not in own:
+            raise BenchError(
+                f"{store.root / name}: the anchor's points are gone; run the variant again, or choose "
+                "another anchor with anchor=LABEL"
+            )
+    return list(own.values())
+
+
+def chosen_anchors(store: Store, run: Run, labels: Sequence[str]) -> list[Entry]:
+    """Codecs by their labels, on the pictures of a run: its own anchors, else the newest, else what ships.
+
+    Raises:
+        BenchError: there are no points of one.
+    """
+    own = {entry.label: entry for entry in _own_anchors(store, run).values()}
+    conditions = conditions_of(run)
+    others = required(codec_runs(store), [label for label in labels if label not in own], conditions)
+    found = own | {other.label: entry_of(store, other, conditions) for other in others}
+    return [found[label] for label in dict.fromkeys(labels)]
+
+
+def conditions_of(run: Run) -> Conditions:
+    """What a codec's points must be of to stand beside a run."""
+    return Conditions(str(run.manifest.get("dataset")), images_of(run), run.manifest.get("metrics"))
+
+
+def shared_qualities(runs: Sequence[Run]) -> tuple[set[float] | None, list[str]]:
+    """The qualities that count where runs were not coded at the same ones, and what is said of it.
+
+    Curves through other points are other curves: a difference of some percent would be theirs alone.
+    """
+    sets = {run.label: {float(q) for q in run.manifest.get("qualities") or ()} for run in runs}
+    if len({frozenset(own) for own in sets.values()}) < 2 or not all(sets.values()):
+        return None, []
+    shared = set.intersection(*sets.values())
+    if len(shared) < FEWEST_POINTS:
+        listed = "; ".join(f"{label} {_numbers(own)}" for label, own in sets.items())
+        return None, [f"Variants were coded at different qualities, which moves BD-rates: {listed}."]
+    more = ", ".join(label for label, own in sets.items() if own != shared)
+    return shared, [f"Only qualities {_numbers(shared)} count, at which all were coded; {more} had more."]
+
+
+def _numbers(qualities: set[float]) -> str:
+    return ", ".join(f"{quality:g}" for quality in sorted(qualities))
+
+
+def _own_anchors(store: Store, run: Run) -> dict[str, Entry]:
+    """By folder the anchors that a run was made with, and that are still there.
+
+    Their points are as they are: they were made for the run, and call the pictures what it calls them.
+    """
+    there = {anchor.folder: anchor for anchor in store.runs("anchors") if anchor.done}
+    found = {}
+    for name in anchor_names(run):
+        anchor = there.get(store.root / name)
+        if anchor is not None:
+            found[name] = entry_of(store, anchor, None)
+    return found
+
+
+def anchor_names(run: Run) -> list[str]:
+    """Folders in the store of the anchors that a run was made with; runs of old have one."""
+    names = run.manifest.get("anchors") or [run.manifest.get("anchor")]
+    return [str(name) for name in names if name]
+
+
+def run_in(folder: Path) -> tuple[Store, Run] | None:
+    """The run whose folder this is, and its store; None where it is none."""
+    path = folder.expanduser().resolve()
+    if len(path.parts) < 4 or not (path / "run.json").is_file():
+        return None
+    store = Store(path.parents[2])
+    found = next((run for run in store.runs(path.parents[1].name) if run.folder == path), None)
+    return (store, found) if found else None
+
+
+def _by_end(store: Store, kind: str, labels: Sequence[str]) -> list[Run]:
+    return sorted((run for run in store.runs(kind) if run.done and run.label in labels), key=_end)
+
+
+def _end(run: Run) -> str:
+    return str(run.manifest.get("end"))
+
+
+def _has_all(runs: Sequence[Run], labels: Sequence[str]) -> bool:
+    return {run.label for run in runs} == set(labels)
+
+
+def _names(labels: Sequence[str]) -> str:
+    return " and ".join(dict.fromkeys(labels))
+
+
+def _listed(groups: dict[tuple[str, str], list[Run]]) -> str:
+    return "; ".join(
+        f"{', '.join(sorted({run.label for run in runs}))} on {chosen_by(dataset)} model={model}"
+        for (dataset, model), runs in sorted(groups.items())
+    )

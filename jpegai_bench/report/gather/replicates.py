@@ -1,0 +1,100 @@
+"""Which runs of a variant differ in nothing but the seeds of their training."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jpegai_bench.store.store import Run
+
+_NOT_DECIDING = (
+    *("version", "torch", "commit", "accelerator", "devices", "own_source"),
+    *("steps_per_second", "waiting", "peak_gpu_bytes"),
+)
+"""Of a note: the first change with the installation, and belong to the noise, or `source` has it; the last
+are measured."""
+_NOT_DECIDING_IN_RECIPE = ("seed", "checkpoint_seconds", "log_every")
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """Runs of one variant, one a training seed, and the names of the seeds in the same order."""
+
+    runs: tuple[Run, ...]
+    seeds: tuple[str, ...]
+    """Empty text where the seed is not on record."""
+    notes: tuple[str, ...]
+    """What the store holds besides, and why it does not count."""
+
+
+def replicates(runs: Sequence[Run]) -> Replicates:
+    """The newest run and those whose training differs from its by seeds alone, the newest of each.
+
+    Recipe, photographs, network structure and rates must be the same, for the encoder and for the
+    synthesis. `trained` in `run.json` holds what the weights files note; a run without it stands alone.
+
+    Args:
+        runs: of one variant on the same images and anchor, the newest last; at least one.
+    """
+    newest = runs[-1]
+    label, wanted = newest.label, _training(newest)
+    if wanted is None:
+        others = {_weights(run) for run in runs} - {_weights(newest)}
+        told = f"the seed of {label} is not on record in {newest.folder.name}; run it again to have it read"
+        return Replicates((newest,), ("",), (told,) if others else ())
+    chosen: dict[tuple[str, str], Run] = {}
+    notes = []
+    for run in runs:
+        training = _training(run)
+        if training is not None and training.same == wanted.same:
+            chosen[training.seeds] = run
+    used = {_weights(run) for run in chosen.values()}
+    if others := {_weights(run) for run in runs} - used:
+        told = "another recipe, structure, set of qualities or unknown seed, or were trained again"
+        notes.append(f"{len(others)} other weights of {label} in the store do not count: they have {told}")
+    ordered = sorted(chosen, key=lambda seeds: [(len(seed), seed) for seed in seeds])
+    one_encoder = len({encoder for _, encoder in ordered}) == 1
+    names = [own if one_encoder or own == encoder else f"{own} on {encoder}" for own, encoder in ordered]
+    return Replicates(tuple(chosen[seeds] for seeds in ordered), tuple(names), tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Training:
+    same: str
+    """What replicates share, as text."""
+    seeds: tuple[str, str]
+    """Of the synthesis and of the encoder; the encoder's id where its seed is not on record."""
+
+
+def _training(run: Run) -> _Training | None:
+    trained, codec = run.manifest.get("trained"), run.manifest.get("codec") or {}
+    notes = [_note(trained, kind) for kind in ("synthesis", "shared")]
+    synthesis, shared = (None if note is None else note["recipe"]["seed"] for note in notes)
+    if synthesis is None:
+        return None
+    config = run.manifest.get("config") or {}
+    rates = [run.rates, config.get("qualities"), config.get("targets")]
+    same = [_deciding(note) for note in notes] + [codec.get("structure"), rates]
+    encoder = str(codec.get("shared_weights")) if shared is None else str(shared)
+    if shared is None:
+        same.append(encoder)  # it may have been trained in any way: only the same one is the same
+    return _Training(json.dumps(same, sort_keys=True, default=str), (str(synthesis), encoder))
+
+
+def _note(trained: Any, kind: str) -> dict[str, Any] | None:
+    """A weights file's note, where it has a recipe with its seed."""
+    note = trained.get(kind) if isinstance(trained, dict) else None
+    recipe = note.get("recipe") if isinstance(note, dict) else None
+    return note if isinstance(recipe, dict) and recipe.get("seed") is not None else None
+
+
+def _deciding(note: dict[str, Any] | None) -> dict[str, Any] | None:
+    if note is None:
+        return None
+    recipe = {key: value for key, value in note["recipe"].items() if key not in _NOT_DECIDING_IN_RECIPE}
+    return {key: value for key, value in note.items() if key not in _NOT_DECIDING} | {"recipe": recipe}
+
+
+def _weights(run: Run) -> tuple[str, str]:
+    codec = run.manifest.get("codec") or {}
+    return str(codec.get("shared_weights")), str(codec.get("synthesis_weights"))

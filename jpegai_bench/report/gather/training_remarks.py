@@ -1,0 +1,136 @@
+"""How the weights behind a table were trained: said where it differs, or where it was a mere trial."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jpegai_bench.store.store import Run
+
+FEWEST_STEPS = 1000
+"""With fewer, a training shows that it runs: what its weights code says nothing about the transforms."""
+_PARTS = {"all": "everything", "synthesis": "synthesis alone"}
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A training as a weights file notes it."""
+
+    part: str
+    steps: int
+    goes_on: bool
+    """It began from trained weights of its kind: how many steps these had is not on record."""
+
+    @property
+    def told(self) -> str:
+        further = " further" if self.goes_on else ""
+        return ", ".join(filter(None, (_PARTS.get(self.part, ""), f"{self.steps:,} steps{further}")))
+
+    @property
+    def is_trial(self) -> bool:
+        return self.steps < FEWEST_STEPS and not self.goes_on
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A variant's synthesis, and its encoder where that was trained apart."""
+
+    synthesis: _Stage
+    encoder: _Stage | None
+    apart: tuple[str, ...] = ()
+    """The settings in which it is not as those that were trained alike otherwise."""
+
+    @property
+    def told(self) -> str:
+        further = " further" if self.encoder and self.encoder.goes_on else ""
+        encoder = [f"on an encoder of {self.encoder.steps:,}{further}"] if self.encoder else []
+        return ", ".join((self.synthesis.told, *encoder, *self.apart))
+
+    @property
+    def is_trial(self) -> bool:
+        return self.synthesis.is_trial or (self.encoder is not None and self.encoder.is_trial)
+
+
+def remarks(runs: Sequence[Run]) -> dict[str, str]:
+    """What is to be said of each variant's training, by label; nothing where all are equal and long enough.
+
+    Args:
+        runs: one a variant. `trained` in `run.json` holds what the weights files note; nothing is said of a
+            run without it.
+    """
+    found = _all(runs)
+    if len(set(found.values())) < 2 and not any(one.is_trial for one in found.values()):
+        return {}
+    unfit = f"; fewer than {FEWEST_STEPS:,} steps: unfit for conclusions"
+    return {label: f"trained: {one.told}{unfit if one.is_trial else ''}" for label, one in found.items()}
+
+
+def notes(runs: Sequence[Run]) -> list[str]:
+    """The same as sentences below a table."""
+    found = _all(runs)
+    told = []
+    if len(set(found.values())) > 1:
+        told.append(
+            f"Weights were trained differently: {_listed(found)}. A difference between these is the "
+            "training's too."
+        )
+    trials = {label: one for label, one in found.items() if one.is_trial}
+    if trials:
+        told.append(
+            f"Unfit for conclusions, trained fewer than {FEWEST_STEPS:,} steps: {_listed(trials)}. Such "
+            "weights show that it runs, and nothing about the transforms."
+        )
+    return told
+
+
+def _listed(found: Mapping[str, _Trained]) -> str:
+    """Those that were trained alike together."""
+    labels: dict[str, list[str]] = {}
+    for label, one in found.items():
+        labels.setdefault(one.told, []).append(label)
+    return "; ".join(f"{', '.join(alike)} ({told})" for told, alike in labels.items())
+
+
+def _all(runs: Sequence[Run]) -> dict[str, _Trained]:
+    found: dict[str, _Trained] = {}
+    alike: dict[_Trained, dict[str, dict[str, str]]] = {}
+    for run in runs:
+        record = run.manifest.get("trained")
+        one = _trained(record)
+        if record and one is not None:
+            found[run.label] = one
+            alike.setdefault(one, {})[run.label] = _settings(record["synthesis"])
+    for one, settings in alike.items():
+        everywhere = set.intersection(*map(set, settings.values()))  # another version may note others
+        differing = [
+            name for name in sorted(everywhere) if len({noted[name] for noted in settings.values()}) > 1
+        ]
+        for label, noted in settings.items():
+            found[label] = replace(one, apart=tuple(noted[name] for name in differing))
+    return found
+
+
+def _settings(note: Mapping[str, Any]) -> dict[str, str]:
+    """What else decides a training: its photographs, of which the number is on record, and its recipe."""
+    recipe = {name: value for name, value in note["recipe"].items() if name not in ("seed", "steps", "train")}
+    told = {name: f"{name} {value}" for name, value in recipe.items()}
+    return told | ({"photographs": f"{count} photographs"} if (count := note.get("photographs")) else {})
+
+
+def _trained(record: Any) -> _Trained | None:
+    if not isinstance(record, dict):
+        return None
+    synthesis = _stage(record.get("synthesis"), "synthesis")
+    if synthesis is None:
+        return None
+    apart = synthesis.part == "synthesis"
+    return _Trained(synthesis, _stage(record.get("shared"), "shared") if apart else None)
+
+
+def _stage(note: Any, kind: str) -> _Stage | None:
+    recipe = note.get("recipe") if isinstance(note, dict) else None
+    if not isinstance(recipe, dict):
+        return None
+    steps = note.get("step", recipe.get("steps"))  # fewer than the recipe's in weights of `unfinished`
+    if not isinstance(steps, int):
+        return None
+    return _Stage(str(recipe.get("train", "")), steps, kind in (note.get("start") or {}))

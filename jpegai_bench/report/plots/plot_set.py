@@ -1,0 +1,182 @@
+"""The plots of a study: R-D curves by metric, an overview of all, and complexity against BD-rate."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.report.gather.study import Study
+from jpegai_bench.report.plots import complexity_plot, curves, draw, labels, parts_plot, style
+from jpegai_bench.report.plots.curves import Panel, by_height, quality_limits, rate_limits
+from jpegai_bench.report.tables.results import Tables, build_tables
+from jpegai_bench.system.files import make_folder, write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MANIFEST = ".plots.json"
+"""In the folder of plots: what each file was drawn from."""
+
+FORMATS = ("png", "pdf")
+
+_DRAWN_BY = (complexity_plot, curves, draw, labels, parts_plot, style)
+_SOURCES = (Path(__file__), *(Path(str(module.__file__)) for module in _DRAWN_BY))
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure that can be drawn, and everything that decides how it looks."""
+
+    name: str
+    data: dict[str, Any]
+    draw: Callable[[dict[str, Any]], "Figure"]
+
+    def key(self) -> str:
+        """Hash of the data, of the drawing code and of matplotlib's version."""
+        digest = hashlib.sha256(
+            json.dumps([self.name, self.data, version("matplotlib")], sort_keys=True).encode()
+        )
+        for source in _SOURCES:
+            digest.update(source.read_bytes())
+        return digest.hexdigest()
+
+
+def write_plots(
+    study: Study, folder: str | Path, prefix: str = "", tables: Tables | None = None, parts: bool = False
+) -> list[Path]:
+    """Draw what has changed and return the paths of all plots, PNG and PDF, `prefix` before each name.
+
+    `tables` saves computing the study's BD-rates again; `parts` adds the complexity by part. Equal input
+    gives equal bytes.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    folder = make_folder(folder)
+    manifest = _read_manifest(folder / MANIFEST)
+    paths, changed = [], False
+    for plot in plots(study, tables, parts):
+        key = plot.key()
+        files = [folder / f"{prefix}{plot.name}.{suffix}" for suffix in FORMATS]
+        paths += files
+        if all(file.exists() and manifest.get(file.name) == key for file in files):
+            continue
+        for file, data in zip(files, draw.render(plot.draw, plot.data, FORMATS), strict=True):
+            write_bytes(file, data)
+            manifest[file.name] = key
+        changed = True
+    if changed:
+        write_bytes(folder / MANIFEST, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    return paths
+
+
+def plots(study: Study, tables: Tables | None = None, parts: bool = False) -> list[Plot]:
+    """Every plot that the study has the figures for; nothing is drawn yet."""
+    found = curves.panels(study)
+    subtitle = _subtitle(study)
+    result = [
+        Plot(f"rd_{name}", {"title": subtitle, "panels": [_plain(study, panel)]}, draw.rate_distortion)
+        for name, panel in found.items()
+    ]
+    overview = [found[name] for name in (*average_of(study.hvs), "psnr_y") if name in found]
+    if len(overview) > 1:
+        result.append(
+            Plot(
+                "overview", {"title": subtitle, "panels": [_plain(study, p) for p in overview]}, draw.overview
+            )
+        )
+    against = _complexity_panels(study, tables or build_tables(study))
+    if any(panel["points"] for panel in against):
+        result.append(Plot("complexity", {"title": subtitle, "panels": against}, complexity_plot.complexity))
+    if parts and (by_part := _parts_panels(study)):
+        result.append(Plot("parts", {"panels": by_part}, parts_plot.parts))
+    return result
+
+
+def _subtitle(study: Study) -> str:
+    models = sorted({entry.model for entry in study.variants if entry.model})
+    return ", ".join([study.title or study.dataset, *(f"model {model}" for model in models)])
+
+
+def _plain(study: Study, panel: Panel) -> dict[str, Any]:
+    """As JSON can hold it, with the axes' limits and each curve's style."""
+    drawn = [{**asdict(curve), "style": style_of(study, curve.label)} for curve in panel.curves]
+    rates = rate_limits(panel, from_zero=not study.peers)
+    metric = next(metric for metric in METRICS if metric.name == panel.metric)
+    unit = f" ({metric.unit})" if metric.unit else ""
+    worse = "" if metric.higher_is_better else ", lower is better"
+    return {
+        "label": f"{metric.label}{unit}{worse}",
+        "higher_is_better": metric.higher_is_better,
+        "images": panel.images,
+        "curves": drawn,
+        "order": by_height(panel),
+        "logarithmic": bool(study.peers),
+        "xlim": list(rates),
+        "ylim": list(quality_limits(panel, rates)),
+    }
+
+
+def style_of(study: Study, label: str) -> dict[str, Any]:
+    """How an entry looks, the same in every figure: by its place among those of its kind."""
+    entry = study.entry(label)
+    if entry.kind == "variant":
+        labels = [variant.label for variant in study.variants]
+        return style.variant_style(style.variant_number(label, labels))
+    others = [one.label for one in study.entries if one.kind == "codec" and not style.is_known(one.label)]
+    return style.codec_style(label, others.index(label) if label in others else 0)
+
+
+def _complexity_panels(study: Study, tables: Tables) -> list[dict[str, Any]]:
+    """For each anchor kMACs/pixel, mean BD-rate and interval of the variants, mean BD-rate of the peers."""
+    panels = []
+    for anchor in study.anchor_entries:
+        points, levels = [], []
+        rows = tables.results[tables.results.anchor == anchor.label]
+        for row in rows.to_dict("records"):
+            if not math.isfinite(row["mean_bd_rate"]):
+                continue
+            label = row["variant"]
+            figures = {"bd_rate": row["mean_bd_rate"], "low": row["mean_ci_low"], "high": row["mean_ci_high"]}
+            if row["kind"] == "codec":
+                levels.append({"name": study.entry(label).name, "bd_rate": float(row["mean_bd_rate"])})
+            elif row["published_kmacs_px"] > 0:
+                figures["kmacs"] = row["published_kmacs_px"]
+                plain = {key: float(v) if math.isfinite(v) else None for key, v in figures.items()}
+                points.append({"label": label, "style": style_of(study, label), **plain})
+        panels.append(
+            {"anchor": anchor.name, "described": anchor.described, "points": points, "levels": levels}
+        )
+    return panels
+
+
+def _parts_panels(study: Study) -> list[dict[str, Any]]:
+    """kMACs/pixel by part of each variant that was counted: at the paper's size, and at the run's."""
+    panels = []
+    counted = {entry.label: entry.complexity or {} for entry in study.variants}
+    at_paper_size = {label: counts.get("paper_size") or {} for label, counts in counted.items()}
+    models = ", ".join(sorted({entry.model for entry in study.variants}))
+    sizes = [("paper", at_paper_size)] if models == "paper" else [("paper", at_paper_size), (models, counted)]
+    for model, counts_by in sizes:
+        bars = [
+            {"label": label, "parts": counts["parts"], "all": counts["all_kmacs_px"]}
+            for label, counts in counts_by.items()
+            if counts.get("parts") and counts.get("all_kmacs_px") is not None
+        ]
+        if bars:
+            panels.append({"model": model, "bars": bars})
+    return panels
+
+
+def _read_manifest(path: Path) -> dict[str, str]:
+    """What is there was drawn from; nothing where the manifest is damaged: then all is drawn again."""
+    try:
+        read = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}

@@ -1,0 +1,1 @@
+"""Tables, and the files that they are written to."""

@@ -1,0 +1,154 @@
+"""BD-rates of two files as a table for people, and what there is to say about it."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+from jpegai_bench.analysis.bdtable import BDTable
+from jpegai_bench.analysis.rdpoints import RDPoints
+from jpegai_bench.analysis.statistics import Interval, MetricSummary
+from jpegai_bench.metrics.catalogue import METRICS
+from jpegai_bench.report.tables.sheets import Sheet
+
+_MOST_NAMES = 5
+_KNOWN = {metric.name: metric for metric in METRICS}
+
+
+def bd_sheet(table: BDTable) -> Sheet:
+    """A row per metric, then the mean of seven; NA with numbered reasons."""
+    options = table.options
+    columns = ["metric", "BD-rate, %", "95% interval", "images", "left\nout", "overlap"]
+    if options.bd_metric:
+        columns += ["BD-metric", "95% interval"]
+    sheet = Sheet(f"{label(table.test)} against {label(table.anchor)}", columns, [], _caption(table))
+    qualities: Sequence[MetricSummary | None] = table.qualities or [None] * len(table.rates)
+    for rate, quality in zip(table.rates, qualities, strict=True):
+        reason = table.reason(rate)
+        cells = [*_interval(sheet, rate.bd_rate, reason), *table.counts(rate), f"{rate.overlap:.3f}"]
+        if quality is not None:
+            known = _KNOWN.get(rate.metric)
+            digits = None if known is None else known.decimals
+            cells += _interval(sheet, quality.bd_rate, table.reason(quality), digits)
+        sheet.rows.append([metric_label(rate.metric), *(_shown(cell) for cell in cells)])
+    if table.average is not None:
+        fewest, most, overlap = table.average_counts()
+        cells = [*_interval(sheet, table.average, table.average_reason), fewest, most, f"{overlap:.3f}"]
+        cells += ["", ""] if options.bd_metric else []
+        sheet.rows.append(["mean of 7", *(_shown(cell) for cell in cells)])
+    sheet.notes = [*problems(table), *_no_interval(table), *_rates(table)]
+    return sheet
+
+
+def problems(table: BDTable) -> list[str]:
+    """What a reader of the numbers must know: images left out, metrics missing, what was put in its place."""
+    found = _left_out(table)
+    if table.average is None and table.options.only is None:
+        found.append(f"No mean of seven: {table.average_reason}.")
+    elif table.average is not None and table.hvs != table.options.hvs:
+        found.append("Mean of seven with psnr_hvs: psnr_hvs_m is not in both files.")
+    if table.anchor.path == table.test.path:
+        found.append(f"{table.test.path} is compared with itself.")
+    for points in (table.anchor, table.test):
+        if points.ignored:
+            found.append(f"{points.path}: text, no metrics: {', '.join(points.ignored)}.")
+    return [*found, *(f"{hint}." for hint in table.hints)]
+
+
+def label(points: RDPoints) -> str:
+    """What a table or plot calls a file: its name, or of a run its folder."""
+    path = PurePath(points.path)
+    parts = path.parts[-3:-1] if path.name == "points.csv" else ()
+    return "/".join(parts) or path.name
+
+
+def described(points: RDPoints) -> str:
+    """The label, and of a run what made it: codec, version, preset, chroma format."""
+    try:
+        manifest = json.loads(Path(points.path).with_name("run.json").read_text())
+        note = str(manifest.get("note", "")) if Path(points.path).name == "points.csv" else ""
+    except (OSError, ValueError, AttributeError):
+        note = ""
+    return f"{label(points)} ({note})" if note else label(points)
+
+
+def metric_label(name: str) -> str:
+    """The catalogue's label, else the column's name."""
+    return _KNOWN[name].label if name in _KNOWN else name
+
+
+def _caption(table: BDTable) -> str:
+    options = table.options
+    how = {
+        "pchip": "PCHIP on log rate",
+        "cubic": "VCEG-M33's cubic on log rate",
+        "akima": "Akima on log rate",
+    }[options.method]
+    of = "of the mean curves" if options.curve == "mean" else "per image, mean over images"
+    if table.anchor.one_curve and table.test.one_curve:
+        of = "of one curve each"
+    caption = f"Anchor {described(table.anchor)}. {how}, {of}; negative is less rate at equal quality."
+    if options.bd_metric:
+        caption += " BD-metric: test less anchor at equal rate, in the metric's unit."
+    if table.average is not None:
+        caption += f" HVS in the mean of 7: {metric_label(f'psnr_{table.hvs}')}."
+    return caption
+
+
+def _no_interval(table: BDTable) -> list[str]:
+    numbers = [row.bd_rate for row in table.rates if row.images]
+    if not numbers or not all(math.isnan(interval.low) for interval in numbers):
+        return []
+    one_curve = table.anchor.one_curve or table.test.one_curve
+    return [f"No interval: {'a file is one curve' if one_curve else 'too few images, it needs five'}."]
+
+
+def _rates(table: BDTable) -> list[str]:
+    (low, high), (test_low, test_high) = table.used
+    if math.isnan(low):
+        return []
+    asked = table.options.bpp_range
+    within = f" within {asked[0]:g} to {asked[1]:g} bpp" if asked else ""
+    return [
+        f"Rates of the points used{within}: {low:.4g} to {high:.4g} bpp (anchor), "
+        f"{test_low:.4g} to {test_high:.4g} bpp (test)."
+    ]
+
+
+def _left_out(table: BDTable) -> list[str]:
+    """Images that are missing from a number, by reason; a row of NA has its reasons itself."""
+    where: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    rates = {row.metric: row for row in table.rates}
+    for row in (*table.rates, *table.qualities):
+        rate = rates[row.metric]
+        for reason, names in row.left_out.items() if row.images else ():
+            if row is rate:
+                where[reason, names].append(metric_label(row.metric))
+            elif rate.left_out.get(reason) != names:
+                where[reason, names].append(f"BD-metric of {metric_label(row.metric)}")
+    compared = [row for row in table.rates if "metric missing" not in table.reason(row)]
+    lines = []
+    for (reason, names), metrics in where.items():
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        of = "all metrics" if len(metrics) == len(compared) else ", ".join(metrics)
+        lines.append(f"Left out, {reason}: {', '.join(names[:_MOST_NAMES])}{more} ({of}).")
+    return lines
+
+
+def _interval(sheet: Sheet, interval: Interval, reason: str, digits: int | None = 2) -> list[str]:
+    if math.isnan(interval.mean):
+        if reason not in sheet.reasons:
+            sheet.reasons.append(reason)
+        return [f"NA ({sheet.reasons.index(reason) + 1})", ""]
+    ends = [_figure(value, digits) for value in (interval.low, interval.high)]
+    shown = "NA" if math.isnan(interval.low) else "…".join(ends)
+    return [_figure(interval.mean, digits), shown]
+
+
+def _figure(value: float, digits: int | None) -> str:
+    return f"{value:.4g}" if digits is None else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def _shown(cell: object) -> str:
+    return "NA" if cell == "nan" else str(cell)

@@ -1,0 +1,256 @@
+"""The tables of an experiment for people: complexity, time and BD-rate of each study, the paper's beside."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jpegai_bench.analysis.statistics import Interval
+from jpegai_bench.config.experiment import Ablation
+from jpegai_bench.metrics.catalogue import average_of
+from jpegai_bench.report.gather.study import Entry
+from jpegai_bench.report.gather.training_noise import seed_names
+from jpegai_bench.report.tables import verdict
+from jpegai_bench.report.tables.cells import NONE, bd_rate, figure, image_count, na
+from jpegai_bench.report.tables.csv_frames import write_csv
+from jpegai_bench.report.tables.experiment_tables import Experimental
+from jpegai_bench.report.tables.latex import to_latex
+from jpegai_bench.report.tables.sheets import Sheet, write_markdown
+from jpegai_bench.report.tables.study_sheets import caption, labels, left_out, missed_targets
+from jpegai_bench.system.files import write_bytes
+
+
+def study_sheets(made: Experimental, ablation: Ablation) -> list[Sheet]:
+    """For each anchor a summary and the BD-rate by metric, then what the paper says beside ours."""
+    rows, sheets = made.rows(ablation), []
+    for anchor in made.tables.study.anchor_entries:
+        own = [row for row in rows if row["anchor"] == anchor.label]
+        shown = [row for row in own if row["kind"] != "paper"]
+        sheets += [_summary(made, ablation, anchor, shown), _by_metric(made, ablation, anchor, shown)]
+        if anchor is made.tables.study.anchor_entries[0]:
+            beside = _beside_the_paper(made, ablation, anchor, [r for r in own if r["kind"] != "codec"])
+    sheets[0].notes += [*_missing(made, ablation), *made.tables.study.notes]
+    return [*sheets, beside]
+
+
+def write_study(made: Experimental, ablation: Ablation, folder: Path, prefix: str) -> list[Path]:
+    """Write a study's CSV, Markdown and LaTeX, `prefix` before its name; return the paths.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    sheets, stem = study_sheets(made, ablation), f"{prefix}{ablation.name}"
+    tex = folder / f"{stem}.tex"
+    paths = [
+        write_csv(made.frame(ablation), folder / f"{stem}.csv"),
+        write_markdown(sheets, folder / f"{stem}.md"),
+    ]
+    write_bytes(tex, to_latex(sheets, f"{made.experiment.name}-{stem}").encode())
+    return [*paths, tex]
+
+
+def _summary(made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]) -> Sheet:
+    base = made.experiment.reference
+    sheet = Sheet(
+        _title(made, ablation, "complexity, time and mean BD-rate", anchor),
+        ["variant", "kMACs/px\npublished", "all\nMACs", "reduction\n%", f"MACs\n÷ {base}", "decode\ns",
+         f"decode\n÷ {base}", "mean of 7\nBD-rate, %", f"vs {base}\nBD-rate, %", "beyond\nnoise"],
+        [],
+        f"{_caption(made, anchor, rows)} kMACs/pixel of the luma synthesis in the published counting, whose "
+        f"reduction is given, and all MACs, whose ratio to {base} stands beside that of the time to decode "
+        f"a picture. {_noise_told(made, rows)}",
+    )  # fmt: skip
+    for row in rows:
+        sheet.rows.append([row["variant"], *_complexity(sheet, row, base), *_differences(sheet, row, base)])
+    sheet.notes = [*_over_seeds(made, rows), *missed_targets(made.tables.study)]
+    return sheet
+
+
+def _complexity(sheet: Sheet, row: dict[str, Any], base: str) -> list[str]:
+    if row["kind"] != "variant":
+        return [NONE] * 6
+    told = row["mean_reason"] if row["status"] != "done" else "complexity not counted"
+    lacking = told if math.isnan(row["published_kmacs_px"]) else f"complexity of {base} is not known"
+    return [
+        figure(sheet, row["published_kmacs_px"], reason=told),
+        figure(sheet, row["all_kmacs_px"], reason=told),
+        figure(sheet, row["reduction_percent"], reason=lacking),
+        figure(sheet, row["all_ratio"], 3, reason=lacking),
+        figure(sheet, row["decode_s"], 2, row["decode_reason"]),
+        figure(sheet, row["decode_ratio"], 3, row["decode_reason"]),
+    ]
+
+
+def _differences(sheet: Sheet, row: dict[str, Any], base: str) -> list[str]:
+    if row["variant"] == base:
+        return [bd_rate(sheet, row, "mean"), NONE, NONE]
+    against = [bd_rate(sheet, row, "mean"), bd_rate(sheet, row, "vs_base", digits=2)]
+    if row["kind"] != "variant":
+        return [*against, NONE]
+    return [*against, _beyond(sheet, row)]
+
+
+def _beyond(sheet: Sheet, row: dict[str, Any]) -> str:
+    if row["exceeds_noise"] == "NA":
+        return na(sheet, row["noise_reason"])
+    return f"{row['exceeds_noise']}{'*' if row['noise'] == 'seeds' else ''}"
+
+
+def _by_metric(
+    made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]
+) -> Sheet:
+    seven = average_of(made.tables.study.hvs)
+    sheet = Sheet(
+        _title(made, ablation, "BD-rate by metric, %", anchor),
+        ["variant", *(labels()[name] for name in seven)],
+        [],
+        _caption(made, anchor, rows),
+    )
+    for row in rows:
+        sheet.rows.append([row["variant"], *(bd_rate(sheet, row, name) for name in seven)])
+    named = {row["variant"] for row in rows}
+    sheet.notes = left_out(made.tables, anchor, named)
+    return sheet
+
+
+def _beside_the_paper(
+    made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]
+) -> Sheet:
+    """Our counts at the paper's size and our BD-rates, each with the paper's next to it where it gave any."""
+    base, quotes = made.experiment.reference, bool(made.figures.figures)
+    quoted = "/".join(made.figures.anchors) or "anchor"
+    columns = [
+        "variant",
+        "kMACs/px\npublished",
+        "all\nMACs",
+        "red.,\n%",
+        *(["paper\nkMACs/px", "paper\nred., %"] if quotes else []),
+        "mean of 7\nBD-rate, %",
+        *([f"paper\nvs {quoted}"] if quotes else []),
+        f"vs {base}\nBD-rate, %",
+        *([f"paper\nvs {base}"] if quotes else []),
+    ]
+    what = "beside the paper" if quotes else "counted at model=paper"
+    sheet = Sheet(_title(made, ablation, what), columns, [], _told_beside(made, anchor, rows))
+    for row in rows:
+        paper = [[_quoted(row, name)] if quotes else [] for name in _PAPER]
+        of_study, is_base = row["kind"] == "paper", row["variant"] == base
+        sheet.rows.append(
+            [
+                "whole study" if of_study else row["variant"],
+                *(_at_paper_size(sheet, row, name) for name in _COUNTS),
+                *paper[0],
+                *paper[1],
+                NONE if of_study else bd_rate(sheet, row, "mean"),
+                *paper[2],
+                NONE if of_study or is_base else bd_rate(sheet, row, "vs_base", 2),
+                *paper[3],
+            ]
+        )
+    return sheet
+
+
+_PAPER = ("paper_kmacs_px", "paper_reduction_percent", "paper_mean_bd_rate", "paper_vs_base_bd_rate")
+_COUNTS = ("paper_size_published_kmacs_px", "paper_size_all_kmacs_px", "paper_size_reduction_percent")
+
+
+def _told_beside(made: Experimental, anchor: Entry, rows: Sequence[dict[str, Any]]) -> str:
+    """What is of which size, and where in the paper its figures are."""
+    model, figures = _model(made), made.figures.figures
+    ours = f"Our kMACs/pixel are counted at model=paper; our BD-rates are of model={model}"
+    if not figures:
+        return f"{ours}, against {anchor.described}."
+    where: dict[str, list[str]] = {}
+    shown = [row["variant"] for row in rows if row["kind"] == "variant"]
+    for one in figures:
+        of_study = not one.variant and one.study == rows[0]["study"]
+        if one.quantity != "training noise" and (one.variant in shown or of_study):
+            where.setdefault(one.where, []).append(f"{one.value:g}")
+    places = "; ".join(f"{', '.join(values)} by its {place}" for place, values in where.items())
+    return (
+        f"{ours}, the paper's of its own networks and test set: they are no measure of each other. "
+        f"Ours against {anchor.described}. The paper's figures: {places}."
+    )
+
+
+def _quoted(row: dict[str, Any], name: str) -> str:
+    """The paper's figures, several with a slash; the places are in the caption."""
+    told = str(row[f"{name}_told"])
+    return " / ".join(part.rpartition(" (")[0] for part in told.split("; ")) if told else NONE
+
+
+def _at_paper_size(sheet: Sheet, row: dict[str, Any], name: str) -> str:
+    if row["kind"] != "variant":
+        return NONE
+    reason = row["paper_size_reason"] or "the reference is not known at model=paper"
+    return figure(sheet, row[name], 1, reason)
+
+
+def _title(made: Experimental, ablation: Ablation, what: str, anchor: Entry | None = None) -> str:
+    study = made.tables.study
+    against = f", against {anchor.name}" if anchor and len(study.anchors) > 1 else ""
+    return f"{ablation.title}, {study.title or study.dataset}, model {_model(made)}{against}: {what}"
+
+
+def _model(made: Experimental) -> str:
+    return made.tables.study.variants[0].model
+
+
+def _caption(made: Experimental, anchor: Entry, rows: Sequence[dict[str, Any]]) -> str:
+    """Anchor, data set, method, then images, model and weights."""
+    counts = {image_count(row) for row in rows if row["status"] == "done"} or {"0"}
+    weights = {made.weights.get(row["variant"], "") for row in rows} - {""}
+    by_weights = (f"{w} ({', '.join(r['variant'] for r in rows if made.weights.get(r['variant']) == w)})"
+                  for w in sorted(weights))  # fmt: skip
+    told = next(iter(weights)) if len(weights) == 1 else "; ".join(by_weights) or "none"
+    images = ", ".join(sorted(counts))
+    return f"{caption(made.tables, anchor)} {images} images, model {_model(made)}, weights {told}."
+
+
+def _noise_told(made: Experimental, rows: Sequence[dict[str, Any]]) -> str:
+    """What the noise of training was taken to be."""
+    experiment, there = made.experiment, {row["variant"] for row in rows}
+    seeds = {label: noise for label, noise in made.noises.items() if label in there}
+    told = []
+    if seeds:
+        told.append(
+            f"Beyond noise with *: by Welch's test over training seeds of {seed_names(seeds)} and of "
+            f"{experiment.reference}, p below 0.05"
+        )
+    others = [row for row in rows if row["noise"] == "stated"]
+    if others and experiment.training_noise is not None:
+        begins = "without: " if seeds else "Beyond noise: "
+        told.append(
+            f"{begins}one training each, so the noise is not measured; the difference to "
+            f"{experiment.reference} is held against {experiment.training_noise:g}% "
+            f"({experiment.training_noise_source}); open where the mean is beyond it and the interval is not"
+        )
+    return f"{'; '.join(told)}." if told else "The noise of training is not known."
+
+
+def _over_seeds(made: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The differences to the reference over training seeds; the columns are of the newest run of each."""
+    told = []
+    for row in rows:
+        noise = made.noises.get(row["variant"])
+        if noise is not None and not noise.reason:
+            told.append(
+                f"{row['variant']} {verdict.figure(noise.difference)} points "
+                f"({verdict.range_text(Interval(noise.difference, noise.low, noise.high))}, "
+                f"p = {noise.p_value:.2g})"
+            )
+    if not told:
+        return []
+    return [
+        f"* Difference to {made.experiment.reference} of the means over seeds, against "
+        f"{made.tables.study.anchors[0]}: {'; '.join(told)}. The columns are of the newest run of each."
+    ]
+
+
+def _missing(made: Experimental, ablation: Ablation) -> list[str]:
+    lacking = [one for one in made.missing if one.variant in ablation.variants]
+    if not lacking:
+        return []
+    return [
+        f"Missing: {'; '.join(one.told for one in lacking)}. All that is missing is made by: {made.remedy}"
+    ]

@@ -1,0 +1,188 @@
+"""The tables of an experiment as frames: a row for each variant of each study, the paper's figures in it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from jpegai_bench.analysis.statistics import Interval
+from jpegai_bench.config.experiment import Ablation, Experiment
+from jpegai_bench.metrics.catalogue import average_of
+from jpegai_bench.report.gather.missing import Missing
+from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures
+from jpegai_bench.report.gather.study import kmacs
+from jpegai_bench.report.gather.training_noise import Noise, stated
+from jpegai_bench.report.tables.results import Tables
+
+PAPER_SIZE = ("published_kmacs_px", "input_size_kmacs_px", "all_kmacs_px")
+"""What is told of the counts at `model=paper`."""
+NOT_TIMED = "not timed"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds to decode a picture, and the machine that they hold for."""
+
+    decode_s: float
+    machine: str
+
+
+@dataclass(frozen=True)
+class Experimental:
+    """An experiment on one data set, at one model preset: all that its tables are made from."""
+
+    experiment: Experiment
+    tables: Tables
+    """Of all its variants together."""
+    figures: PublishedFigures
+    missing: tuple[Missing, ...] = ()
+    remedy: str = ""
+    """The command that makes what is missing."""
+    noises: Mapping[str, Noise] = field(default_factory=dict)
+    """Of the variants that have several training seeds."""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """What the weights are called, by variant."""
+    timings: Mapping[str, Timing] = field(default_factory=dict)
+
+    def rows(self, ablation: Ablation) -> list[dict[str, Any]]:
+        """For each anchor the study's variants, then the peers, then what the paper says of the study."""
+        results: list[Any] = self.tables.results.to_dict("records")
+        rows = []
+        for anchor in self.tables.study.anchors:
+            own = [row for row in results if row["anchor"] == anchor]
+            by_label = {row["variant"]: row for row in own}
+            for variant in ablation.variants:
+                row = by_label.get(variant) or self._without_figures(variant, anchor)
+                rows.append(self._extended(row, ablation.name))
+            rows += [self._extended(row, ablation.name) for row in own if row["kind"] == "codec"]
+            whole = self.figures.of_study(ablation.name)
+            if whole.figures:
+                blank = {**_blank(ablation.title, anchor, "", self), "kind": "paper"}
+                rows.append(blank | _of_paper(whole) | {"study": ablation.name, "status": "paper"})
+        return rows
+
+    def frame(self, ablation: Ablation) -> pd.DataFrame:
+        """`rows` at full precision, NaN is NA; columns: docs/experiments.md."""
+        frame = pd.DataFrame(self.rows(ablation))
+        frame.insert(0, "experiment", self.experiment.name)
+        first = ["experiment", "study", "variant", "kind", "status"]
+        return frame[[*first, *(name for name in frame if name not in first)]]
+
+    def _without_figures(self, variant: str, anchor: str) -> dict[str, Any]:
+        reason = next((one.told for one in self.missing if one.variant == variant), "no figures")
+        return {**_blank(variant, anchor, reason, self), "kind": "variant"}
+
+    def _extended(self, row: dict[str, Any], study: str) -> dict[str, Any]:
+        label = row["variant"]
+        missing = next((one for one in self.missing if one.variant == label), None)
+        told = missing.told if missing else ""
+        of_variant = row["kind"] == "variant"
+        extended = {**row, "study": study, "status": missing.status if missing else "done"}
+        extended["weights"] = self.weights.get(label, "")
+        extended |= self._ratios(row) | self._paper_size(label, told)
+        extended |= self._timing(label, told) if of_variant else _UNTIMED
+        extended |= self._noise(row, told) if of_variant else _NO_NOISE
+        return extended | _of_paper(self.figures.of_variant(label))
+
+    def _ratios(self, row: dict[str, Any]) -> dict[str, Any]:
+        base = self.tables.study.base_entry
+        ratios = {}
+        for name in ("published", "all"):
+            own = row[f"{name}_kmacs_px"]
+            reference = kmacs(base, f"{name}_kmacs_px") if base else math.nan
+            ratios[f"{name}_ratio"] = own / reference if reference else math.nan
+        return ratios
+
+    def _paper_size(self, label: str, told: str) -> dict[str, Any]:
+        own, base = self._counts(label), self._counts(self.experiment.reference)
+        row: dict[str, Any] = {f"paper_size_{name}": own.get(name, math.nan) for name in PAPER_SIZE}
+        whole = base.get("published_kmacs_px", math.nan)
+        row["paper_size_reduction_percent"] = 100 * (1 - own.get("published_kmacs_px", math.nan) / whole)
+        row["paper_size_reason"] = ""
+        if "published_kmacs_px" not in own:
+            not_counted = "not counted at model=paper; run it again to have it counted"
+            row["paper_size_reason"] = told or own.get("reason") or not_counted
+        return row
+
+    def _counts(self, label: str) -> dict[str, Any]:
+        entries = [entry for entry in self.tables.study.variants if entry.label == label]
+        return dict((entries[0].complexity or {}).get("paper_size") or {}) if entries else {}
+
+    def _timing(self, label: str, told: str) -> dict[str, Any]:
+        own, base = self.timings.get(label), self.timings.get(self.experiment.reference)
+        if own is None:
+            return {**_UNTIMED, "decode_reason": told or NOT_TIMED}
+        row = {"decode_s": own.decode_s, "decode_ratio": math.nan, "machine": own.machine}
+        if base is None:
+            return {**row, "decode_reason": f"{self.experiment.reference} was not timed"}
+        if base.machine != own.machine:
+            return {**row, "decode_reason": f"{self.experiment.reference} was timed on another machine"}
+        return {**row, "decode_ratio": own.decode_s / base.decode_s, "decode_reason": ""}
+
+    def _noise(self, row: dict[str, Any], told: str) -> dict[str, Any]:
+        label, experiment = row["variant"], self.experiment
+        if label == experiment.reference:
+            return _NO_NOISE
+        against = Interval(*(row[f"vs_base_{end}"] for end in ("bd_rate", "ci_low", "ci_high")))
+        noise = self.noises.get(label) or stated(
+            against, told or row["vs_base_reason"], experiment.training_noise
+        )
+        return {
+            "exceeds_noise": noise.exceeds,
+            "noise": noise.source,
+            "noise_percent": experiment.training_noise if noise.source == "stated" else math.nan,
+            "noise_reason": noise.reason,
+            "seeds": " ".join(noise.seeds),
+            "seed_difference": noise.difference,
+            "seed_ci_low": noise.low,
+            "seed_ci_high": noise.high,
+            "seed_p_value": noise.p_value,
+        }
+
+
+_UNTIMED = {"decode_s": math.nan, "decode_ratio": math.nan, "machine": "", "decode_reason": NOT_TIMED}
+_NO_NOISE = {
+    "exceeds_noise": "",
+    "noise": "",
+    "noise_percent": math.nan,
+    "noise_reason": "",
+    "seeds": "",
+    "seed_difference": math.nan,
+    "seed_ci_low": math.nan,
+    "seed_ci_high": math.nan,
+    "seed_p_value": math.nan,
+}
+
+
+def _blank(label: str, anchor: str, reason: str, made: Experimental) -> dict[str, Any]:
+    """A row as in `Tables.results` without a figure, each NA for that reason."""
+    like: dict[Any, Any] = made.tables.results.iloc[0].to_dict()
+    row: dict[str, Any] = dict.fromkeys(like, math.nan)
+    for name in (*average_of(made.tables.study.hvs), "mean", "vs_base"):
+        row[f"{name}_reason"] = reason
+    for name in average_of(made.tables.study.hvs):
+        row |= {f"{name}_vs_base_reason": reason, f"{name}_images": 0}
+    entry = made.tables.study.entry(anchor)
+    return row | {
+        "variant": label, "note": "", "chroma": "", "model": like["model"], "dataset": like["dataset"],
+        "anchor": anchor, "anchor_note": entry.note, "anchor_chroma": entry.chroma, "hvs": like["hvs"],
+        "method": like["method"], "images_fewest": 0, "images_most": 0,
+    }  # fmt: skip
+
+
+def _of_paper(figures: PublishedFigures) -> dict[str, Any]:
+    """The first figure of each kind, and all of them as text."""
+    row: dict[str, Any] = {}
+    kinds: dict[str, Sequence[Figure]] = {
+        "paper_kmacs_px": figures.complexity,
+        "paper_reduction_percent": figures.reduction,
+        "paper_mean_bd_rate": figures.against_anchor,
+        "paper_vs_base_bd_rate": figures.against_reference,
+    }
+    for name, found in kinds.items():
+        row[name] = found[0].value if found else math.nan
+        row[f"{name}_told"] = "; ".join(figure.told for figure in found)
+    row["paper_anchor"] = " ".join(figures.anchors)
+    return row

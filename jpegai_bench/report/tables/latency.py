@@ -1,0 +1,241 @@
+"""Coding times as tables: a row a codec, variants against base in time and in kMACs, and every part."""
+
+import re
+from collections.abc import Sequence, Sized
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from jpegai_bench.latency.timing import comparable
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+Manifest = dict[str, Any]
+"""What a `latency.json` holds."""
+BASE = "base"
+_STEPS = ("encode", "decode")
+_OF_A_PART = ("s", "lowest_s", "highest_s", "mp_s", "share", "kmacs_px", "gflop_s", "peak_share")
+
+
+def as_frame(manifests: Sequence[Manifest], base: Manifest | None = None) -> pd.DataFrame:
+    """A row a codec: means over the pictures, then each part of encoding and decoding.
+
+    Args:
+        manifests: the codecs.
+        base: what variants are set against.
+    """
+    rows = []
+    for one in manifests:
+        row = {
+            "codec": one["label"],
+            "dataset": one["dataset"],
+            "images": len(one["images"]),
+            "quality": one["quality"],
+            **one["summary"],
+            **_against(one, base),
+            **{f"peak_{name}_gflop_s": peak["gflop_s"] for name, peak in one.get("peak", {}).items()},
+            "repeats": one["repeats"],
+            "processes": len(one["processes"]),
+            "device": one["device"],
+            "cpu": one["machine"]["cpu"],
+            "busy": one["busy"],
+        }
+        for step in _STEPS:
+            for part in one.get(f"{step}_parts", []):
+                name = re.sub(r"[^a-z0-9]+", "_", part["part"].lower())
+                if name != "whole":
+                    row |= {f"{step}_{name}_{key}": part[key] for key in _OF_A_PART}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def as_rich(manifests: Sequence[Manifest], base: Manifest | None = None) -> "Group":
+    """For a terminal of 100 columns: codecs, variants against base, and parts."""
+    from rich.console import Group
+
+    parted = [one for one in manifests if one.get("decode_parts")]
+    shown: list[Any] = [_codecs(manifests)]
+    if parted:
+        shown += ["", _variants(parted, base)]
+    if len(parted) == 1:
+        shown += [item for step in _STEPS for item in ("", _parts(parted[0], step))]
+    elif parted:
+        seconds = "Decoding by part, milliseconds a picture"
+        shown += ["", _side_by_side(parted, seconds, lambda part: _figure(1000 * part["s"]))]
+        peak = "Decoding by part, percent of the machine's peak that the multiplications come to"
+        shown += ["", _side_by_side(parted, peak, lambda part: _percent(part["peak_share"]))]
+    return Group(*shown, "", _caption(manifests, parted, base))
+
+
+def _against(one: Manifest, base: Manifest | None) -> dict[str, float | None]:
+    """Decoder and luma synthesis: seconds, kMACs/pixel (all MACs), and both by base's."""
+    if not one.get("decode_parts"):
+        return {}
+    own = _of_decoder(one)
+    others = _of_decoder(base) if base and comparable(one, base) else {}
+    found: dict[str, float | None] = {}
+    for name, value in own.items():
+        other = others.get(name)
+        if name != "decode_s":  # a column of the summary already
+            found[name] = value
+        found[f"{name}_vs_base"] = value / other if value is not None and other else None
+    return found
+
+
+def _of_decoder(one: Manifest) -> dict[str, float | None]:
+    luma = [part for part in one["decode_parts"] if part["part"].startswith("luma ")]
+    whole = next(part for part in one["decode_parts"] if part["part"] == "whole")
+    counted = [part["kmacs_px"] for part in luma if part["kmacs_px"] is not None]
+    return {
+        "decode_s": one["summary"]["decode_s"],
+        "decoder_kmacs_px": whole["kmacs_px"],
+        "luma_synthesis_s": sum(part["s"] for part in luma),
+        "luma_synthesis_kmacs_px": sum(counted) if counted else None,
+    }
+
+
+def _table(title: str, columns: Sequence[str]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    style = {"title_justify": "left", "title_style": "bold", "pad_edge": False, "padding": (0, 1, 0, 0)}
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, **style)  # type: ignore[arg-type]
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def _codecs(manifests: Sequence[Manifest]) -> Any:
+    both = [f"{step}\n{unit}" for step in _STEPS for unit in ("s", "range", "MP/s")]
+    started = any(one["summary"]["encode_start_up_s"] is not None for one in manifests)
+    columns = ["codec", "quality", "bpp", *both, "decode\nMB", *(["start-up\ns + s"] if started else [])]
+    table = _table("", columns)
+    for one in manifests:
+        summary = one["summary"]
+        cells = []
+        for step in _STEPS:
+            ends = [summary[f"{step}_{name}_s"] for name in ("lowest", "highest")]
+            cells += [_figure(summary[f"{step}_s"]), _range(summary[f"{step}_s"], *ends)]
+            cells.append(_figure(summary[f"{step}_mp_s"]))
+        memory = summary["decode_peak_mb"]
+        start_up = [summary[f"{step}_start_up_s"] for step in _STEPS]
+        cells.append("" if memory is None else f"{memory:.0f}")
+        if started:
+            cells.append("" if None in start_up else "+".join(f"{value:#.2g}" for value in start_up))
+        table.add_row(_name(one), f"{one['quality']:g}", f"{summary['bpp']:.3f}", *cells)
+    return table
+
+
+def _variants(parted: Sequence[Manifest], base: Manifest | None) -> Any:
+    columns = ["variant"]
+    for what in ("decode", "luma synthesis"):
+        columns += [f"{what}\ns", "\nto base", "\nkMACs/px", "\nto base"]
+    table = _table("kMACs are not time: seconds and multiplications, each with its ratio to base", columns)
+    for one in parted:
+        figures = _of_decoder(one)
+        ratios = _against(one, base)
+        cells = []
+        for name, value in figures.items():
+            cells.append("NA" if value is None else f"{value:.1f}" if "kmacs" in name else _figure(value))
+            ratio = ratios[f"{name}_vs_base"]
+            cells.append("NA" if ratio is None else f"{ratio:.2f}")
+        table.add_row(_name(one), *cells)
+    return table
+
+
+def _parts(one: Manifest, step: str) -> Any:
+    title = {"encode": "Encoding", "decode": "Decoding"}[step]
+    columns = ["part", "ms", "range", "MP/s", "of whole", "kMACs/px", "GFLOP/s", "of peak"]
+    table = _table(f"{title} by part, {_name(one)}", columns)
+    for part in one[f"{step}_parts"]:
+        multiplies = part["kmacs_px"] is not None
+        table.add_row(
+            part["part"],
+            _figure(1000 * part["s"]),
+            _range(part["s"], part["lowest_s"], part["highest_s"]),
+            "" if part["mp_s"] is None else _figure(part["mp_s"]),
+            _percent(part["share"]),
+            f"{part['kmacs_px']:.2f}" if multiplies else "",
+            f"{part['gflop_s']:.1f}" if multiplies else "",
+            _percent(part["peak_share"]),
+        )
+    return table
+
+
+def _side_by_side(parted: Sequence[Manifest], title: str, cell: Any) -> Any:
+    table = _table(title, ["part", *(_name(one).replace("_", "\n_", 1) for one in parted)])
+    by_part = [{part["part"]: part for part in one["decode_parts"]} for one in parted]
+    for name in by_part[0]:
+        table.add_row(name, *(cell(parts[name]) if name in parts else "" for parts in by_part))
+    return table
+
+
+def _of_processes(count: int) -> str:
+    middle = "one in the middle" if count % 2 else "slower of the two in the middle"
+    return f"So did {count} processes; the {middle} counts."
+
+
+def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Manifest | None) -> str:
+    first = manifests[0]
+    images = f"{count_images(first['images'])} of {first['dataset']}"
+    pinned = "pinned to one core" if first["core"] is not None else "not pinned, as the system cannot"
+    several = len(first["processes"]) > 1
+    lines = [
+        f"Seconds a picture: the median of {first['repeats']} after one to warm up, mean over {images}.",
+        *([_of_processes(len(first["processes"]))] if several else []),
+        "range: the fastest and the slowest of each picture, likewise, from the median"
+        + ("; of all processes." if several else "."),
+        f"One thread, {pinned}: {first['machine']['cpu']}.",
+    ]
+    if first["device"] != "cpu":
+        lines.append(f"Networks on {first['device']}: {', '.join(first['machine']['gpus']) or 'a GPU'}.")
+    if any(one["summary"]["decode_peak_mb"] is not None for one in manifests):
+        lines.append("decode MB: the most memory that decoding took, above what the process held before.")
+    if any(one["summary"]["encode_start_up_s"] is not None for one in manifests):
+        lines.append(
+            "start-up: encoding and decoding of a 16x16 picture, where a program is run for each; the times\n"
+            "hold it, and the files that the program reads and writes."
+        )
+    if parted:
+        against = "kMACs/px: all MACs. to base: NA where base was not timed likewise on an idle machine."
+        if base and base not in manifests and any(comparable(one, base) for one in parted):
+            against = (
+                f"kMACs/px: all MACs. to base: as it was timed {base['start'][:16].replace('T', ' ')} UTC."
+            )
+        lines.append(against)
+        peaks = [
+            f"{name} {peak['gflop_s']:.1f} GFLOP/s ({peak['by']})" for name, peak in parted[0]["peak"].items()
+        ]
+        lines.append(
+            "of peak: of the fastest matrix product or convolution seen in the same run:\n"
+            + f"{'; '.join(peaks)}."
+        )
+        lines += [one["work_not_counted"] for one in parted if one["work_not_counted"]]
+    if any(one["busy"] for one in manifests):
+        lines.append("* The machine was busy: not to be trusted.")
+    return "\n".join([*lines, *(f"{one['label']}: {one['note']}" for one in manifests)])
+
+
+def count_images(images: Sized) -> str:
+    """`1 image`, or how many."""
+    return f"{len(images)} image{'' if len(images) == 1 else 's'}"
+
+
+def _name(one: Manifest) -> str:
+    return f"{one['label']}*" if one["busy"] else str(one["label"])
+
+
+def _range(median: float, lowest: float, highest: float) -> str:
+    if median <= 0:
+        return ""
+    return " ".join(f"{100 * (end / median - 1):+.0f}" for end in (lowest, highest)) + " %"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"
+
+
+def _figure(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"

@@ -1,0 +1,124 @@
+"""Sheets and frames as LaTeX tables; a document needs `\\usepackage{booktabs}` and no more."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jpegai_bench.report.tables.sheets import Sheet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "%": r"\%",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "[": "{[}",  # at the start of a row it would belong to the one before, as a star would
+    "*": "{*}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "…": r"\ldots{}",
+    "–": "--",
+    "×": r"$\times$",
+    "÷": r"$\div$",
+    "±": r"$\pm$",
+    "·": r"$\cdot$",
+    "→": r"$\to$",
+    "≥": r"$\ge$",
+    "≤": r"$\le$",
+    "²": r"$^2$",
+}
+
+
+def escape(text: str) -> str:
+    """Text for LaTeX; letters beyond ASCII stay as they are, which pdflatex takes where they are European."""
+    parts = ("".join(_SPECIAL.get(letter, letter) for letter in part) for part in text.split("--"))
+    return "-{}-".join(parts)  # two hyphens would become a dash
+
+
+def to_latex(parts: Sequence[Sheet], label: str = "") -> str:
+    """A `table*` for each sheet, reasons and notes below it; `label` begins the labels, before a number.
+
+    Over both columns of a page with two; in one narrow column it stands out on both sides alike.
+    """
+    tables = []
+    for number, sheet in enumerate(parts, 1):
+        below = [f"({i}) {reason}" for i, reason in enumerate(sheet.reasons, 1)]
+        lines = [
+            r"\begin{table*}[tbp]",
+            r"\centering\scriptsize",
+            rf"\caption{{{escape(sheet.title)}. {escape(sheet.caption)}}}",
+            *([rf"\label{{tab:{label}-{number}}}"] if label else []),
+            r"\par\smallskip",
+            r"\setlength{\tabcolsep}{2.5pt}",
+            r"\makebox[\linewidth]{%",
+            rf"\begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}",
+            r"\toprule",
+            *_head(sheet.columns),
+            r"\midrule",
+            *(line for row in sheet.rows for line in _row(row)),
+            r"\bottomrule",
+            r"\end{tabular}}",
+            *_notes([*below, *sheet.notes]),
+            r"\end{table*}",
+        ]
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables) + "\n"
+
+
+def frame_to_latex(frame: "pd.DataFrame") -> str:
+    """A `tabular` of a frame's columns and rows; NA is `NA`."""
+    cells = frame.astype(object).where(frame.notna(), "NA")
+    rows = [
+        [str(name) for name in frame.columns],
+        *([str(v) for v in row] for row in cells.to_numpy().tolist()),
+    ]
+    head, *body = (" & ".join(map(_figure, row)) + r" \\" for row in rows)
+    columns = f"l{'r' * (len(frame.columns) - 1)}"
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _head(columns: Sequence[str]) -> list[str]:
+    """Names of several lines end on the same one."""
+    names = [name.split("\n") for name in columns]
+    height = max(map(len, names))
+    lines = zip(*([""] * (height - len(name)) + name for name in names), strict=True)
+    return [" & ".join(map(escape, line)) + r" \\" for line in lines]
+
+
+def _row(cells: Sequence[str]) -> list[str]:
+    """The figures, and where there are intervals a line of them in small print."""
+    firsts, seconds = zip(*(cell.partition("\n")[::2] for cell in cells), strict=True)
+    first = " & ".join(map(_figure, firsts)) + r" \\"
+    if not any(seconds):
+        return [first]
+    small = " & ".join(rf"\tiny {_figure(cell)}" if cell else "" for cell in seconds)
+    return [rf"{first}[-2pt]", rf"{small} \\[2pt]"]
+
+
+def _figure(text: str) -> str:
+    return _minus(escape(text.replace("\n", " ")))
+
+
+def _minus(text: str) -> str:
+    """A hyphen before a digit, at the start or after a range's dots, is a minus."""
+    words = text.split(r"\ldots{}")
+    return r"\ldots{}".join(
+        f"$-${word[1:]}" if word[:1] == "-" and word[1:2].isdigit() else word for word in words
+    )
+
+
+def _notes(lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    told = "\\par\n".join(escape(line) for line in lines)
+    return [r"\par\smallskip\begin{minipage}{\linewidth}\raggedright\scriptsize", told, r"\end{minipage}"]

@@ -1,0 +1,68 @@
+"""Scores of pairs as people read them: one pair as a list, many as a table with their mean."""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from jpegai_bench.analysis.pairs import Measured
+from jpegai_bench.metrics.catalogue import METRICS, Metric, average_of
+from jpegai_bench.report.tables.sheets import Sheet
+
+BESIDE_NAMES = (*average_of(), "psnr_hvs", "psnr_y")
+"""The metrics that fit on a terminal beside names of common length."""
+
+
+def as_list(measured: Measured, title: str) -> Sheet:
+    """One pair, a metric a line."""
+    sheet = Sheet(
+        f"{title}, {measured.width}x{measured.height}",
+        ["metric", "value", "unit"],
+        [],
+        _direction(list(measured.values)),
+    )
+    for metric in _metrics(list(measured.values)):
+        sheet.rows.append([metric.label, _cell(sheet, measured, metric), metric.unit])
+    return sheet
+
+
+def as_table(pairs: Sequence[Measured], names: Sequence[str], title: str) -> Sheet:
+    """A line a pair, and the mean; `names` are the metrics to show, each of which was measured."""
+    metrics = _metrics(names)
+    labels = [metric.label for metric in metrics]
+    if len(labels) > len(BESIDE_NAMES):
+        labels = [label.replace("PSNR-", "PSNR\n") for label in labels]
+    sheet = Sheet(title, ["image", *labels], [], _direction(names))
+    for measured in pairs:
+        sheet.rows.append([measured.pair.name, *(_cell(sheet, measured, metric) for metric in metrics)])
+    if len(pairs) > 1:
+        sheet.rows.append([f"mean of {len(pairs)}", *(_mean(sheet, pairs, metric) for metric in metrics)])
+    return sheet
+
+
+def _mean(sheet: Sheet, pairs: Sequence[Measured], metric: Metric) -> str:
+    values = [measured.values[metric.name] for measured in pairs]
+    there = [value for value in values if not math.isnan(value)]
+    if len(there) < len(values):
+        sheet.notes.append(f"{metric.label}: {len(there)} of {len(values)} pairs have it and enter the mean.")
+    return f"{fmean(there):.{metric.decimals}f}" if there else "NA"
+
+
+def _cell(sheet: Sheet, measured: Measured, metric: Metric) -> str:
+    value = measured.values[metric.name]
+    if not math.isnan(value):
+        return f"{value:.{metric.decimals}f}"
+    reason = measured.reasons[metric.name]
+    if reason not in sheet.reasons:
+        sheet.reasons.append(reason)
+    return f"NA ({sheet.reasons.index(reason) + 1})"
+
+
+def _metrics(names: Sequence[str]) -> list[Metric]:
+    return [metric for metric in METRICS if metric.name in names]
+
+
+def _direction(names: Sequence[str]) -> str:
+    lower = [metric.label for metric in _metrics(names) if not metric.higher_is_better]
+    if not lower:
+        return "Higher is better."
+    return "Lower is better." if len(lower) == len(names) else f"Higher is better; lower for {lower[0]}."

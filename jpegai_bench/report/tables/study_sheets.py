@@ -1,0 +1,259 @@
+"""The tables of a study for people: a block for each anchor, and one against the base."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL
+from jpegai_bench.codecs.rates import out_of_reach
+from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.report.gather.study import Entry, Study
+from jpegai_bench.report.tables.cells import bd_rate, figure, image_count, na
+from jpegai_bench.report.tables.csv_frames import write_csv
+from jpegai_bench.report.tables.results import Tables
+from jpegai_bench.report.tables.sheets import Sheet, write_markdown
+
+
+def sheets(tables: Tables) -> list[Sheet]:
+    """For each anchor the summary and the BD-rate by metric; where there is a base the same against it."""
+    study = tables.study
+    parts = []
+    for anchor in study.anchor_entries:
+        parts += [_summary(tables, anchor), _by_metric(tables, anchor)]
+    parts[0].notes += [*described(study), *study.notes]
+    if study.base_entry is not None and tables.results.variant.nunique() > 1:
+        parts.append(_by_metric_against_base(tables))
+    return parts
+
+
+def write_tables(tables: Tables, folder: str | Path, prefix: str = "") -> list[Path]:
+    """Write results.csv, per_image.csv and results.md, `prefix` before each name; return the paths.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    return [
+        write_csv(tables.results, folder / f"{prefix}results.csv"),
+        write_csv(tables.per_image, folder / f"{prefix}per_image.csv"),
+        write_markdown(sheets(tables), folder / f"{prefix}results.md"),
+    ]
+
+
+def _summary(tables: Tables, anchor: Entry) -> Sheet:
+    study = tables.study
+    if not study.variants:
+        return _summary_of_codecs(tables, anchor)
+    sheet = Sheet(
+        _title(tables, "complexity and mean BD-rate", anchor),
+        ["variant", "kMACs/px\npublished", "input\nsize", "all\nMACs", "reduction\nvs base, %",
+         "mean of 7\nBD-rate, %",
+         f"vs {study.base}\nBD-rate, %", "images", "decode\ns"],
+        [],
+        f"{caption(tables, anchor)} kMACs/pixel of the luma synthesis: in the published counting, with "
+        "transposed convolutions at input size, and with the attention's matrix products."
+        f"{_start_up(tables, anchor)}",
+    )  # fmt: skip
+    for row in _rows(tables, anchor):
+        against_base = "base" if row["variant"] == study.base else bd_rate(sheet, row, "vs_base", digits=2)
+        sheet.rows.append(
+            [
+                _name(tables, row),
+                *_complexity(sheet, study, row),
+                bd_rate(sheet, row, "mean"),
+                against_base,
+                image_count(row),
+                _seconds(sheet, row),
+            ]
+        )
+    sheet.notes = missed_targets(study)
+    return sheet
+
+
+def _summary_of_codecs(tables: Tables, anchor: Entry) -> Sheet:
+    timed = any(math.isfinite(row["decode_s"]) for row in _rows(tables, anchor))
+    title = _title(tables, "mean BD-rate", anchor)
+    columns = ["codec", "mean of 7\nBD-rate, %", "images", *(["decode\ns"] if timed else [])]
+    sheet = Sheet(title, columns, [], caption(tables, anchor) + _start_up(tables, anchor))
+    for row in _rows(tables, anchor):
+        seconds = [_seconds(sheet, row)] if timed else []
+        sheet.rows.append([_name(tables, row), bd_rate(sheet, row, "mean"), image_count(row), *seconds])
+    return sheet
+
+
+def _start_up(tables: Tables, anchor: Entry) -> str:
+    """What a caption says of times of codecs, where there are some."""
+    rows = _rows(tables, anchor)
+    if not any(row["kind"] == "codec" and math.isfinite(row["decode_s"]) for row in rows):
+        return ""
+    return " Decoding on one core; a codec that runs a program for each picture has its start in it."
+
+
+def _seconds(sheet: Sheet, row: dict[str, Any]) -> str:
+    """Seconds to decode a picture, as `latency` measures them: below one, two digits that count."""
+    value = row["decode_s"]
+    if math.isnan(value):
+        return na(sheet, "not timed")
+    return f"{value:.2f}" if value >= 1 else f"{value:#.2g}"
+
+
+def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
+    seven = average_of(tables.study.hvs)
+    columns = ["variant" if tables.study.variants else "codec", *(labels()[name] for name in seven)]
+    title = _title(tables, "BD-rate by metric, %", anchor)
+    sheet = Sheet(title, columns, [], caption(tables, anchor))
+    for row in _rows(tables, anchor):
+        sheet.rows.append([_name(tables, row), *(bd_rate(sheet, row, name) for name in seven)])
+    sheet.notes = [*left_out(tables, anchor), *not_applicable(tables.study)]
+    return sheet
+
+
+def _by_metric_against_base(tables: Tables) -> Sheet:
+    study = tables.study
+    seven = average_of(study.hvs)
+    sheet = Sheet(
+        _title(tables, f"BD-rate against {study.base} by metric, %"),
+        ["variant", *(labels()[name] for name in seven)],
+        [],
+        f"Rates of {study.base} are the reference; {_reading(tables)}",
+    )
+    rows = {row["variant"]: row for anchor in study.anchor_entries for row in _rows(tables, anchor)}
+    for label, row in rows.items():
+        if label != study.base:
+            cells = (bd_rate(sheet, row, f"{name}_vs_base", digits=2) for name in seven)
+            sheet.rows.append([_name(tables, row), *cells])
+    return sheet
+
+
+def described(study: Study) -> list[str]:
+    """What the labels of the peers leave open."""
+    peers = [study.entry(label) for label in study.peers if label not in study.anchors]
+    return [f"Codecs: {'; '.join(peer.described for peer in peers)}."] if peers else []
+
+
+def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None) -> list[str]:
+    """Images that are missing from means, by reason; of all rows, or of some."""
+    named, seven = labels(), average_of(tables.study.hvs)
+    frame = tables.per_image[tables.per_image.anchor == anchor.label]
+    frame = frame[(frame.reason != "") & frame.metric.isin(seven)]
+    if only is not None:
+        frame = frame[frame.variant.isin(list(only))]
+    counts = Counter(zip(frame.reason, frame.variant, frame.metric, strict=True))
+    where: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for (reason, variant, metric), count in counts.items():
+        where[reason][variant, count].append(named[metric])
+    lines = []
+    for reason, cases in where.items():
+        told = [
+            f"{count} of {variant} ({'all metrics' if len(metrics) == len(seven) else ', '.join(metrics)})"
+            for (variant, count), metrics in cases.items()
+        ]
+        lines.append(f"Images left out of means, {reason}: {', '.join(told)}.")
+    return lines
+
+
+def not_applicable(study: Study) -> list[str]:
+    """Of metrics that some images do not have the reason, as their runs have it on record."""
+    named, seven = labels(), average_of(study.hvs)
+    told: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entry in study.entries:
+        for one in entry.run.manifest.get("not_applicable", ()) if entry.run else ():
+            if one["metric"] in seven:
+                told[one["image"], one["reason"]].add(one["metric"])
+    cases: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (image, reason), metrics in told.items():
+        cases[", ".join(named[name] for name in seven if name in metrics), reason].append(image)
+    lines = []
+    for (listed, reason), images in cases.items():
+        more = f" and {len(images) - 1} more" if images[1:] else ""
+        lines.append(f"Not measured, {reason}: {listed} of {images[0]}{more}.")
+    return lines
+
+
+def missed_targets(study: Study) -> list[str]:
+    """Targets that images miss, with the number of images by variant."""
+    missed: dict[float, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for entry in study.variants:
+        counts = Counter(point["target_bpp"] for point in out_of_reach(entry.points))
+        for target, count in counts.items():
+            missed[target][count].append(entry.label)
+    lines = []
+    for target, cases in sorted(missed.items()):
+        told = [
+            f"{count} image{'s' if count > 1 else ''} of {', '.join(labels)}"
+            for count, labels in sorted(cases.items(), reverse=True)
+        ]
+        lines.append(f"{target:g} bpp is out of reach for {'; '.join(told)}: the nearest rate is taken.")
+    return lines
+
+
+def _title(tables: Tables, what: str, anchor: Entry | None = None) -> str:
+    study = tables.study
+    models = _models(tables)
+    model = f", model {models[0]}" if len(models) == 1 and models[0] else ""
+    against = f", against {anchor.name}" if anchor and len(study.anchors) > 1 else ""
+    return f"{study.title or study.dataset}{model}{against}: {what}"
+
+
+def caption(tables: Tables, anchor: Entry) -> str:
+    """What every BD-rate in a table depends on."""
+    study = tables.study
+    hvs = next(labels()[name] for name in average_of(study.hvs) if "hvs" in name)
+    return (
+        f"Anchor {anchor.described}; dataset {study.dataset}. {study.method.upper()} on log rate, mean over"
+        f" images, {_intervals(tables)}; negative is better. HVS in the mean of 7: {hvs}."
+    )
+
+
+def _intervals(tables: Tables) -> str:
+    """What a caption says of them: fewer than five images have none."""
+    if _most_images(tables) < FEWEST_FOR_INTERVAL:
+        return f"too few for 95% intervals, which take {FEWEST_FOR_INTERVAL}"
+    return "with their 95% bootstrap intervals"
+
+
+def _reading(tables: Tables) -> str:
+    """How an interval against the base is read, where there are intervals."""
+    noise = "knows nothing of the noise of training."
+    if _most_images(tables) < FEWEST_FOR_INTERVAL:
+        return f"the images are {_intervals(tables)}, and a mean {noise}"
+    return f"an interval that holds 0 is no difference on these images. It {noise}"
+
+
+def _most_images(tables: Tables) -> int:
+    return int(tables.results["images_most"].max()) if len(tables.results) else 0
+
+
+def _rows(tables: Tables, anchor: Entry) -> list[dict[str, Any]]:
+    rows: list[Any] = tables.results.to_dict("records")
+    return [row for row in rows if row["anchor"] == anchor.label]
+
+
+def _models(tables: Tables) -> list[str]:
+    return sorted({entry.model for entry in tables.study.variants})
+
+
+def _name(tables: Tables, row: dict[str, Any]) -> str:
+    name = tables.study.entry(row["variant"]).name
+    return f"{name} ({row['model']})" if row["model"] and len(_models(tables)) > 1 else name
+
+
+def labels() -> dict[str, str]:
+    """What tables call the metrics."""
+    return {metric.name: metric.label for metric in METRICS}
+
+
+def _complexity(sheet: Sheet, study: Study, row: dict[str, Any]) -> list[str]:
+    """kMACs/pixel in three countings and the reduction; what is no network of ours has none."""
+    if row["kind"] != "variant":
+        return ["–"] * 4
+    counted = (figure(sheet, row[f"{name}_kmacs_px"]) for name in ("published", "input_size", "all"))
+    return [*counted, _reduction(sheet, study, row)]
+
+
+def _reduction(sheet: Sheet, study: Study, row: dict[str, Any]) -> str:
+    absent = study.base_entry is None
+    reason = row["vs_base_reason"] if absent else "complexity not counted"
+    return figure(sheet, row["reduction_percent"], reason=reason)

@@ -1,0 +1,240 @@
+"""A codec on images at rates, under all metrics: one row per image and rate.
+
+Work is spread over processes, an image each. What is finished is kept at once and found again by content, so
+a killed evaluation goes on where it was and nothing is measured twice. A target rate becomes a quality first,
+which is kept too; the unit of work is the image at that quality, whoever asked for it. Of the first images
+the decoded pictures are kept as well; one that is missing is made again, and not measured again. Several
+evaluations on one store share out the images by claims.
+"""
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from jpegai_bench.codecs.protocol import Codec, RateCodec
+from jpegai_bench.codecs.rates import Rates, out_of_reach
+from jpegai_bench.errors import BenchError
+from jpegai_bench.images.read import Image8
+from jpegai_bench.runner.work_plan import Failure, Plan, PlannedImage
+from jpegai_bench.store.leases import Holder, claimed, holder_of
+from jpegai_bench.store.pictures import keep
+from jpegai_bench.store.store import POINT_COLUMNS
+from jpegai_bench.system.processes import spread
+
+if TYPE_CHECKING:
+    from jpegai_bench.metrics.measure import Reference
+
+_PRELOAD = ("jpegai_bench.metrics.measure", "jpegai_bench.network.weights")
+_PATIENCE = 1.0
+"""Seconds between two looks at images that other processes are measuring."""
+
+
+@dataclass
+class Evaluation:
+    """What came out."""
+
+    points: pd.DataFrame
+    image_hashes: dict[str, str]
+    not_applicable: list[dict[str, Any]] = field(default_factory=list)
+    """Each NA with its image, quality, metric and reason."""
+    out_of_reach: list[dict[str, Any]] = field(default_factory=list)
+    """Each target that the nearest rate misses: image, target_bpp, and that rate's quality and bpp."""
+    failures: list[Failure] = field(default_factory=list)
+    computed: int = 0
+    """Units measured now; the others were found."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    codec: Codec
+    image: PlannedImage
+    rates: Rates
+
+    @property
+    def claim_path(self) -> Path:
+        return self.image.store.claim_path(self.image.claim())
+
+
+def evaluate(
+    plan: Plan, workers: int, advance: Callable[[str], None], waiting: Callable[[str], None] = lambda _: None
+) -> Evaluation:
+    """Measure what a plan lacks, and gather all of it.
+
+    Args:
+        plan: its codec must be picklable; each worker loads it once.
+        workers: processes; 1 works in this one.
+        advance: called with the image's name when all its rates are there.
+        waiting: called with what is waited for, where other processes are measuring the rest.
+    """
+    evaluation = Evaluation(pd.DataFrame(), plan.hashes, failures=list(plan.failures))
+    tasks = []
+    for image, missing, undrawn in zip(plan.images, plan.missing, plan.undrawn, strict=True):
+        if missing or undrawn:
+            tasks.append(_Task(plan.codec, image, plan.rates))
+        else:
+            advance(image.file.name)
+    said: set[str] = set()
+    while tasks:
+        left = []
+        with closing(spread(_measure, tasks, workers, _PRELOAD)) as work:
+            for task, done in work:
+                evaluation.computed += done.computed
+                if done.failure:
+                    evaluation.failures.append(done.failure)
+                elif done.holder:
+                    left.append((task, done.holder))
+                else:
+                    advance(task.image.file.name)
+        for holder in sorted({str(holder) for _, holder in left} - said):
+            said.add(holder)
+            waiting(holder)
+        tasks = [task for task, _ in left]
+        while tasks and all(holder_of(task.claim_path) for task in tasks):
+            time.sleep(_PATIENCE)
+    _collect(evaluation, plan.images, plan.rates)
+    return evaluation
+
+
+def gather(plan: Plan) -> Evaluation:
+    """What is in the store of a plan; an image that lacks units is a failure."""
+    evaluation = Evaluation(pd.DataFrame(), plan.hashes, failures=list(plan.failures))
+    whole = [image for image, missing in zip(plan.images, plan.missing, strict=True) if not missing]
+    for image, missing in zip(plan.images, plan.missing, strict=True):
+        if missing:
+            told = f"{image.file.name}: {missing} of {len(plan.rates.values)} rates were not measured"
+            evaluation.failures.append(Failure(image.file.name, told))
+    _collect(evaluation, whole, plan.rates)
+    return evaluation
+
+
+def _collect(evaluation: Evaluation, images: Sequence[PlannedImage], rates: Rates) -> None:
+    """Gather the finished units of all images."""
+    rows = []
+    for image in images:
+        name = image.file.name
+        told = set()
+        for rate, quality in image.qualities(rates).items():
+            unit = None if quality is None else image.store.unit(image.unit_key(quality))
+            if unit is None:
+                continue
+            aim = {"target_bpp": rate} if rates.kind == "target" else {}
+            rows.append({**unit, "image": name, "quality": quality, **aim})
+            if quality not in told:
+                evaluation.not_applicable += [
+                    {"image": name, "quality": quality, "metric": metric, "reason": reason}
+                    for metric, reason in unit.get("reasons", {}).items()
+                ]
+            told.add(quality)
+    evaluation.points = pd.DataFrame(rows, columns=list(POINT_COLUMNS))
+    evaluation.out_of_reach = out_of_reach(evaluation.points)
+
+
+@dataclass
+class _Done:
+    """What became of a task."""
+
+    computed: int = 0
+    """Units that were measured."""
+    failure: Failure | None = None
+    holder: Holder | None = None
+    """Another process that is measuring the image."""
+
+
+def _measure(task: _Task) -> _Done:
+    """Measure one image at the rates that are missing, unless another process does; runs in a worker."""
+    done, image = _Done(), task.image
+    name = image.file.name
+    try:
+        with claimed(task.claim_path) as done.holder:
+            if done.holder is None and (image.missing(task.rates) or image.lacks_pictures(task.rates)):
+                _measure_image(task, done)
+    except BenchError as error:
+        done.failure = Failure(name, f"{name}: {error}")
+    except Exception as error:
+        told = f"{name}: {type(error).__name__}: {error}"
+        done.failure = Failure(name, told, traceback.format_exc())
+    return done
+
+
+def _measure_image(task: _Task, done: _Done) -> None:
+    import torch
+
+    from jpegai_bench.metrics.measure import Reference
+
+    torch.set_num_threads(1)
+    image = task.image
+    pixels = image.file.read()
+    reference = Reference(pixels)
+    if image.kept:
+        keep(image.original_path, pixels)
+    for quality in _searched(task, pixels):
+        key = image.unit_key(quality)
+        measured = image.store.unit(key) is not None
+        if measured and not (image.kept and image.lacks_picture([quality])):
+            continue
+        coded = _code(task.codec, pixels, quality)
+        if not measured:
+            image.store.put_unit(key, _unit(coded, reference))
+            done.computed += 1
+        if image.kept:
+            keep(image.picture_path(quality), coded.decoded)
+
+
+def _searched(task: _Task, pixels: Image8) -> list[float]:
+    """The qualities of the task's rates; those of targets that nobody searched for yet are found and kept."""
+    image = task.image
+    qualities = image.qualities(task.rates)
+    missing = [target for target, quality in qualities.items() if quality is None]
+    if missing:
+        assert isinstance(task.codec, RateCodec)
+        for target, quality in zip(missing, task.codec.qualities_for(pixels, missing), strict=True):
+            image.store.put_found_quality(image.search_key(target), quality)
+            qualities[target] = quality
+    return [quality for quality in qualities.values() if quality is not None]
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """One image at one quality, coded and decoded."""
+
+    bits: int
+    estimated_bits: float | None
+    decoded: Image8
+    encode_s: float
+    decode_s: float
+
+
+def _code(codec: Codec, pixels: Image8, quality: float) -> _Coded:
+    start = time.perf_counter()
+    encoded = codec.encode(pixels, quality)
+    middle = time.perf_counter()
+    decoded = codec.decode(encoded.data)
+    end = time.perf_counter()
+    if decoded.shape != pixels.shape:
+        size, made = (f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, decoded.shape))
+        raise BenchError(f"{codec.name}: decodes a picture of {size} pixels to {made}")
+    return _Coded(8 * len(encoded.data), encoded.estimated_bits, decoded, middle - start, end - middle)
+
+
+def _unit(coded: _Coded, reference: "Reference") -> dict[str, Any]:
+    """Measure what was decoded."""
+    height, width = coded.decoded.shape[:2]
+    scores = reference.compare(coded.decoded)
+    estimate = coded.estimated_bits
+    return {
+        "width": width,
+        "height": height,
+        "bpp": coded.bits / (width * height),
+        "estimated_bpp": None if estimate is None else estimate / (width * height),
+        **{k: None if math.isnan(v) else v for k, v in scores.values.items()},
+        "reasons": scores.reasons,
+        "encode_s": coded.encode_s,
+        "decode_s": coded.decode_s,
+    }

@@ -1,0 +1,150 @@
+"""What an evaluation is of, and how much of it is in the store already: nothing is measured here.
+
+A unit of work is one image at one quality under one codec; its key is a hash of contents. Of a target rate
+the quality is looked up that a search found, where there was one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jpegai_bench.codecs.protocol import Codec, RateCodec
+from jpegai_bench.codecs.rates import Rates
+from jpegai_bench.errors import BenchError
+from jpegai_bench.images.datasets import ImageFile
+from jpegai_bench.store.keys import content_key, search_key, unit_key
+from jpegai_bench.store.pictures import original_path, picture_path
+from jpegai_bench.store.store import Store
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that could not be measured."""
+
+    image: str
+    message: str
+    """One line for the person at the keyboard."""
+    details: str = ""
+    """A traceback, where the failure is a defect rather than bad input."""
+
+
+@dataclass(frozen=True)
+class PlannedImage:
+    """An image under a codec: where its finished work is in the store."""
+
+    file: ImageFile
+    hash: str
+    fingerprint: dict[str, str]
+    metrics: dict[str, str]
+    store: Store
+    kept: bool
+    """Whether its pictures are kept."""
+
+    def unit_key(self, quality: float) -> str:
+        """Where its scores at a quality are in the store."""
+        return unit_key(self.fingerprint, self.metrics, self.hash, quality)
+
+    def search_key(self, target: float) -> str:
+        """Where the quality that meets a target is in the store."""
+        return search_key(self.fingerprint, self.hash, target)
+
+    def qualities(self, rates: Rates) -> dict[float, float | None]:
+        """The quality of each rate; of a target None where it has not been searched for."""
+        if rates.kind == "quality":
+            return {quality: quality for quality in rates.values}
+        return {target: self.store.found_quality(self.search_key(target)) for target in rates.values}
+
+    def missing(self, rates: Rates) -> int:
+        """How many of its units are not there."""
+        qualities = self.qualities(rates).values()
+        return sum(q is None or self.store.unit(self.unit_key(q)) is None for q in qualities)
+
+    def lacks_pictures(self, rates: Rates) -> bool:
+        """Whether one of its pictures is to be kept and is not there."""
+        return self.kept and self.lacks_picture(self.qualities(rates).values())
+
+    def lacks_picture(self, qualities: Iterable[float | None]) -> bool:
+        """Whether the original or a decoded picture of these qualities is not there."""
+        paths = [self.picture_path(quality) for quality in qualities if quality is not None]
+        return not all(path.exists() for path in (*paths, self.original_path))
+
+    def picture_path(self, quality: float) -> Path:
+        """Where its decoded picture of a quality is."""
+        return picture_path(self.store, self.fingerprint, self.hash, quality)
+
+    @property
+    def original_path(self) -> Path:
+        """Where the original is."""
+        return original_path(self.store, self.hash)
+
+    def claim(self) -> str:
+        """What a process claims that measures it, at whatever rates."""
+        return content_key({"codec": self.fingerprint, "metrics": self.metrics, "image": self.hash})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an evaluation is of, and how much of it is not in the store yet."""
+
+    codec: Codec
+    rates: Rates
+    metrics: dict[str, str]
+    images: tuple[PlannedImage, ...]
+    failures: tuple[Failure, ...]
+    """Pictures that cannot be read."""
+    missing: tuple[int, ...]
+    """Units that are not there, of each image."""
+    undrawn: tuple[bool, ...]
+    """Whether a picture is to be kept and is not there, of each image."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to code."""
+        return not any(self.missing) and not any(self.undrawn)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Pixel hash of each image by its name."""
+        return {image.file.name: image.hash for image in self.images}
+
+    def shard(self, number: int, shards: int) -> "Plan":
+        """Every `shards`-th image, from the one of that number on."""
+        chosen = slice(number, None, shards)
+        failures = self.failures if number == 0 else ()
+        part = {name: getattr(self, name)[chosen] for name in ("images", "missing", "undrawn")}
+        return replace(self, failures=failures, **part)
+
+
+def plan(
+    codec: Codec,
+    images: Sequence[ImageFile],
+    rates: Rates,
+    metrics: dict[str, str],
+    store: Store,
+    pictures: int = 0,
+) -> Plan:
+    """Look up what is there already; nothing is measured, and of a learned codec nothing loaded.
+
+    Args:
+        codec: for target rates it must be a `RateCodec`.
+        images: a picture that cannot be read becomes a failure.
+        rates: qualities on the codec's own scale, or targets.
+        metrics: the metrics' fingerprint; it is part of what names the work.
+        store: where finished units are.
+        pictures: of how many of the first images the decoded pictures are kept.
+
+    Raises:
+        BenchError: target rates are asked of a codec that cannot search for them.
+    """
+    if rates.kind == "target" and not isinstance(codec, RateCodec):
+        raise BenchError(f"{codec.name} cannot meet a target rate; give it qualities of its own")
+    fingerprint = codec.fingerprint()
+    known, failures = [], []
+    for number, file in enumerate(images):
+        try:
+            known.append(PlannedImage(file, file.sha256, fingerprint, metrics, store, kept=number < pictures))
+        except BenchError as error:
+            failures.append(Failure(file.name, str(error)))
+    missing = tuple(image.missing(rates) for image in known)
+    undrawn = tuple(image.lacks_pictures(rates) for image in known)
+    return Plan(codec, rates, metrics, tuple(known), tuple(failures), missing, undrawn)

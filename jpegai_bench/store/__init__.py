@@ -1,0 +1,1 @@
+"""Results on disk: units, runs, pictures, leases, and what is removed."""

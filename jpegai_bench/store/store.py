@@ -1,0 +1,247 @@
+"""Results on disk: units of finished work, runs that refer to them, atomic writes.
+
+    results/units/<aa>/<key>.json            one image at one rate under one codec, or the quality that
+                                             meets a target rate
+    results/runs/<variant>/<key>/            run.json  points.csv  complexity.json  log.txt
+    results/anchors/<codec>/<key>/           run.json  points.csv
+    results/units/<aa>/<key>.claim           which process is measuring an image, while it does
+
+A unit's key is a hash of contents (codec, weights, settings, sources, pixels, quality, metric versions),
+never of names; so work is found again whatever it was called, and never mistaken for other work.
+"""
+
+import json
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.metrics.catalogue import NAMES
+from jpegai_bench.store.leases import Holder, touched
+from jpegai_bench.system.files import make_folder, write_bytes
+
+LOG = "log.txt"
+"""Beside a run's manifest: what was told while it was measured, and what `-v` would have told."""
+POINT_COLUMNS = (
+    "image",
+    "width",
+    "height",
+    "quality",
+    "target_bpp",
+    "bpp",
+    "estimated_bpp",
+    *NAMES,
+    "encode_s",
+    "decode_s",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or unfinished run as it stands on disk."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def at(cls, folder: Path) -> "Run | None":
+        """The run in a folder; None where there is none, or one that cannot be read."""
+        try:
+            manifest = json.loads((folder / "run.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return cls(folder, manifest) if isinstance(manifest, dict) else None
+
+    @property
+    def label(self) -> str:
+        """The variant's or codec's name."""
+        return str(self.manifest.get("label", self.folder.parent.name))
+
+    @property
+    def done(self) -> bool:
+        """All its points are there."""
+        return self.manifest.get("status") == "done"
+
+    @property
+    def rates(self) -> str:
+        """What was coded at: `quality`, or `target` rates."""
+        return str(self.manifest.get("rates", "quality"))
+
+    @property
+    def state(self) -> str:
+        """`done`, `failed`, `running`, or `killed` where its process is gone."""
+        status = str(self.manifest.get("status"))
+        return "killed" if status == "running" and self.holder is None else status
+
+    @property
+    def holder(self) -> Holder | None:
+        """Who is at work on it; None where nobody is."""
+        try:
+            host, pid = str(self.manifest["host"]), int(self.manifest["pid"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        holder = Holder(host, pid, str(self.manifest.get("began", "")))
+        at_work = self.manifest.get("status") == "running" and holder.is_alive(self.folder / "run.json")
+        return holder if at_work else None
+
+    def points(self) -> pd.DataFrame:
+        """`points.csv`."""
+        return read_points(self.folder / "points.csv")
+
+    def complexity(self) -> dict[str, Any] | None:
+        """`complexity.json`, where the run has one."""
+        path = self.folder / "complexity.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run under way: its folder, and how it is told that it is done."""
+
+    store: "Store"
+    folder: Path
+    manifest: dict[str, Any]
+
+    def finish(
+        self, outcome: dict[str, Any], points: pd.DataFrame, complexity: dict[str, Any] | None = None
+    ) -> None:
+        """Write what came out, and with it the status `done`."""
+        manifest = {**self.manifest, **outcome, "status": "done", "end": now()}
+        self.store.write_run(self.folder, manifest, points, complexity)
+
+
+class Store:
+    """The results folder."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def prepare(self) -> None:
+        """Make the folder, and find out now whether it can be written."""
+        folder = make_folder(self.root)
+        probe = folder / f".write-test-{os.getpid()}"
+        write_bytes(probe, b"")
+        probe.unlink(missing_ok=True)
+
+    def unit(self, key: str) -> dict[str, Any] | None:
+        """A finished unit, or None; a damaged one counts as not finished."""
+        unit = self._read(key)
+        return unit if "bpp" in unit else None
+
+    def put_unit(self, key: str, unit: dict[str, Any]) -> None:
+        """Keep a finished unit."""
+        self._write(key, unit)
+
+    def found_quality(self, key: str) -> float | None:
+        """The quality that a search for a target rate found, or None where there was none."""
+        quality = self._read(key).get("found_quality")
+        return float(quality) if isinstance(quality, int | float) else None
+
+    def put_found_quality(self, key: str, quality: float) -> None:
+        """Keep what a search for a target rate found."""
+        self._write(key, {"found_quality": quality})
+
+    def unit_path(self, key: str) -> Path:
+        """Where a unit, or what a search found, is kept."""
+        return self.root / "units" / key[:2] / f"{key}.json"
+
+    def claim_path(self, key: str) -> Path:
+        """Where a process notes that it is at work on something; see `leases`."""
+        return self.unit_path(key).with_suffix(".claim")
+
+    def run_folder(self, kind: str, label: str, key: str) -> Path:
+        """`kind` is `runs` or `anchors`."""
+        return self.root / kind / label / key
+
+    def write_run(
+        self,
+        folder: Path,
+        manifest: dict[str, Any],
+        points: pd.DataFrame | None = None,
+        complexity: dict[str, Any] | None = None,
+    ) -> None:
+        """Write a run's files; the manifest last, so that what says `done` is whole."""
+        make_folder(folder)
+        if points is not None:
+            write_bytes(folder / "points.csv", points.to_csv(index=False).encode())
+        if complexity is not None:
+            write_bytes(folder / "complexity.json", _pretty(complexity))
+        write_bytes(folder / "run.json", _pretty(manifest))
+
+    @contextmanager
+    def recorded(self, folder: Path, manifest: dict[str, Any]) -> Iterator[Record]:
+        """Mark a run in `folder` as running, and if what is done inside raises, as failed with the traceback.
+
+        A finished run of the same key stays as it is until the new one has finished: it holds the same.
+        """
+        found = Run.at(folder)
+        finished = found is not None and found.done
+        started = {**manifest, "start": now(), **vars(Holder.this_process())}
+        if not finished:
+            self.write_run(folder, {**started, "status": "running"})
+        try:
+            with touched(folder / "run.json"):
+                yield Record(self, folder, started)
+        except BaseException as error:
+            found = Run.at(folder)
+            if found is None or not found.done:  # else another process has finished the same
+                told = {"error": str(error) or type(error).__name__, "traceback": traceback.format_exc()}
+                with suppress(BenchError):  # a full disk: the first error is the one to tell
+                    self.write_run(folder, {**started, **told, "status": "failed", "end": now()})
+            raise
+
+    def runs(self, kind: str = "runs") -> list[Run]:
+        """All runs of a kind, by label and then by end."""
+        read = (Run.at(path.parent) for path in (self.root / kind).glob("*/*/run.json"))
+        found = [run for run in read if run is not None]
+        return sorted(found, key=lambda run: (run.label, run.manifest.get("end") or "", run.folder.name))
+
+    def damaged(self, kind: str = "runs") -> list[Run]:
+        """What stands in the folders of runs and has no manifest that can be read; its state is `damaged`."""
+        folders = sorted(path for path in (self.root / kind).glob("*/*") if path.is_dir())
+        return [Run(folder, {"status": "damaged"}) for folder in folders if Run.at(folder) is None]
+
+    def latest(self, kind: str, **wanted: Any) -> Iterator[Run]:
+        """For each label the finished run that ended last, among those whose manifest holds `wanted`."""
+        chosen: dict[str, Run] = {}
+        for run in self.runs(kind):
+            if run.done and all(run.manifest.get(key) == value for key, value in wanted.items()):
+                chosen[run.label] = run
+        yield from chosen.values()
+
+    def _read(self, key: str) -> dict[str, Any]:
+        """Nothing where there is no such file, or a damaged one."""
+        try:
+            content = json.loads(self.unit_path(key).read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _write(self, key: str, content: dict[str, Any]) -> None:
+        path = self.unit_path(key)
+        make_folder(path.parent)
+        write_bytes(path, json.dumps(content).encode())
+
+
+def read_points(path: Path) -> pd.DataFrame:
+    """A `points.csv`, image names as text."""
+    try:
+        return pd.read_csv(path, dtype={"image": str})
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read ({error})") from None
+
+
+def now() -> str:
+    """The time of day for manifests, UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _pretty(content: Any) -> bytes:
+    return (json.dumps(content, indent=1, sort_keys=True, default=str) + "\n").encode()

@@ -1,0 +1,226 @@
+"""Jobs of a sweep on a Slurm cluster: submitted through submitit as one array, watched until all have ended.
+
+Slurm's accounting is not needed: the queue tells which jobs are alive, and each job notes what became of it.
+"""
+
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.sweep.job_notes import Jobs, Outcome
+from jpegai_bench.system.console import report, say
+
+if TYPE_CHECKING:
+    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
+
+_EVERY = 5.0
+"""Seconds between two looks at the queue; longer with many jobs."""
+_LATE = 30.0
+"""Seconds in which a shared file system may show a file that another machine has written."""
+_OF_EXECUTOR = ("submitit_folder", "max_num_timeout")
+_OF_ALL = (
+    "timeout_min", "cpus_per_task", "gpus_per_node", "tasks_per_node", "mem_gb", "nodes", "name",
+    "stderr_to_stdout",
+)  # fmt: skip
+"""What submitit calls alike on any cluster; the rest are sbatch's own."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job in Slurm's hands."""
+
+    number: int
+    """In the sweep."""
+    id: str
+    """Slurm's, as `12_3` for the third job of an array."""
+    log: Path
+    result: Path
+    """Is written by submitit when the job has ended by itself."""
+
+
+def launch(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], first: int) -> None:
+    """Submit a job for each list of overrides, tell how they go, and return when all have ended.
+
+    Args:
+        launcher: submitit's, set up by Hydra; what it does when it is called is the job.
+        job_overrides: those of each job.
+        first: the number of the first one.
+
+    Raises:
+        BenchError: there is no Slurm here, or it does not take the jobs.
+    """
+    if shutil.which("sbatch") is None or shutil.which("srun") is None:
+        raise BenchError(
+            "hydra/launcher=slurm: there is no sbatch here; run it on a machine that submits to the cluster, "
+            "or with hydra/launcher=joblib on this one alone"
+        )
+    assert launcher.config is not None
+    jobs = Jobs(Path(str(launcher.config.hydra.sweep.dir)).resolve())
+    for number, overrides in enumerate(job_overrides, first):
+        jobs.queue(number, overrides)
+    submitted = _submit(launcher, job_overrides, first)
+    array = submitted[0].id.partition("_")[0]
+    many = f"{len(submitted)} job{'s' if len(submitted) != 1 else ''}"
+    report(
+        f"{many} submitted to Slurm as {array}; logs: {jobs.folder}/.submitit; "
+        f"Ctrl-C cancels them, as does scancel {array}"
+    )
+    try:
+        _watch(submitted, jobs)
+    except KeyboardInterrupt:
+        _ask("scancel", "--quiet", array)
+        report(f"{many} cancelled: scancel {array}")
+        raise
+
+
+def log_of_this_job() -> str:
+    """Where what this process says goes; it must be a job of submitit."""
+    import submitit
+
+    return str(submitit.JobEnvironment().paths.stdout)
+
+
+@contextmanager
+def ends_when_told() -> Iterator[None]:
+    """End at once and leave no note where Slurm ends this job: it will be put back, or is cancelled.
+
+    What Slurm sends reaches all processes of the job. One that went on without its workers would take it for
+    a failure of its own.
+    """
+
+    def end(*_: Any) -> None:
+        sys.exit("ended by Slurm")
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _submit(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], first: int) -> list[Submitted]:
+    import submitit
+    from hydra.core.singleton import Singleton
+
+    params = dict(launcher.params)
+    folder, timeouts = (params.pop(name) for name in _OF_EXECUTOR)
+    settings = {name if name in _OF_ALL else f"slurm_{name}": value for name, value in params.items()}
+    tasks = [
+        (list(overrides), "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state())
+        for number, overrides in enumerate(job_overrides, first)
+    ]
+    try:
+        executor = submitit.AutoExecutor(folder=folder, cluster="slurm", slurm_max_num_timeout=timeouts)
+        executor.update_parameters(**settings)
+        submitted = executor.map_array(launcher, *zip(*tasks, strict=True))
+    except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
+        told = [line for line in str(error).splitlines() if line.startswith("sbatch: ")]
+        why = told[0] if told else str(error).partition("\n")[0]
+        raise BenchError(f"Slurm does not take the jobs: {why}; hydra.launcher.… sets sbatch's") from None
+    return [
+        Submitted(number, job.job_id, job.paths.stdout, job.paths.result_pickle)
+        for number, job in enumerate(submitted, first)
+    ]
+
+
+def _watch(submitted: Sequence[Submitted], jobs: Jobs) -> None:
+    """Tell each step of each job until all have ended; one that left no word is noted as lost."""
+    told: dict[int, str] = {}
+    names = _names(jobs.outcomes())
+    alive = {job.number: job for job in submitted}
+    absent: set[int] = set()
+    while alive:
+        queue = _queue()
+        for job in list(alive.values()):
+            state = queue.get(job.id, "") if queue is not None else told.get(job.number, "")
+            ended = job.result.exists()
+            # A job that is put back may be missing for a moment.
+            if ended or (queue is not None and not state and job.number in absent):
+                del alive[job.number]
+                state = _end(job, jobs)
+            elif queue is not None and not state:
+                absent.add(job.number)
+                continue
+            else:
+                absent.discard(job.number)
+            if state and state != told.get(job.number):
+                report(f"job {job.number + 1} ({job.id}){names.get(job.number, '')}: {state}")
+                told[job.number] = state
+        if alive:
+            time.sleep(max(_EVERY, len(alive) / 20))
+
+
+def _names(outcomes: Sequence[Outcome]) -> dict[int, str]:
+    """What of its overrides tells each job from the others."""
+    of_all = set.intersection(*(set(outcome.overrides) for outcome in outcomes))
+    return {
+        outcome.number: "".join(f" {word}" for word in outcome.overrides if word not in of_all)
+        for outcome in outcomes
+    }
+
+
+def _end(job: Submitted, jobs: Jobs) -> str:
+    """What became of a job that has ended; where it left no word, that is noted."""
+    end = time.monotonic() + (_LATE if job.result.exists() else 0)
+    while True:
+        note = next((outcome for outcome in jobs.outcomes() if outcome.number == job.number), None)
+        if note is not None and note.has_ended:
+            return f"{note.status}, {note.seconds:.0f} s"
+        if time.monotonic() >= end:
+            break
+        time.sleep(1)
+    failed, details = _result(job.result)
+    state = _ask("squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job.id) or ""
+    known = state.strip().lower().replace("_", " ").partition("\n")[0]
+    ended = f"ended without a word{f' ({known})' if known else ''}"
+    why = f"job {job.id} {details.splitlines()[-1] if failed else ended}"
+    jobs.lose(job.number, why, str(job.log), details)
+    return "lost"
+
+
+def _result(path: Path) -> tuple[bool, str]:
+    """Whether submitit itself failed in a job, and with what traceback."""
+    try:
+        outcome, value = pickle.loads(path.read_bytes())
+    except (OSError, ValueError, EOFError, pickle.UnpicklingError):
+        return False, ""
+    return (True, str(value).strip()) if outcome == "error" else (False, "")
+
+
+def _queue() -> dict[str, str] | None:
+    """State of each job of this user that is not over, by Slurm's number; None without an answer."""
+    listed = _ask("squeue", "--me", "--noheader", "--array", "--format=%i %T")
+    if listed is None:
+        return None
+    rows = (line.split() for line in listed.splitlines())
+    return {row[0]: row[1].lower().replace("_", " ") for row in rows if len(row) == 2}
+
+
+_unanswered = False
+
+
+def _ask(*command: str) -> str | None:
+    """What a command of Slurm prints; None where it fails, which is said once."""
+    global _unanswered
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        problem = str(error)
+    else:
+        if done.returncode == 0:
+            _unanswered = False
+            return done.stdout
+        problem = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+    if not _unanswered and command[:2] == ("squeue", "--me"):
+        _unanswered = True
+        say(f"Slurm does not answer ({problem}); the jobs go on, waiting for it")
+    return None

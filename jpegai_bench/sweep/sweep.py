@@ -1,0 +1,258 @@
+"""Several jobs of one command line, by whatever Hydra launcher: none lost from sight, finished once for all.
+
+A job notes what became of it in a file (`job_notes`), in this process, in another or on another machine. When
+all have ended, what they left is put together here. With shards, a variant's images are shared out to several
+jobs, which leave units in the store; a last pass records the runs from these.
+"""
+
+import multiprocessing
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hydra.experimental.callback import Callback
+
+from jpegai_bench.config.hydra_context import launched_by
+from jpegai_bench.config.hydra_errors import explain
+from jpegai_bench.config.validation import validated
+from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.sweep import gpus, slurm
+from jpegai_bench.sweep.job_notes import Jobs, Outcome, Result
+from jpegai_bench.system.console import complain, report
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+How = Literal["all", "shard", "gather"]
+Launch = Callable[["Job", list[str]], None]
+"""Carries a job out for each combination of overrides."""
+
+_JOBS_AT_ONCE = 2
+"""With joblib, unless it is told otherwise; they share the cores."""
+_NEEDS = {
+    "joblib": ("parallel", ("hydra_plugins.hydra_joblib_launcher", "joblib")),
+    "slurm": ("slurm", ("hydra_plugins.hydra_submitit_launcher", "submitit")),
+}
+"""The extra and the modules that a launcher needs."""
+_SHARED_OUT = ("shards", "shard", "hydra/launcher", "hydra.launcher")
+_FOLDERS: list[Path] = []
+
+
+class Watch(Callback):
+    """Hydra's callback that tells where the jobs of a sweep note what became of them."""
+
+    def on_multirun_start(self, config: "DictConfig", **kwargs: Any) -> None:
+        """Called in the process of the command line."""
+        _FOLDERS.append(Path(str(config.hydra.sweep.dir)))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What Hydra calls for each combination of overrides; travels to other processes."""
+
+    command: str
+    words: tuple[str, ...]
+    how: How = "all"
+
+    def __call__(self, config: "DictConfig") -> None:
+        """Do the job, and note what came of it."""
+        from hydra.core.hydra_config import HydraConfig
+
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        hydra = HydraConfig.get()
+        overrides = [str(word) for word in hydra.overrides.task]
+        folder = Path(str(hydra.sweep.dir)).resolve()
+        by, log = launched_by(), ""
+        if by == "joblib":
+            # Joblib's processes start others its own way, which those of multiprocessing do not know.
+            multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
+            # In one place for all sweeps: a process may serve several, and keeps its GPU.
+            gpus.take_one(folder.parent / ".gpus" / socket.gethostname(), gpus.visible())
+        if by == "slurm":
+            log = slurm.log_of_this_job()
+        told = " ".join(word for word in overrides if not word.startswith("hydra"))
+        report(f"job {hydra.job.num + 1}: {told}")
+        fail_fast = bool(config.get("fail_fast"))
+        with slurm.ends_when_told() if by == "slurm" else nullcontext():
+            outcome = Jobs(folder).carry_out(
+                int(hydra.job.num), overrides, lambda: self._work(config), explain, fail_fast, log
+            )
+        for line in outcome.failures:
+            complain(line)
+
+    def _work(self, config: "DictConfig") -> Result:
+        settings = validated(config)
+        module = import_module(f"jpegai_bench.commands.{self.command}")
+        if hasattr(module, "job"):
+            result: Result = module.job(settings, self.how)
+            return result
+        if module.command(settings, *self.words) != 0:
+            raise BenchError(f"{self.command}: ended with a failure; see above")
+        return Result()
+
+
+def carry_out(
+    name: str,
+    command: str,
+    words: Sequence[str],
+    overrides: Sequence[str],
+    launch: Launch,
+    unusable: int = 0,
+) -> int:
+    """Do a command for each combination of overrides, put together what the jobs left, tell how it went.
+
+    Args:
+        name: as the command line has it.
+        command: whose work it does.
+        words: its positional words.
+        overrides: as on the command line, sweeps and `-m` among them.
+        launch: carries a job out for them.
+        unusable: variants that were asked for and are not among them, which the summary counts too.
+
+    Returns:
+        The exit status: 1 where a job failed.
+    """
+    overrides = _launchable(overrides)
+    shards = _value(overrides, "shards")
+    if shards in (None, "1") or command != "run":
+        outcomes, trouble = _pass(Job(command, tuple(words)), list(overrides), launch)
+    else:
+        outcomes, trouble = _sharded(command, words, list(overrides), launch, _number(shards))
+    module = import_module(f"jpegai_bench.commands.{command}")
+    if hasattr(module, "finish"):
+        module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
+    _tell(name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes, unusable)
+    if trouble:
+        complain(str(trouble))
+    lost = [1 for outcome in outcomes if not outcome.has_ended]
+    return max([0, *lost, *(outcome.code for outcome in outcomes), trouble.status if trouble else 0])
+
+
+def _launchable(overrides: Sequence[str]) -> list[str]:
+    """The overrides, with what the chosen launcher is told besides.
+
+    Raises:
+        BenchError: it is not installed.
+    """
+    launcher = _value(overrides, "hydra/launcher")
+    extra, modules = _NEEDS.get(launcher or "", ("", ()))
+    if not all(map(_is_installed, modules)):
+        raise BenchError(f"hydra/launcher={launcher} is not installed; pip install 'jpegai-bench[{extra}]'")
+    if launcher == "joblib" and _value(overrides, "hydra.launcher.n_jobs") is None:
+        return [f"hydra.launcher.n_jobs={_JOBS_AT_ONCE}", *overrides]
+    return list(overrides)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _sharded(
+    command: str, words: Sequence[str], overrides: list[str], launch: Launch, shards: int
+) -> tuple[list[Outcome], BenchError | None]:
+    """Train where that is asked for, measure shards of all variants, and record the runs from the units."""
+    if _value(overrides, "weights") == "train":
+        trained, trouble = _pass(
+            Job("train", ()), [word for word in overrides if _key(word) != "weights"], launch
+        )
+        if trouble or any(outcome.status not in ("done", "cached") for outcome in trained):
+            return trained, trouble
+    measured, trouble = _pass(
+        Job(command, tuple(words), "shard"), [f"shard=range(0,{shards})", *overrides], launch
+    )
+    if trouble:
+        return measured, trouble
+    report("recording the runs from the units that the shards left")
+    here = [word for word in overrides if not _key(word).startswith(_SHARED_OUT)]
+    recorded, trouble = _pass(Job(command, tuple(words), "gather"), here, launch)
+    failed = [outcome for outcome in measured if outcome.status not in ("done", "cached")]
+    return [*failed, *recorded], trouble
+
+
+def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome], BenchError | None]:
+    """Launch the jobs; what became of them, and what kept some from being begun."""
+    before = len(_FOLDERS)
+    trouble = None
+    if not any(_key(word) == "hydra.sweep.dir" for word in overrides):
+        named = f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}-{before}"
+        overrides = [f"hydra.sweep.dir=${{results}}/sweeps/{named}", *overrides]
+    try:
+        launch(job, overrides)
+    except BenchError as error:
+        trouble = error
+    except KeyboardInterrupt:
+        ended = [o for o in Jobs(_FOLDERS[-1]).outcomes() if o.has_ended] if len(_FOLDERS) > before else []
+        report(f"{len(ended)} job{'s' if len(ended) != 1 else ''} had ended")
+        raise
+    except Exception as error:
+        if type(error).__name__ != "TerminatedWorkerError":  # joblib's
+            raise
+        trouble = BenchError(
+            "the process of a job was killed, perhaps for want of memory, and joblib ended the others; "
+            "the same command goes on from there, with fewer at once by hydra.launcher.n_jobs=1"
+        )
+    if len(_FOLDERS) == before:
+        raise trouble or BenchError("no job was begun")
+    outcomes = Jobs(_FOLDERS[-1]).outcomes()
+    return outcomes, trouble
+
+
+def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome], unusable: int) -> None:
+    """How the jobs went, on stderr."""
+    lost = [outcome if outcome.has_ended else replace(outcome, status="lost") for outcome in outcomes]
+    counts = {status: sum(outcome.status == status for outcome in lost) for status in _TOLD}
+    told = ", ".join(f"{count} {_TOLD[status]}" for status, count in counts.items() if count)
+    without = (
+        f"; {unusable} variant{'s' if unusable > 1 else ''} not there or not readable" if unusable else ""
+    )
+    report(f"{len(outcomes)} job{'s' if len(outcomes) != 1 else ''}: {told or 'none begun'}{without}")
+    for outcome in outcomes:
+        if outcome.status not in ("done", "cached", "skipped"):
+            why = outcome.failures[0] if outcome.failures else "its process ended without a word"
+            more = f" (and {len(outcome.failures) - 1} more)" if len(outcome.failures) > 1 else ""
+            places = {"log": outcome.log, "traceback": outcome.note if outcome.details else ""}
+            where = "".join(f"\n  {what}: {place}" for what, place in places.items() if place)
+            again = shlex.join(["jpegai-bench", command, *outcome.overrides, *flags])
+            report(f"failed: {why}{more}{where}\n  again: {again}", always=True)
+
+
+_TOLD = {
+    "done": "done",
+    "cached": "cached",
+    "failed": "failed",
+    "lost": "ended without a word",
+    "skipped": "left out after a failure",
+}
+
+
+def _flags(overrides: Sequence[str]) -> Sequence[str]:
+    """Hydra's own flags with their values; they stand behind the overrides."""
+    first = next((n for n, word in enumerate(overrides) if word.startswith("-")), len(overrides))
+    return overrides[first:]
+
+
+def _number(shards: str) -> int:
+    if not shards.isdigit() or int(shards) < 1:
+        raise UsageError(f"shards={shards}: give a number of jobs, as shards=4")
+    return int(shards)
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+
+
+def _value(overrides: Sequence[str], key: str) -> str | None:
+    return next((word.partition("=")[2] for word in reversed(overrides) if _key(word) == key), None)

@@ -1,0 +1,1 @@
+"""Files, processes, cores, terminal: what is of no field."""

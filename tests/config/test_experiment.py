@@ -1,0 +1,79 @@
+"""An experiment as configuration: the paper's, and the errors one makes in it."""
+
+import pytest
+from command import TINY, fails, settings, several
+from omegaconf import OmegaConf
+
+from jpegai_bench.config.experiment import experiment_of
+from jpegai_bench.config.folders import CONF
+from jpegai_bench.config.schema import ExperimentSettings
+from jpegai_bench.config.variants import variant_names
+from jpegai_bench.errors import BenchError
+from jpegai_bench.report.gather.published_figures import published_figures
+from jpegai_bench.report.tables.verdict import PAPERS_NOISE
+
+PAPER = "experiment=vcip2023"
+
+
+def test_the_papers_studies_are_every_variant_base_first():
+    experiment = experiment_of(settings(PAPER))
+    names = [study.name for study in experiment.studies]
+    assert names == ["attention", "upsampling", "activation", "combination"]
+    assert all(study.variants[0] == "base" for study in experiment.studies)
+    assert set(experiment.variants) == set(variant_names())
+    assert len(experiment.variants) == 7
+    assert experiment.variants[0] == experiment.reference == "base"
+    assert experiment.anchors == ("vvc",)
+
+
+def test_the_noise_that_the_experiment_states_is_the_papers():
+    experiment = experiment_of(settings(PAPER))
+    [figure] = [one for one in published_figures(experiment).figures if one.quantity == "training noise"]
+    assert figure.value == experiment.training_noise == PAPERS_NOISE
+
+
+def test_anchors_are_those_of_the_configuration():
+    assert experiment_of(settings(PAPER, "anchor=[hevc,jpeg]")).anchors == ("hevc", "jpeg")
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
+def test_an_experiment_that_ships_is_named_as_its_file(path):
+    assert OmegaConf.load(path).experiment.name == path.stem
+
+
+def test_none_is_chosen_by_default():
+    assert settings().experiment is None
+    with pytest.raises(BenchError, match=r"no experiment is chosen.*vcip2023"):
+        experiment_of(settings())
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("experiment.studies.attention.variants=[attention_xs]", "study attention: no variant 'attention_xs' "
+         "(did you mean attention_ds?)"),
+        ("experiment.reference=bse", "no variant 'bse' (did you mean base?)"),
+        ("experiment.studies.attention.variants=[]", "studies.attention.variants is empty"),
+        ("~experiment.studies", "experiment.studies: is missing"),
+        ("experiment.name=a/b", "'a/b' names files"),
+        ("experiment.training_noise=-1", "experiment.training_noise=-1"),
+        ("experiment.training_noise_source=''", "who measured it"),
+        ("experiment.published=theirs.csv", "theirs.csv"),
+        ("+experiment.anchor=vvc", "no setting 'experiment.anchor'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_an_experiment_is_one_line(override, said):
+    with pytest.raises(BenchError) as caught:
+        experiment_of(settings(PAPER, override))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_experiment_without_a_study_is_none():
+    with pytest.raises(BenchError, match="experiment mine: needs a study"):
+        ExperimentSettings("mine", {})
+
+
+def test_a_command_that_would_ignore_an_experiment_says_so(tmp_path):
+    [done] = several(["run", PAPER, *TINY], cwd=tmp_path)
+    fails(done, "run takes no experiment", code=2)

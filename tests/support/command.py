@@ -1,0 +1,168 @@
+"""The real command in processes of its own, and what it needs: small photographs and small weights."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+TINY = (
+    *(f"model.{part}=8" for part in ("luma", "chroma", "latent_luma", "latent_chroma")),
+    *(f"model.{part}=8" for part in ("hyper_luma", "hyper_chroma")),
+    "model.restormer_blocks=1",
+    "model.restormer_heads=2",
+)
+"""A model small enough for a test."""
+SUPPORT = Path(__file__).parent
+"""Where this file and other helpers are, for processes that import them."""
+RATES = (0, 1.5, 3, 5)
+DATA = ("dataset=folder", "dataset.path=photos", "anchor=jpeg", "anchor.jpeg.qualities=[10,25,50,80]")
+RUN = (*TINY, *DATA, f"qualities=[{','.join(map(str, RATES))}]")
+"""Overrides of a run on `./photos`."""
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+def bench(*words, cwd) -> Done:
+    """Run the command once, as a user does."""
+    command = [str(Path(sys.executable).with_name("jpegai-bench")), *map(str, words)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+_SEVERAL = """
+import contextlib, io, json, sys
+from jpegai_bench.cli.main import main
+done = []
+for words in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(words)
+        except SystemExit as stop:
+            code = stop.code
+    done.append([code, out.getvalue(), err.getvalue()])
+loaded = [name for name in json.loads(sys.argv[2]) if name in sys.modules]
+print(json.dumps({"done": done, "loaded": loaded}))
+"""
+
+
+def several(*lines, cwd) -> list[Done]:
+    """Run several command lines one after the other in one fresh process: importing torch takes seconds."""
+    return _several(lines, cwd)[0]
+
+
+def modules_loaded(*lines, cwd, heavy=("torch", "compressai", "matplotlib"), code=0) -> list[str]:
+    """Which of the heavy libraries a process has loaded after these command lines, which end with `code`."""
+    done, loaded = _several(lines, cwd, heavy)
+    assert [one.code for one in done] == [code] * len(done), done
+    return loaded
+
+
+def _several(lines, cwd, heavy=()):
+    argument = json.dumps([[str(word) for word in line] for line in lines])
+    command = [sys.executable, "-c", _SEVERAL, argument, json.dumps(heavy)]
+    ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout.splitlines()[-1])
+    return [Done(*one) for one in told["done"]], told["loaded"]
+
+
+def fails(done: Done, *said: str, code: int = 1) -> None:
+    """One clear line on stderr that holds all of `said`, and the exit code."""
+    lines = [line for line in done.err.splitlines() if line.startswith("jpegai-bench: ")]
+    assert done.code == code, done
+    assert len(lines) == 1, done.err
+    assert "Traceback" not in done.err
+    assert all(words in lines[0] for words in said), lines[0]
+
+
+def picture(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Waves, an edge and noise."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    waves = 80 * np.sin(x[..., None] / (3, 7, 11) + y[..., None] / (9, 5, 4)) + 50 * (x > y)[..., None]
+    return Image.fromarray((128 + waves + random.normal(0, 8, waves.shape)).clip(0, 255).astype(np.uint8))
+
+
+def photographs(folder: Path) -> Path:
+    """Two small pictures, `a.png` and `b.png`."""
+    folder.mkdir(parents=True)
+    picture(80, 72, seed=1).save(folder / "a.png")
+    picture(65, 81, seed=2).save(folder / "b.png")
+    return folder
+
+
+def manifests(results: Path, kind: str = "runs") -> dict[str, dict]:
+    """`run.json` of the one run of each variant or codec."""
+    found = {path.parts[-3]: json.loads(path.read_text()) for path in results.glob(f"{kind}/*/*/run.json")}
+    assert len(found) == len(list(results.glob(f"{kind}/*/*/run.json")))
+    return found
+
+
+def settings(*overrides: str):
+    """Validated settings, composed in this process."""
+    from hydra import compose, initialize_config_dir
+
+    from jpegai_bench.config.folders import CONF
+    from jpegai_bench.config.validation import validated
+
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return validated(compose("config", list(overrides)))
+
+
+def save_tiny_weights(folder: Path) -> Path:
+    import torch
+
+    from jpegai_bench.config.variants import structure_of, variant_of
+    from jpegai_bench.network import weights
+    from jpegai_bench.network.codec import Network
+
+    for name in ("base", "combined"):
+        chosen = settings(f"+variant={name}", *TINY)
+        variant, size = variant_of(chosen), chosen.model.network_size()
+        torch.manual_seed(0)
+        network = Network(size, variant.modules(size))
+        with torch.no_grad():
+            for branch in ("luma", "chroma"):
+                network.shared[f"analysis_{branch}"].down4.weight.mul_(20)
+                network.shared[f"prior_{branch}"].analysis[-1].weight.mul_(40)
+        structure = structure_of(chosen, variant)
+        weights.save(network, folder, name, structure, {}, shared_from=folder if name != "base" else None)
+    return folder
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[:1]
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Processes that work in `folder`."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/cwd") == str(folder):
+                found.append(Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found

@@ -1,0 +1,353 @@
+"""A sweep loses no work, does nothing twice and hides no failure."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from command import (
+    DATA,
+    SUPPORT,
+    TINY,
+    bench,
+    fails,
+    left_behind,
+    manifests,
+    modules_loaded,
+    photographs,
+    picture,
+    several,
+)
+
+GATE = """
+import torch
+from torch import nn
+
+class Gate(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+    def forward(self, x):
+        return x * torch.sigmoid(self.conv(x))
+
+class Broken(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        raise ValueError("broken")
+"""
+RATES = (0, 2, 5)
+OWN = ("--config-dir", "conf", *TINY, *DATA, "weights=weights", f"qualities=[{','.join(map(str, RATES))}]")
+
+_SAVE = """
+import sys
+sys.path[:0] = sys.argv[1:2]
+import torch
+from pathlib import Path
+from hydra import compose, initialize_config_dir
+from jpegai_bench.config.variants import structure_of, variant_of
+from jpegai_bench.network import weights
+import command
+for seed, name in enumerate(("base", "gate", "broken")):
+    chosen = command.settings("+variant=base", *command.TINY)
+    if name != "base":
+        chosen.variant = {"name": name, "attention_half": {"_target_": "my_modules.Gate"}}
+    variant = variant_of(chosen)
+    torch.manual_seed(int(sys.argv[2]) + seed)
+    network = variant.network(chosen.model)
+    with torch.no_grad():
+        for branch in ("luma", "chroma"):
+            network.shared[f"analysis_{branch}"].down4.weight.mul_(20)
+            network.shared[f"prior_{branch}"].analysis[-1].weight.mul_(40)
+    folder = Path("weights")
+    shared = folder if (folder / "shared.safetensors").exists() else None
+    weights.save(network, folder, name, structure_of(chosen, variant), {}, shared_from=shared)
+"""
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Photographs, two variants with weights, and one that cannot be built; nothing is measured yet."""
+    return prepared(tmp_path_factory.mktemp("begun"))
+
+
+def prepared(folder: Path) -> Path:
+    photographs(folder / "photos")
+    (folder / "my_modules.py").write_text(GATE)
+    variants = folder / "conf/variant"
+    variants.mkdir(parents=True)
+    for name, target in (("gate", "Gate"), ("broken", "Broken")):
+        node = f"name: {name}\nattention_half: {{_target_: my_modules.{target}}}\n"
+        (variants / f"{name}.yaml").write_text(node)
+    save_weights(folder, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def swept(begun, tmp_path_factory):
+    """After a sweep over all three, one of which fails."""
+    folder = shutil.copytree(begun, tmp_path_factory.mktemp("swept"), dirs_exist_ok=True)
+    return folder, bench("sweep", "+variant=base,broken,gate", *OWN, "workers=1", cwd=folder)
+
+
+@pytest.fixture
+def work(swept, tmp_path):
+    """A copy of the swept folder to change."""
+    return shutil.copytree(swept[0], tmp_path, dirs_exist_ok=True)
+
+
+def save_weights(folder: Path, seed: int) -> None:
+    here = str(SUPPORT)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", _SAVE, str(folder), str(seed)]
+    subprocess.run(command, cwd=folder, check=True, env=environment, timeout=300)
+
+
+def sweep(folder, *words):
+    """Sweep `base` and `gate` again."""
+    return bench("sweep", "+variant=base,gate", *OWN, "workers=1", *words, cwd=folder)
+
+
+def jobs(folder: Path) -> dict[str, dict]:
+    """What the jobs of the newest sweep noted, by variant."""
+    newest = max((folder / "results/sweeps").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    found = [json.loads(path.read_text()) for path in newest.glob("job-*.json")]
+    return {word.split("=")[1]: one for one in found for word in one["overrides"] if "+variant=" in word}
+
+
+def computed(folder: Path) -> dict[str, int]:
+    return {name: job["value"]["computed"] for name, job in jobs(folder).items()}
+
+
+def points(folder: Path) -> pd.DataFrame:
+    """All that was measured but times."""
+    found = [
+        pd.read_csv(path).assign(run=path.parts[-3])
+        for path in sorted(folder.glob("results/runs/*/*/points.csv"))
+    ]
+    return pd.concat(found, ignore_index=True).drop(columns=["encode_s", "decode_s"])
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "results/tables").iterdir()}
+
+
+def test_one_variant_that_fails_leaves_the_others_running_and_is_told_at_the_end(swept):
+    folder, done = swept
+    assert done.code == 1
+    assert {name: job["status"] for name, job in jobs(folder).items()} == {
+        "base": "done",
+        "broken": "failed",
+        "gate": "done",
+    }
+    assert "3 jobs: 2 done, 1 failed" in done.err
+    assert "Traceback" not in done.err
+    told = done.err.splitlines()
+    [number] = [n for n, line in enumerate(told) if line.startswith("failed: variant broken: ")]
+    note = json.loads((folder / told[number + 1].removeprefix("  traceback: ")).read_text())
+    assert 'raise ValueError("broken")' in note["details"]
+    again = told[number + 2].strip()
+    assert again.startswith("again: jpegai-bench sweep ")
+    assert "+variant=broken" in again
+    assert again.endswith("--config-dir conf")
+    table = pd.read_csv(folder / "results/tables/photos-small-results.csv")
+    assert table["variant"].tolist() == ["base", "gate"]
+    assert done.out.count("complexity and mean BD-rate") == 1
+
+
+def test_a_second_sweep_measures_nothing_and_loads_no_network(swept, work):
+    before = tables(work), points(work)
+    assert modules_loaded(["sweep", "+variant=base,gate", *OWN], cwd=work) == []
+    assert {job["status"] for job in jobs(work).values()} == {"cached"}
+    assert (tables(work), points(work).equals(before[1])) == (before[0], True)
+
+
+def test_what_changed_is_measured_again_and_nothing_else(work):
+    def told(done, name):
+        [line] = [
+            line
+            for line in done.err.splitlines()
+            if line.startswith(f"variant {name} on photos: ")
+            if "units to" in line
+        ]
+        return line.split(" to measure: ")[1]
+
+    (work / "my_modules.py").write_text(GATE.replace("torch.sigmoid", "torch.tanh"))
+    done = sweep(work)
+    assert (done.code, computed(work)) == (0, {"base": 0, "gate": 2 * len(RATES)}), done.err
+    assert told(done, "gate") == "source changed: my_modules.py"
+    gate = {path.parent.name: pd.read_csv(path) for path in work.glob("results/runs/gate/*/points.csv")}
+    assert len(gate) == 2  # both are on record, and neither is taken for the other
+    assert not set.intersection(*(set(frame["psnr_y"]) for frame in gate.values()))
+
+    (work / "my_modules.py").write_text(GATE.replace("torch.sigmoid", "torch.tanh") + "\n# words\n")
+    sweep(work)
+    assert computed(work) == {"base": 0, "gate": 0}
+
+    picture(80, 72, seed=7).save(work / "photos/a.png")
+    done = sweep(work)
+    assert computed(work) == {"base": len(RATES), "gate": len(RATES)}
+    assert told(done, "base") == told(done, "gate") == "other pixels: a"
+
+    done = sweep(work, "qualities=[0,1,2,5]")
+    assert computed(work) == {"base": 2, "gate": 2}
+    assert told(done, "base") == "new qualities: 1"
+
+    save_weights(work, seed=5)  # of the syntheses; the encoder stays
+    done = sweep(work)
+    assert computed(work) == {"base": 2 * len(RATES), "gate": 2 * len(RATES)}
+    assert told(done, "base").startswith("synthesis weights changed (")
+
+
+def test_fail_fast_leaves_the_rest_alone(work):
+    done = bench("sweep", "+variant=broken,gate", *OWN, "fail_fast=true", cwd=work)
+    assert done.code == 1
+    assert {name: job["status"] for name, job in jobs(work).items()} == {
+        "broken": "failed",
+        "gate": "skipped",
+    }
+
+
+def test_what_hydra_refuses_is_told_before_any_work(work):
+    done = bench("sweep", "+variant=base", *OWN, "model=small,nonsense", cwd=work)
+    assert done.code != 0
+    assert "0 jobs: none begun" in done.err
+    assert done.err.splitlines()[-1].startswith("jpegai-bench: no model 'nonsense'")
+
+
+def test_pictures_that_are_not_there_are_told_once_before_any_job(tmp_path):
+    (tmp_path / "empty").mkdir()
+    empty, gone, one_of_two = several(
+        ["sweep", "dataset=folder", "dataset.path=empty"],
+        ["run", "-m", "+variant=base,combined", "dataset=folder", "dataset.path=gone"],
+        ["sweep", "+variant=base", "dataset=folder", "dataset.path=empty,gone"],
+        cwd=tmp_path,
+    )
+    fails(empty, "empty: no picture in it; looked for")
+    fails(gone, "gone: no such folder")
+    assert len(empty.err.splitlines()) == len(gone.err.splitlines()) == 1
+    assert "2 jobs: 2 failed" in one_of_two.err  # where jobs differ in it each tells its own
+
+
+def test_several_jobs_at_once_do_the_same(begun, swept, tmp_path):
+    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    done = bench("sweep", "+variant=base,gate", *OWN, "workers=2", "hydra/launcher=joblib", cwd=folder)
+    assert done.code == 0, done.err
+    assert "Warning" not in done.err
+    assert points(folder).equals(points(swept[0]))
+
+
+def test_where_there_is_no_slurm_it_says_so_in_one_line(begun, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = bench("sweep", "+variant=base,gate", *OWN, "hydra/launcher=slurm", cwd=begun)
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith(
+        "jpegai-bench: hydra/launcher=slurm: there is no sbatch here;"
+    )
+    assert "0 jobs: none begun" in done.err
+
+
+def test_shards_do_the_same(begun, swept, tmp_path):
+    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    done = sweep(folder, "shards=2")
+    assert done.code == 0, done.err
+    assert points(folder).equals(points(swept[0]))
+    notes = [json.loads(path.read_text()) for path in folder.glob("results/sweeps/*/job-*.json")]
+    shards = [
+        note["value"]["computed"] for note in notes if any(w.startswith("shard=") for w in note["overrides"])
+    ]
+    assert len(shards) == 4
+    assert min(shards) == len(RATES)  # an image each
+    assert sum(shards) == 2 * 2 * len(RATES) + 2 * 4  # the anchor's once
+
+
+def started(folder: Path, *words: str) -> subprocess.Popen:
+    command = [
+        str(Path(sys.executable).with_name("jpegai-bench")),
+        "sweep",
+        "+variant=base,gate",
+        *OWN,
+        *words,
+    ]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def test_two_sweeps_at_once_share_out_the_work(begun, swept, tmp_path):
+    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    processes = [started(folder, "workers=1") for _ in range(2)]
+    for process in processes:
+        _, told = process.communicate(timeout=280)
+        assert process.returncode == 0, told
+    notes = [json.loads(path.read_text()) for path in folder.glob("results/sweeps/*/job-*.json")]
+    assert len(notes) == 4
+    assert sum(note["value"]["computed"] for note in notes) == 2 * 2 * len(RATES)
+    assert points(folder).equals(points(swept[0]))
+    assert not list(folder.rglob("*.claim"))
+
+
+def killed_at_random(folder: Path, times: int, seed: int) -> None:
+    """Kill a sweep again and again, each time a little after it has begun; tables are read in between."""
+    moments = random.Random(seed)
+    for _ in range(times):
+        process = started(folder, "workers=2")
+        try:
+            process.communicate(timeout=moments.uniform(2, 25))
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate(timeout=60)
+        end = time.monotonic() + 30
+        while left_behind(folder) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert left_behind(folder) == []
+        for file in folder.glob("results/tables/*.csv"):
+            pd.read_csv(file)
+        for path in folder.glob("results/**/*.json"):
+            json.loads(path.read_text())
+
+
+def test_a_sweep_that_is_killed_again_and_again_ends_as_one_that_was_not(begun, swept, tmp_path):
+    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    killed_at_random(folder, times=2, seed=1)
+    assert sweep(folder).code == 0
+    assert points(folder).equals(points(swept[0]))
+    assert tables(folder) == tables(swept[0])
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_twenty_times_ends_as_one_that_was_not(begun, swept, tmp_path):
+    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    for number in range(6, 14):  # enough that it is not over before
+        picture(70 + number, 72, seed=number).save(folder / f"photos/{number}.png")
+    whole = shutil.copytree(folder, tmp_path / "whole", ignore=shutil.ignore_patterns("whole"))
+    killed_at_random(folder, times=20, seed=2)
+    assert sweep(folder).code == sweep(whole).code == 0
+    assert points(folder).equals(points(whole))
+    assert tables(folder) == tables(whole)
+
+
+def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing_running(begun, tmp_path):
+    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    process = started(folder, "workers=2")
+    end = time.monotonic() + 120
+    while not list(folder.glob("results/units/*/*.json")) and time.monotonic() < end:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.splitlines()[-1].startswith("jpegai-bench: interrupted; finished work is kept")
+    assert "Traceback" not in told
+    assert left_behind(folder) == []
+
+
+def test_shards_of_a_single_run_are_refused(begun):
+    [done] = several(["run", "+variant=base", *OWN, "shards=2"], cwd=begun)
+    assert done.code == 2
+    assert "shares out the images of a sweep" in done.err
+    assert manifests(begun / "results") == {}

@@ -1,0 +1,36 @@
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.system.files import write_bytes
+
+
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("there/file")
+    write_bytes(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there" / "file").read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "there"]
+
+
+def test_a_pipe_takes_the_bytes_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    write_bytes(pipe, b"through")
+    reader.join(10)
+    assert read == [b"through"]
+    assert pipe.is_fifo()
+
+
+def test_a_full_device_is_told_and_stays_one():
+    with pytest.raises(BenchError, match=r"/dev/full: cannot be written \(No space left on device\)"):
+        write_bytes(Path("/dev/full"), b"lost")
+    assert Path("/dev/full").is_char_device()
