@@ -23,6 +23,8 @@ from jpegai_bench.fingerprint.syntax import OURS, Names, dumped, imported, is_fo
 _LIBRARY = tuple(
     Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
+_INSTALLED = {"site-packages", "dist-packages"}
+"""Folders of libraries wherever they are: of the system beside an environment, of a user, of a cluster."""
 _DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -210,7 +212,8 @@ def _users_file(module: str) -> Path | None:
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         return None
     path = Path(spec.origin).resolve()
-    return None if any(path.is_relative_to(library) for library in _LIBRARY) else path
+    is_library = _INSTALLED & set(path.parts) or any(path.is_relative_to(folder) for folder in _LIBRARY)
+    return None if is_library else path
 
 
 def _parsed(path: Path) -> ast.Module:

@@ -138,6 +138,18 @@ def test_nothing_is_imported_to_look(own):
     assert "my_bomb" not in sys.modules
 
 
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_a_library_of_another_folder_is_no_code_of_the_users(tmp_path, monkeypatch, folder):
+    """Of the system or of a user, beside the environment: to read all of torch would take minutes."""
+    places = {tmp_path / "elsewhere" / folder: "installed_elsewhere", tmp_path / "mine": "of_my_own"}
+    for place, name in places.items():
+        place.mkdir(parents=True)
+        (place / f"{name}.py").write_text("def module(channels):\n    return None\n")
+        monkeypatch.syspath_prepend(place)
+    assert dependencies.reached(["of_my_own.module"]).keys() == {"of_my_own.py"}
+    assert "installed_elsewhere.py" not in dependencies.reached(["installed_elsewhere.module"])
+
+
 def test_a_library_counts_by_its_version():
     import torch
 
