@@ -1,7 +1,7 @@
-"""Tables of quantised CDFs: for z one a channel, for the latent one for each of 64 tabulated scales.
+"""Tables of quantised CDFs, one for each of 64 tabulated scales.
 
-The range coder takes a symbol's CDF from exact integers alone. The tables of the latent begin as Gaussians
-and are replaced by histograms of what a trained network codes of its training photographs.
+The range coder takes a symbol's CDF from exact integers alone. The tables begin as Gaussians and are replaced
+by histograms of what a trained network codes of its training photographs.
 """
 
 import math
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from compressai.entropy_models import EntropyBottleneck
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,8 +23,6 @@ SCALES = tuple(2.0 ** ((_LOWEST + _STEP * k) / 2**FRACTION_BITS) for k in range(
 _PRECISION = 16
 _TABLE_WIDTH = 6.11
 """A table of the Gaussian ends at this many scales: all but 1e-9 of the mass."""
-_LONGEST_TAIL = 256.0
-"""Symbols of z beyond it are coded by the range coder's escape, so that no table grows without bound."""
 _PRIOR_SYMBOLS = 300.0
 """What the Gaussian weighs beside a histogram, in symbols: a level that is hardly met stays near it."""
 _NIBBLE = 4
@@ -74,29 +71,8 @@ def table_indexes(log2_scale: Tensor) -> Tensor:
     return level.clamp(0, LEVELS - 1)
 
 
-def channel_indexes(shape: tuple[int, ...]) -> Tensor:
-    """The CDF of each symbol of z `[B, C, h, w]`: one a channel."""
-    return torch.arange(shape[1]).reshape(1, -1, 1, 1).expand(shape)
-
-
-@torch.no_grad()
-def side_tables(bottleneck: EntropyBottleneck) -> Tables:
-    """The CDFs of z, one a channel.
-
-    The tails are found by bisection, which needs no auxiliary loss. The median stays at zero, so that z is
-    coded as plain rounded integers.
-    """
-    bottleneck._update_quantiles()
-    bottleneck.quantiles.clamp_(-_LONGEST_TAIL, _LONGEST_TAIL)
-    bottleneck.quantiles[:, :, 1] = 0.0
-    bottleneck.update(force=True)
-    return Tables(
-        bottleneck._quantized_cdf.clone(), bottleneck._cdf_length.clone(), bottleneck._offset.clone()
-    )
-
-
-def latent_tables(histograms: Tensor | None = None) -> Tables:
-    """The CDFs of the latent, one for each of `SCALES`.
+def scale_tables(histograms: Tensor | None = None) -> Tables:
+    """One CDF for each of `SCALES`.
 
     Args:
         histograms: what `Histograms` has counted; without, Gaussians.

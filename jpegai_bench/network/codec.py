@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from jpegai_bench.network.arithmetic import Arithmetic, Float
 from jpegai_bench.network.blocks import full_precision
 from jpegai_bench.network.context import NO_CONTEXT, ContextSize
-from jpegai_bench.network.entropy import EntropyModel, Part, bits, gaussian_bits
+from jpegai_bench.network.entropy import EntropyModel, Part, gaussian_bits
 from jpegai_bench.network.gain import Gain
 from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules, Widths
 
@@ -172,13 +172,13 @@ class Network(nn.Module):
             with full_precision(latent):
                 latent, model, arithmetic = latent.float(), self.entropy(branch), Float(quality)
                 log2_gain = self.log2_gain(branch, arithmetic)
-                z = model.side_information(latent)
-                _, likelihood = model.bottleneck(z)
+                z = model.side_information(latent) * torch.exp2(model.side_gain(arithmetic))
+                side_scale = model.side_scale(arithmetic).expand_as(z)
                 rounded = z + (torch.round(z) - z).detach()
                 side = model.side(arithmetic, rounded, *latent.shape[-2:])
                 code = _Rounding(latent, log2_gain)
                 coded = model.walk(arithmetic, side, code, reference)
-                side_bits = side_bits + bits(likelihood)
+                side_bits = side_bits + gaussian_bits(_noisy(z.flatten(1)), side_scale.flatten(1))
                 latent_bits = latent_bits + code.bits()
                 # The error is half a step at most, whatever the gain is: a larger gain makes it smaller.
                 gain = torch.exp2(log2_gain)
@@ -213,6 +213,9 @@ class _Rounding:
 
     def bits(self) -> Tensor:
         """Information content `[B]` of what was coded, each symbol with uniform noise."""
-        residuals = torch.cat(self.residuals, dim=1)
-        noisy = residuals + torch.rand_like(residuals) - 0.5
-        return gaussian_bits(noisy, torch.cat(self.log2_scales, dim=1))
+        residuals = _noisy(torch.cat(self.residuals, dim=1))
+        return gaussian_bits(residuals, torch.cat(self.log2_scales, dim=1))
+
+
+def _noisy(x: Tensor) -> Tensor:
+    return x + torch.rand_like(x) - 0.5

@@ -1,7 +1,7 @@
 """Images to bitstreams and back, with a trained network."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,9 +15,9 @@ from jpegai_bench.images.read import Image8
 from jpegai_bench.network import rans
 from jpegai_bench.network.arithmetic import FRACTION_BITS, QUALITY_STEP, Exact, from_exact
 from jpegai_bench.network.bitstream import Bitstream, check_size
-from jpegai_bench.network.cdf_tables import Histograms, Tables, channel_indexes, table_indexes
+from jpegai_bench.network.cdf_tables import Histograms, Tables, table_indexes
 from jpegai_bench.network.codec import ALIGNMENT, BRANCHES, Latents, Network, Planes
-from jpegai_bench.network.entropy import Part, Side
+from jpegai_bench.network.entropy import Part
 from jpegai_bench.network.search import nearest_step
 
 RDO = 0.02
@@ -33,9 +33,7 @@ class Analyzed:
     height: int
     latents: Latents
     z: tuple[Tensor, Tensor]
-    """Integers, int64."""
-    sides: tuple[Side, Side]
-    """What z tells of the latents, in exact integers."""
+    """Neither gained nor rounded."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,8 @@ class Coded:
 class Coder:
     """A network with the CDF tables and the id that belong to its shared weights."""
 
-    def __init__(
-        self, network: Network, tables: dict[str, Tables], shared_id: bytes, rdo: float = 0.0
-    ) -> None:
-        """`tables`: `z_luma`, `z_chroma` and `y`; `shared_id`: 8 bytes; `rdo`: as `quantize` takes it."""
+    def __init__(self, network: Network, tables: Tables, shared_id: bytes, rdo: float = 0.0) -> None:
+        """`tables`: one CDF a scale; `shared_id`: 8 bytes; `rdo`: as `quantize` takes it."""
         self.network = network.eval()
         self.tables = tables
         self.shared_id = shared_id
@@ -69,16 +65,15 @@ class Coder:
 
     @torch.inference_mode()
     def analyze(self, image: Image8) -> Analyzed:
-        """Do on RGB `[H, W, 3]` what is done once for all rates: analysis, z, and what z tells."""
+        """Do on RGB `[H, W, 3]` what is done once for all rates: analysis and z."""
         height, width = image.shape[:2]
         check_size(width, height)
         latents = self.network.analyze(to_planes(image, self.device))
-        z, sides = [], []
-        for branch, latent in zip(BRANCHES, latents, strict=True):
-            model = self.network.entropy(branch)
-            z.append(torch.round(model.side_information(latent)).long())
-            sides.append(self._side(branch, z[-1], *latent.shape[-2:]))
-        return Analyzed(width, height, latents, (z[0], z[1]), (sides[0], sides[1]))
+        luma, chroma = (
+            self.network.entropy(branch).side_information(latent)
+            for branch, latent in zip(BRANCHES, latents, strict=True)
+        )
+        return Analyzed(width, height, latents, (luma, chroma))
 
     @torch.inference_mode()
     def encode(self, image: Analyzed, quality: float) -> Coded:
@@ -121,48 +116,31 @@ class Coder:
             )
         if stream.quality > (self.network.size.qualities - 1) * QUALITY_STEP:
             raise BenchError(f"damaged bitstream: quality {stream.quality / QUALITY_STEP} is out of range")
-        arithmetic = self._exact(stream.quality)
         shapes = [self._shapes(branch, stream.width, stream.height) for branch in BRANCHES]
         reader = rans.Reader(stream.payload, sum(math.prod(z) + math.prod(y) for z, y in shapes))
-
-        def sides() -> Iterator[Side]:
-            for branch, (z_shape, y_shape) in zip(BRANCHES, shapes, strict=True):
-                z = reader.read(channel_indexes(z_shape), self.tables[f"z_{branch}"]).to(self.device)
-                yield self._side(branch, z, *y_shape[-2:])
-
-        return self._walk(arithmetic, sides(), [_Decoding(self.tables["y"], reader)] * 2)
+        return self._walk(stream.quality, [_Decoding(self.tables, reader, *shape) for shape in shapes])
 
     def _encode(self, image: Analyzed, step: int) -> Coded:
         """At a quality in thousandths."""
-        arithmetic, writer = self._exact(step), rans.Writer()
-        codings = [_Encoding(self, latent, writer) for latent in image.latents]
-
-        def sides() -> Iterator[Side]:
-            for branch, z, side, coding in zip(BRANCHES, image.z, image.sides, codings, strict=True):
-                tables, indexes = self.tables[f"z_{branch}"], channel_indexes(tuple(z.shape))
-                writer.add(z.cpu(), indexes, tables)
-                coding.bits += float(tables.bits(z.cpu(), indexes).sum())
-                yield side
-
-        self._walk(arithmetic, sides(), codings)
+        writer = rans.Writer()
+        codings = [
+            _Encoding(self, writer, z, latent) for z, latent in zip(image.z, image.latents, strict=True)
+        ]
+        self._walk(step, codings)
         stream = Bitstream(image.width, image.height, step, self.shared_id, writer.finish())
         return Coded(stream, sum(coding.bits for coding in codings))
 
-    def _walk(self, arithmetic: Exact, sides: Iterator[Side], codings: "Sequence[_Coding]") -> Latents:
-        """Code both latents, pass by pass."""
-        decoded: list[Tensor] = []
-        for branch, side, coding in zip(BRANCHES, sides, codings, strict=True):
-            coding.log2_gain, coding.arithmetic = self.network.log2_gain(branch, arithmetic), arithmetic
+    def _walk(self, step: int, codings: "Sequence[_Coding]") -> Latents:
+        """Code both latents, pass by pass, at a quality in thousandths."""
+        arithmetic, decoded = Exact(step, self._rounded_weights), list[Tensor]()
+        for branch, coding in zip(BRANCHES, codings, strict=True):
+            model = self.network.entropy(branch)
+            coding.arithmetic, coding.log2_gain = arithmetic, self.network.log2_gain(branch, arithmetic)
+            z = coding.side(model.side_scale(arithmetic), model.side_gain(arithmetic))
+            side = model.side(arithmetic, z.to(self.device).double() * _UNIT, *coding.shape[-2:])
             reference = self.network.chroma_reference(decoded[0], arithmetic) if decoded else None
-            decoded.append(self.network.entropy(branch).walk(arithmetic, side, coding, reference))
+            decoded.append(model.walk(arithmetic, side, coding, reference))
         return Latents(*(from_exact(latent) for latent in decoded))
-
-    def _exact(self, step: int) -> Exact:
-        return Exact(step, self._rounded_weights)
-
-    def _side(self, branch: str, z: Tensor, height: int, width: int) -> Side:
-        """The same at all qualities."""
-        return self.network.entropy(branch).side(self._exact(0), z.double() * _UNIT, height, width)
 
     def _quality_step(self, quality: float) -> int:
         highest = self.network.size.qualities - 1
@@ -180,8 +158,10 @@ class Coder:
 
 
 class _Coding:
-    """Codes the parts of one latent with exact parameters."""
+    """Codes z and the parts of one latent, with exact parameters."""
 
+    shape: tuple[int, ...]
+    """Of the latent."""
     log2_gain: Tensor
     arithmetic: Exact
 
@@ -190,15 +170,23 @@ class _Coding:
         symbols = self.symbols(parts, gains, indexes_of(parts, gains))
         return dequantize(parts, gains, symbols, self.arithmetic)
 
+    def side(self, log2_scale: Tensor, log2_gain: Tensor) -> Tensor:
+        """Integers of z, coded under gained scales `[1, C, 1, 1]`."""
+        raise NotImplementedError
+
     def symbols(self, parts: Sequence[Part], gains: list[Tensor], indexes: list[Tensor]) -> list[Tensor]:
         """Integers of each part, coded under the CDFs that `indexes` names, all on the CPU."""
         raise NotImplementedError
 
 
 class _Decoding(_Coding):
-    def __init__(self, tables: Tables, reader: rans.Reader) -> None:
-        self.tables = tables
-        self.reader = reader
+    def __init__(
+        self, tables: Tables, reader: rans.Reader, z_shape: tuple[int, ...], shape: tuple[int, ...]
+    ) -> None:
+        self.tables, self.reader, self.z_shape, self.shape = tables, reader, z_shape, shape
+
+    def side(self, log2_scale: Tensor, log2_gain: Tensor) -> Tensor:
+        return self.reader.read(table_indexes(log2_scale).cpu().expand(self.z_shape), self.tables)
 
     def symbols(self, parts: Sequence[Part], gains: list[Tensor], indexes: list[Tensor]) -> list[Tensor]:
         read = self.reader.read(_joined(indexes), self.tables)
@@ -207,23 +195,30 @@ class _Decoding(_Coding):
 
 
 class _Encoding(_Coding):
-    def __init__(self, coder: Coder, latent: Tensor, writer: rans.Writer) -> None:
-        self.tables, self.rdo, self.histograms = coder.tables["y"], coder.rdo, coder.histograms
-        self.latent = latent.double()
-        self.writer = writer
+    def __init__(self, coder: Coder, writer: rans.Writer, z: Tensor, latent: Tensor) -> None:
+        self.tables, self.rdo, self.histograms = coder.tables, coder.rdo, coder.histograms
+        self.writer, self.z, self.latent = writer, z.double(), latent.double()
+        self.shape = tuple(latent.shape)
         self.bits = 0.0
+
+    def side(self, log2_scale: Tensor, log2_gain: Tensor) -> Tensor:
+        symbols = torch.round(self.z * torch.exp2(log2_gain / _UNIT)).long().cpu()
+        self._write(symbols, table_indexes(log2_scale).cpu().expand_as(symbols))
+        return symbols
 
     def symbols(self, parts: Sequence[Part], gains: list[Tensor], indexes: list[Tensor]) -> list[Tensor]:
         symbols = []
         for part, log2_gain, index in zip(parts, gains, indexes, strict=True):
             residual = (part.of(self.latent) - part.mean / _UNIT) * torch.exp2(log2_gain / _UNIT)
             symbols.append(quantize(residual.cpu(), index, self.tables, self.rdo))
-        joined, places = _joined(symbols), _joined(indexes)
-        self.writer.add(joined, places, self.tables)
-        self.bits += float(self.tables.bits(joined, places).sum())
-        if self.histograms:
-            self.histograms.add(joined, places)
+        self._write(_joined(symbols), _joined(indexes))
         return symbols
+
+    def _write(self, symbols: Tensor, indexes: Tensor) -> None:
+        self.writer.add(symbols, indexes, self.tables)
+        self.bits += float(self.tables.bits(symbols, indexes).sum())
+        if self.histograms:
+            self.histograms.add(symbols, indexes)
 
 
 def quantize(residual: Tensor, indexes: Tensor, tables: Tables, rdo: float) -> Tensor:

@@ -1,8 +1,9 @@
 """The entropy model of a branch: side information, what it tells of the latent, and a context model.
 
 Mean-scale hyperprior: Minnen, Balle, Toderici, "Joint Autoregressive and Hierarchical Priors for Learned
-Image Compression", NeurIPS 2018, on CompressAI's entropy bottleneck. Context model: `context`; without one
-the hyperprior is alone. One walk over the passes serves training and coding, in the arithmetic of each.
+Image Compression", NeurIPS 2018. Its side information z has gains of its own, as the latent has: what pays at
+a high rate is not sent at a low one. Context model: `context`; without one the hyperprior is alone. One walk
+over the passes serves training and coding, in the arithmetic of each.
 """
 
 import math
@@ -10,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from compressai.entropy_models import EntropyBottleneck
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,12 +18,13 @@ from jpegai_bench.network.arithmetic import Arithmetic, Phase, at, run
 from jpegai_bench.network.blocks import conv3x3
 from jpegai_bench.network.cdf_tables import SCALES
 from jpegai_bench.network.context import MOST_DEVIATIONS, ContextSize, Pass, passes_of
+from jpegai_bench.network.gain import Gain
 
 _LEAST_LIKELIHOOD = 1e-9
 
 
 class Side(NamedTuple):
-    """What z tells of a latent; the same at all rates."""
+    """What z tells of a latent."""
 
     features: Tensor
     """`[B, F, H, W]`, for the context model."""
@@ -89,18 +90,26 @@ class EntropyModel(nn.Module):
             nn.ReLU(),
             nn.Conv2d(channels, 2 * latent, 1),
         )
-        self.bottleneck = EntropyBottleneck(channels)
-        # The median stays at zero, so that z is coded as plain rounded integers.
-        self.bottleneck.quantiles.requires_grad_(False)
+        for layer in (*self.analysis, *self.synthesis[:-1]):
+            if isinstance(layer, nn.Conv2d):  # z that begins far below one step is never learned
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        self.side_gain = Gain(channels, qualities)
+        self.side_log2_scale = nn.Parameter(torch.zeros(channels))
         self.passes = nn.ModuleList(passes_of(context, latent, channels + reference, qualities))
 
     def side_information(self, y: Tensor) -> Tensor:
-        """z `[B, channels, ceil(H/4), ceil(W/4)]`, not rounded, of the latent `[B, latent, H, W]`."""
+        """z `[B, channels, ceil(H/4), ceil(W/4)]`, not gained, of the latent `[B, C, H, W]`."""
         height, width = y.shape[-2:]
         return self.analysis(F.pad(y, (0, -width % 4, 0, -height % 4), mode="replicate"))
 
-    def side(self, arithmetic: Arithmetic, z: Tensor, height: int, width: int) -> Side:
-        """What rounded z tells of a latent of `height` x `width`."""
+    def side_scale(self, arithmetic: Arithmetic) -> Tensor:
+        """log2 of the scale `[B, channels, 1, 1]` of gained z, whose mean is zero."""
+        own = arithmetic.constant(self.side_log2_scale)[:, None, None]
+        return own + self.side_gain(arithmetic)
+
+    def side(self, arithmetic: Arithmetic, symbols: Tensor, height: int, width: int) -> Side:
+        """What gained and rounded z tells of a latent of `height` x `width`."""
+        z = arithmetic.scale(symbols, -self.side_gain(arithmetic))
         *inner, last = self.synthesis
         features = run(arithmetic, inner, z)[..., :height, :width]
         return Side(features, *run(arithmetic, [last], features).chunk(2, dim=1))
@@ -159,11 +168,6 @@ def predict(step: Pass, arithmetic: Arithmetic, side: Side, known: Tensor, featu
         mean = mean + arithmetic.scale(change.mean, log2_scale)
         parts.append(place._replace(mean=mean, log2_scale=log2_scale + change.log2_scale))
     return parts
-
-
-def bits(likelihood: Tensor) -> Tensor:
-    """Information content per batch entry, `[B]`."""
-    return -torch.log2(likelihood.float()).flatten(1).sum(dim=1)
 
 
 def gaussian_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:

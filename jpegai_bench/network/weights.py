@@ -18,19 +18,19 @@ from torch import Tensor
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files
-from jpegai_bench.network.cdf_tables import Histograms, Tables, latent_tables, side_tables
-from jpegai_bench.network.codec import BRANCHES, Network
+from jpegai_bench.network.cdf_tables import Histograms, Tables, scale_tables
+from jpegai_bench.network.codec import Network
 from jpegai_bench.network.coding import RDO, Coder
 from jpegai_bench.network.weight_files import FORMAT, SHARED_FILE, WeightIds, shared_id, synthesis_file
 from jpegai_bench.system.files import make_folder, replace_bytes
 
 _TABLE_PREFIX = "table."
+_FIELDS = ("cdf", "length", "offset")
 _ENCODER = ("analysis_", "gain_")
 _CONTEXT = ".passes."
 _OF_ENTROPY_MODELS = ("hyper_", "context")
 """How the names of structural numbers begin that a synthesis does not depend on."""
 _ANALYSIS = ("down1", "act1", "down2", "attention_quarter", "act2", "down3", "act3", "down4")
-_NOT_WEIGHTS = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table", "quantiles")
 
 
 def save(
@@ -75,9 +75,8 @@ def save(
         _put((shared_from / SHARED_FILE).read_bytes(), folder / SHARED_FILE)
     else:
         shared = {name: tensor.half() for name, tensor in _weights(network.shared)}
-        for key, tables in _make_tables(network, count).items():
-            for field in ("cdf", "length", "offset"):
-                shared[f"{_TABLE_PREFIX}{key}.{field}"] = getattr(tables, field)
+        tables = _make_tables(network, count)
+        shared |= {f"{_TABLE_PREFIX}y.{field}": getattr(tables, field) for field in _FIELDS}
         common["shared_id"] = content_id(shared)
         common["encoder_id"] = encoder_id(shared)
         _write(shared, folder / SHARED_FILE, {**common, "kind": "shared"})
@@ -147,7 +146,7 @@ def initialize(
     if any(name not in shared or shared[name].shape != tensor.shape for name, tensor in contexts.items()):
         shared = {name: tensor for name, tensor in shared.items() if _CONTEXT not in name} | contexts
     try:
-        _fill(network.shared, {k: v for k, v in shared.items() if not k.startswith(_TABLE_PREFIX)}, path)
+        _fill(network.shared, shared, path)
     except BenchError:
         if structure is not None:
             _check_structure(path, meta, structure, keys=("model",))
@@ -170,8 +169,29 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}, meta
 
 
-def _today(name: str) -> str:
-    """What a tensor is called that the first weights had by its number in the analysis."""
+def _today(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under today's names; those of the first format become what they are today.
+
+    Its analysis had numbers instead of names. Its z had learned densities, of which the standard deviation
+    is kept, and no gains.
+    """
+    renamed = {
+        _renamed(name): tensor for name, tensor in tensors.items() if not name.startswith(_TABLE_PREFIX)
+    }
+    for branch in ("luma", "chroma"):
+        names = [f"{_TABLE_PREFIX}z_{branch}.{field}" for field in ("cdf", "offset")]
+        if tensors.keys() >= set(names):
+            cdf, offset = (tensors[name].double() for name in names)
+            mass = torch.diff(cdf, dim=1).clamp_min(0)
+            symbols = torch.arange(mass.shape[1]) + offset[:, None]
+            variance = (mass * symbols.square()).sum(dim=1) / mass.sum(dim=1)
+            rows = tensors[f"gain_{branch}.log2"].shape[0]
+            renamed[f"prior_{branch}.side_log2_scale"] = 0.5 * torch.log2(variance.clamp_min(0.01)).float()
+            renamed[f"prior_{branch}.side_gain.log2"] = torch.zeros(rows, len(variance))
+    return {name: tensor for name, tensor in renamed.items() if ".bottleneck." not in name}
+
+
+def _renamed(name: str) -> str:
     branch, _, rest = name.partition(".")
     if not (branch.startswith("analysis_") and rest.startswith("body.")):
         return name
@@ -189,35 +209,25 @@ def content_id(tensors: dict[str, Tensor]) -> str:
     return weight_files.content_id({name: tensor.numpy() for name, tensor in tensors.items()})
 
 
-def _take_tables(tensors: dict[str, Tensor], path: Path) -> dict[str, Tables]:
-    tables = {}
-    for key in ("y", "z_luma", "z_chroma"):
-        names = [f"{_TABLE_PREFIX}{key}.{field}" for field in ("cdf", "length", "offset")]
-        if not tensors.keys() >= set(names):
-            raise BenchError(f"{path}: the CDF tables {key} are missing; weights are written by `train`")
-        tables[key] = Tables(*(tensors.pop(name) for name in names))
-    return tables
+def _take_tables(tensors: dict[str, Tensor], path: Path) -> Tables:
+    names = [f"{_TABLE_PREFIX}y.{field}" for field in _FIELDS]
+    if not tensors.keys() >= set(names):
+        raise BenchError(f"{path}: the CDF tables are missing; weights are written by `train`")
+    return Tables(*(tensors.pop(name) for name in names))
 
 
-def _make_tables(network: Network, count: Callable[[Coder], Histograms] | None) -> dict[str, Tables]:
-    tables = {f"z_{branch}": side_tables(network.entropy(branch).bottleneck) for branch in BRANCHES}
-    tables["y"] = latent_tables()
-    if count:
-        tables["y"] = latent_tables(count(Coder(network, tables, bytes(8), RDO)).counts)
-    return tables
+def _make_tables(network: Network, count: Callable[[Coder], Histograms] | None) -> Tables:
+    tables = scale_tables()
+    return scale_tables(count(Coder(network, tables, bytes(8), RDO)).counts) if count else tables
 
 
 def _weights(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
-    return [
-        (name, parameter.detach())
-        for name, parameter in module.named_parameters()
-        if name.rsplit(".", 1)[-1] not in _NOT_WEIGHTS
-    ]
+    return [(name, parameter.detach()) for name, parameter in module.named_parameters()]
 
 
 def _fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     own = dict(_weights(module))
-    tensors = {_today(name): tensor for name, tensor in tensors.items()}
+    tensors = _today(tensors)
     missing, unknown = own.keys() - tensors.keys(), tensors.keys() - own.keys()
     if missing or unknown:
         example = sorted(missing or unknown)[0]

@@ -26,8 +26,7 @@ class Training(LightningModule):
     """Trains a network by a recipe.
 
     A gradient that is not finite never reaches the weights: its step is left out. After the last step
-    gradients are still made, where they are asked for, and reach nothing. The entropy bottleneck's quantiles
-    need no auxiliary loss here, since the tables find them by bisection (`network.entropy`).
+    gradients are still made, where they are asked for, and reach nothing.
     """
 
     def __init__(self, network: Network, recipe: Recipe) -> None:
@@ -38,9 +37,6 @@ class Training(LightningModule):
         for branch in BRANCHES:
             network.entropy(branch).requires_grad_(recipe.train != "synthesis")
         network.synthesis.requires_grad_(recipe.train != "entropy")
-        for name, parameter in network.named_parameters():
-            if name.endswith("quantiles"):
-                parameter.requires_grad_(False)
         network.to(memory_format=torch.channels_last)
         self.parameters_trained = [p for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(self._groups(), lr=recipe.learning_rate, fused=True)
