@@ -4,7 +4,7 @@ pytest -m benchmark -s tests/benchmarks/test_training_speed.py
 JPEGAI_BENCH_DATA names the folder that holds kodak/; JPEGAI_BENCH_STEPS=20 is how many steps a turn has.
 
 The plain loop does what CompressAI's training example does: float32, default memory layout, a DataLoader
-with four workers, Adam on everything, a second Adam for the entropy bottleneck's quantiles, clipping at 1.
+with four workers, Adam on everything, clipping at 1.
 Network, loss, crops and qualities are the same. The two take turns.
 """
 
@@ -64,27 +64,19 @@ def plain(variant: str, photographs: Photographs, recipe: Recipe) -> list[float]
     """Seconds of each step of the plain loop."""
     model = network(variant)
     qualities = model.size.qualities
-    quantiles = [p for name, p in model.named_parameters() if name.endswith("quantiles")]
-    others = [p for name, p in model.named_parameters() if not name.endswith("quantiles")]
-    for parameter in quantiles:
-        parameter.requires_grad_(True)
-    optimizer, auxiliary = torch.optim.Adam(others, lr=1e-4), torch.optim.Adam(quantiles, lr=1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
     crops = Crops(photographs.training, recipe, qualities)
     batches = DataLoader(crops, batch_sampler=Steps(0, recipe), collate_fn=collate, num_workers=4)
     model.train()
     ends = []
     for batch in batches:
         optimizer.zero_grad()
-        auxiliary.zero_grad()
         output = model(batch.planes, batch.quality)
         beta = betas(batch.quality, recipe.beta_lowest, recipe.beta_highest, qualities)
         loss = rate_distortion(output, batch.planes, beta, recipe.ms_ssim_share, torch.ones_like(beta))
         loss.total.backward()
-        nn.utils.clip_grad_norm_(others, 1.0)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        bottlenecks = [model.shared[f"prior_{branch}"].bottleneck.loss() for branch in ("luma", "chroma")]
-        sum(bottlenecks).backward()
-        auxiliary.step()
         ends.append(time.perf_counter())
     return [after - before for before, after in zip(ends[WARM_UP - 1 :], ends[WARM_UP:], strict=False)]
 

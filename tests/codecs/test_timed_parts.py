@@ -24,9 +24,9 @@ ENCODE = [
     "luma analysis",
     "chroma analysis",
     "hyper-analysis",
-    "hyper-synthesis",
     "range coding",
     "rate estimate",
+    "hyper-synthesis",
     "quantisation",
 ]
 STAGES = (

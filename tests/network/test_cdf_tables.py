@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from compressai.entropy_models import EntropyBottleneck
 from scipy.stats import norm
 
 from jpegai_bench.network import rans
@@ -12,9 +11,7 @@ from jpegai_bench.network.cdf_tables import (
     LEVELS,
     SCALES,
     Histograms,
-    channel_indexes,
-    latent_tables,
-    side_tables,
+    scale_tables,
     table_indexes,
 )
 
@@ -42,7 +39,7 @@ def written(symbols, indexes, tables):
 
 @pytest.fixture(scope="module")
 def gaussians():
-    return latent_tables()
+    return scale_tables()
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +55,7 @@ def counts():
 
 @pytest.fixture(scope="module")
 def counted(counts):
-    return latent_tables(counts)
-
-
-@pytest.fixture(scope="module")
-def sides():
-    torch.manual_seed(0)
-    return side_tables(EntropyBottleneck(6))
+    return scale_tables(counts)
 
 
 def mass_of(tables, level):
@@ -73,7 +64,7 @@ def mass_of(tables, level):
     return np.arange(len(row) - 1) + int(tables.offset[level]), torch.diff(row).numpy() / 2**16
 
 
-@pytest.mark.parametrize("name", ["gaussians", "counted", "sides"])
+@pytest.mark.parametrize("name", ["gaussians", "counted"])
 def test_every_cdf_runs_strictly_from_0_to_65536(request, name):
     tables = request.getfixturevalue(name)
     rows, lengths, offsets = tables.lists
@@ -164,12 +155,6 @@ def test_the_bits_of_escapes_are_what_the_range_coder_writes(gaussians, reach):
     )
 
 
-def test_bits_of_z_are_what_the_range_coder_writes(sides):
-    z = torch.randint(-30, 31, (1, 6, 50, 50))
-    indexes = channel_indexes(tuple(z.shape))
-    assert float(sides.bits(z, indexes).sum()) == pytest.approx(written(z, indexes, sides), rel=0.005)
-
-
 def test_a_certain_symbol_costs_next_to_nothing(gaussians):
     assert gaussians.bits(torch.zeros(100), torch.zeros(100, dtype=torch.int64)).sum() < 0.1
 
@@ -183,28 +168,3 @@ def test_histograms_count_each_symbol_once_and_what_lies_beyond_at_the_ends():
     assert counts.sum() == 7
     assert [counts[7, middle], counts[7, middle + 3], counts[8, middle - 3]] == [2, 2, 1]
     assert [counts[8, -1], counts[63, 0]] == [1, 1]
-
-
-def test_z_has_a_cdf_for_each_channel():
-    indexes = channel_indexes((2, 3, 4, 5))
-    assert indexes.shape == (2, 3, 4, 5)
-    assert all(set(indexes[:, channel].flatten().tolist()) == {channel} for channel in range(3))
-
-
-def test_the_median_of_z_stays_zero_so_that_it_is_coded_as_plain_integers():
-    bottleneck = EntropyBottleneck(6)
-    with torch.no_grad():
-        bottleneck.quantiles[:, :, 1] = 3.7
-    tables = side_tables(bottleneck)
-    assert bool((bottleneck.quantiles[:, :, 1] == 0).all())
-    z = torch.randint(-30, 31, (1, 6, 5, 5))
-    indexes = channel_indexes(tuple(z.shape))
-    writer = rans.Writer()
-    writer.add(z, indexes, tables)
-    assert torch.equal(rans.Reader(writer.finish(), z.numel()).read(indexes, tables), z)
-
-
-def test_tails_of_z_are_bounded():
-    bottleneck = EntropyBottleneck(2, init_scale=1e5)
-    tables = side_tables(bottleneck)
-    assert int(tables.length.max()) <= 2 * 256 + 3

@@ -6,7 +6,7 @@ import tiny
 import torch
 
 from jpegai_bench.network.arithmetic import FRACTION_BITS, Exact, Float, from_exact
-from jpegai_bench.network.cdf_tables import SCALES, latent_tables
+from jpegai_bench.network.cdf_tables import SCALES, scale_tables
 from jpegai_bench.network.codec import BRANCHES
 from jpegai_bench.network.context import ContextSize
 from jpegai_bench.network.entropy import EntropyModel, gaussian_bits
@@ -32,7 +32,7 @@ def test_what_a_training_counts_is_the_entropy_of_a_gaussian(scale):
 @pytest.mark.parametrize("level", [8, 20, 40])
 def test_what_a_training_counts_is_what_the_tables_charge(level):
     symbols = gaussian(100_000, SCALES[level])
-    charged = latent_tables().bits(symbols, torch.full((100_000,), level)).sum()
+    charged = scale_tables().bits(symbols, torch.full((100_000,), level)).sum()
     assert bits_of(symbols, SCALES[level]) == pytest.approx(float(charged), rel=0.01)
 
 
@@ -84,10 +84,11 @@ def test_side_information_has_a_quarter_of_the_latents_resolution_rounded_up():
 @pytest.mark.parametrize("branch", BRANCHES)
 def test_coding_uses_the_trained_parameters(branch):
     model = tiny.network().entropy(branch)
-    z = torch.randint(-5, 6, (1, 8, 3, 4))
-    exact = model.side(Exact(0), z.double() * UNIT, 10, 15)
-    floats = model.side(Float(torch.zeros(1)), z.float(), 10, 15)
-    mean, log2_scale = model.synthesis(z.float())[..., :10, :15].chunk(2, dim=1)
+    symbols = torch.randint(-5, 6, (1, 8, 3, 4))
+    exact = model.side(Exact(1500), symbols.double() * UNIT, 10, 15)
+    floats = model.side(Float(torch.tensor([1.5])), symbols.float(), 10, 15)
+    gain = torch.exp2(model.side_gain.log2[1:3].mean(dim=0))[:, None, None]
+    mean, log2_scale = model.synthesis(symbols / gain)[..., :10, :15].chunk(2, dim=1)
     torch.testing.assert_close(floats.mean, mean)
     torch.testing.assert_close(floats.log2_scale, log2_scale)
     for ours, theirs in zip(exact, floats, strict=True):
@@ -97,7 +98,16 @@ def test_coding_uses_the_trained_parameters(branch):
 
 
 @torch.no_grad()
-def test_the_exact_side_does_not_depend_on_the_quality():
-    model, z = tiny.network(context="grouped").entropy("luma"), torch.randint(-5, 6, (1, 8, 2, 2)).double()
-    for ours, theirs in zip(*(model.side(Exact(q), z * UNIT, 7, 8) for q in (0, 1777)), strict=True):
-        assert torch.equal(ours, theirs)
+def test_z_is_coded_finer_at_a_higher_quality():
+    """Its gained scale rises with the gain, and what it tells is the same but for the finer step."""
+    model = EntropyModel(8, 6, 3, ContextSize())
+    scales = [from_exact(model.side_scale(Exact(quality)))[0, :, 0, 0] for quality in (0, 1000, 2000)]
+    for scale, gain in zip(scales, (0.0, 2.0, 4.0), strict=True):
+        torch.testing.assert_close(scale, torch.full((6,), gain))
+    z = torch.randn(1, 6, 2, 2)
+    exact = model.synthesis(z)[..., :7, :8].chunk(2, dim=1)[0]
+    errors = []
+    for quality, gain in ((0, 1.0), (2000, 16.0)):
+        side = model.side(Exact(quality), torch.round(z * gain).double() * UNIT, 7, 8)
+        errors.append(float((from_exact(side.mean) - exact).square().mean()))
+    assert errors[1] < errors[0] / 20

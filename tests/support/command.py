@@ -135,7 +135,7 @@ def save_tiny_weights(folder: Path) -> Path:
         with torch.no_grad():
             for branch in ("luma", "chroma"):
                 network.shared[f"analysis_{branch}"].down4.weight.mul_(20)
-                network.shared[f"prior_{branch}"].analysis[-1].weight.mul_(40)
+                network.shared[f"prior_{branch}"].analysis[-1].weight.mul_(0.5)
         structure = structure_of(chosen, variant)
         weights.save(network, folder, name, structure, {}, shared_from=folder if name != "base" else None)
     return folder

@@ -60,8 +60,8 @@ def network(seed: int = 0, context: str = "none") -> Network:
                 parameter.add_(0.03 * torch.randn_like(parameter))
         for branch in BRANCHES:
             made.shared[f"analysis_{branch}"].down4.weight.mul_(20)
-            made.shared[f"prior_{branch}"].analysis[-1].weight.mul_(40)
-            made.shared[f"prior_{branch}"].synthesis[-1].weight.mul_(3)
+            made.shared[f"prior_{branch}"].analysis[-1].weight.mul_(0.5)
+            made.shared[f"prior_{branch}"].synthesis[-1].weight.mul_(0.5)
             for parameter in made.entropy(branch).passes.parameters():
                 parameter.add_(0.2 * torch.randn_like(parameter))
     return made

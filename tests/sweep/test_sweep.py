@@ -64,7 +64,7 @@ for seed, name in enumerate(("base", "gate", "broken")):
     with torch.no_grad():
         for branch in ("luma", "chroma"):
             network.shared[f"analysis_{branch}"].down4.weight.mul_(20)
-            network.shared[f"prior_{branch}"].analysis[-1].weight.mul_(40)
+            network.shared[f"prior_{branch}"].analysis[-1].weight.mul_(0.5)
     folder = Path("weights")
     shared = folder if (folder / "shared.safetensors").exists() else None
     weights.save(network, folder, name, structure_of(chosen, variant), {}, shared_from=shared)
