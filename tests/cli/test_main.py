@@ -303,7 +303,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (["decode", "photo.png", "out.png", *own], "photo.png: not a jpegai-bench bitstream"),
         (["decode", "empty.jai", "out.png", *own], "empty.jai: not a jpegai-bench bitstream"),
         (["decode", "cut.jai", "out.png", *own], "cut.jai: truncated"),
-        (["decode", "flipped.jai", "out.png", *own], "flipped.jai: damaged bitstream"),
+        (["decode", "flipped.jai", "out.png", *own], "flipped.jai: truncated or damaged bitstream"),
         (["decode", "alien.jai", "out.png", *own], "alien.jai: the bitstream was written with other weights"),
         (["decode", "nothing.jai", "out.png", *own], "nothing.jai: cannot be read (No such file"),
         (["decode", "bare", "out.png", *own], "bare: cannot be read (Is a directory)"),
