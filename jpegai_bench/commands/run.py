@@ -89,7 +89,7 @@ def _require_peers(settings: Settings) -> None:
 
     if peers := wanted_peers(settings.peers):
         dataset, anchors = images(settings), [codec.name for codec in anchor_codecs(settings)]
-        conditions = Conditions(dataset.name, dataset.hashes(), fingerprint())
+        conditions = Conditions(dataset.name, dataset.hashes(), fingerprint(settings.metrics.backend))
         require_peers(Store(settings.results), peers, conditions, anchors)
 
 

@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.codecs.rates import of_qualities
-from jpegai_bench.codecs.shipped_points import shipped_points
+from jpegai_bench.codecs.shipped_points import ShippedPoints, shipped_points
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset
+from jpegai_bench.metrics.backends import backend_of
 from jpegai_bench.metrics.fingerprint import fingerprint
 from jpegai_bench.runner.evaluate import Evaluation, evaluate, gather
 from jpegai_bench.runner.why_again import why
@@ -67,6 +68,7 @@ class RunManifest:
             "images_key": content_key(hashes),
             "codec": made_by,
             "metrics": metrics,
+            "metrics_backend": backend_of(metrics),
             "rates": rates.kind,
             "targets" if rates.kind == "target" else "qualities": list(rates.values),
             "hvs": self.hvs,
@@ -86,7 +88,7 @@ def run_anchor(
     Returns:
         The folder of the anchor's run, and one line for each image that failed.
     """
-    if found := shipped_points(codec, dataset):
+    if found := shipped(settings, codec, dataset):
         hashes = dataset.hashes()
         key = content_key([found.manifest["key"], hashes, sorted(codec.qualities)])
         folder = store.run_folder("anchors", codec.name, key)
@@ -95,6 +97,11 @@ def run_anchor(
         return folder, []
     folder, evaluation = measure_anchor(settings, codec, dataset, store, workers)
     return folder, [failure.message for failure in evaluation.failures]
+
+
+def shipped(settings: Settings, codec: AnchorCodec, dataset: Dataset) -> ShippedPoints | None:
+    """Points of an anchor that ship, where they are by the metrics' backend that is wanted: our own."""
+    return shipped_points(codec, dataset) if settings.metrics.backend == "own" else None
 
 
 def measure_anchor(
@@ -114,8 +121,8 @@ def measure_anchor(
 
 def anchor_plan(settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store) -> Plan:
     """An anchor's work on a data set, at its own qualities."""
-    pictures = settings.pictures_of(len(dataset.images))
-    return plan(codec, dataset.images, of_qualities(codec.qualities), fingerprint(), store, pictures)
+    pictures, metrics = settings.pictures_of(len(dataset.images)), fingerprint(settings.metrics.backend)
+    return plan(codec, dataset.images, of_qualities(codec.qualities), metrics, store, pictures)
 
 
 def record(

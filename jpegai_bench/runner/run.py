@@ -5,7 +5,6 @@ from typing import Any
 
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
-from jpegai_bench.codecs.shipped_points import shipped_points
 from jpegai_bench.config.schema import FOUND, Settings
 from jpegai_bench.config.variants import Variant, variant_of
 from jpegai_bench.errors import BenchError
@@ -13,7 +12,14 @@ from jpegai_bench.images.datasets import Dataset
 from jpegai_bench.metrics.fingerprint import fingerprint
 from jpegai_bench.runner.complexity import counts
 from jpegai_bench.runner.inputs import anchor_codecs, images, learned_codec, training_notes
-from jpegai_bench.runner.recorded_run import RunManifest, anchor_plan, carried_out, record, run_anchor
+from jpegai_bench.runner.recorded_run import (
+    RunManifest,
+    anchor_plan,
+    carried_out,
+    record,
+    run_anchor,
+    shipped,
+)
 from jpegai_bench.runner.work_plan import Plan, plan
 from jpegai_bench.store.store import Store
 
@@ -57,7 +63,7 @@ def measure_shard(settings: Settings) -> Measured:
     run = _prepared(settings)
     if not run.plan.is_done:
         run.codec.coder  # noqa: B018
-    anchors = [anchor for anchor in run.anchors if not shipped_points(anchor, run.dataset)]
+    anchors = [anchor for anchor in run.anchors if not shipped(settings, anchor, run.dataset)]
     plans = [*(anchor_plan(settings, anchor, run.dataset, run.store) for anchor in anchors), run.plan]
     number, shards = settings.shard or 0, settings.shards
     done = [
@@ -92,7 +98,7 @@ def _prepared(settings: Settings) -> _Run:
     dataset = images(settings)
     codec, anchors = learned_codec(settings, variant), anchor_codecs(settings)
     pictures = settings.pictures_of(len(dataset.images))
-    whole = plan(codec, dataset.images, rates, fingerprint(), store, pictures)
+    whole = plan(codec, dataset.images, rates, fingerprint(settings.metrics.backend), store, pictures)
     return _Run(variant, codec, anchors, dataset, store, whole)
 
 
