@@ -41,7 +41,7 @@ types: $(VENV)/.installed-dev
 clean:
 	rm -rf $(VENV)
 
-# The Python is $(PYTHON) where it is given, else the first of these that is 3.11 or 3.12 and has venv.
+# The Python is $(PYTHON) where it is given, else the first of these that is 3.11 or 3.12 and has venv, else what uv has.
 CANDIDATES := $(or $(PYTHON),python3 python3.11 python3.12)
 
 $(BIN)/python:
@@ -52,11 +52,15 @@ $(BIN)/python:
 	  bare=$${bare:-$$python}; \
 	done; \
 	if test "$$found"; then echo "Making $(VENV) with $$found"; exec $$found -m venv --clear $(VENV); fi; \
+	if test -z "$(PYTHON)" && command -v uv > /dev/null; then \
+	  echo "Making $(VENV) with Python 3.12 of uv"; rm -rf $(VENV); exec uv venv --quiet --seed --python 3.12 $(VENV); \
+	fi; \
 	if test "$$bare"; then \
 	  version=$$($$bare -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	  echo "$$bare lacks venv; on Debian or Ubuntu: apt-get install python$$version-venv" >&2; \
 	else \
-	  echo "Python 3.11 or 3.12 is needed, and none of these is one: $(CANDIDATES); name one with make PYTHON=…" >&2; \
+	  echo "Python 3.11 or 3.12 is needed, and none of these is one: $(CANDIDATES); name one with make PYTHON=…," \
+	    "or install uv (docs.astral.sh/uv), pyenv or conda: make takes Python 3.12 from uv by itself" >&2; \
 	fi; \
 	exit 1
 

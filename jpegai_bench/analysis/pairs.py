@@ -83,6 +83,7 @@ def measure_pairs(
     device: str,
     workers: int,
     advance: Callable[[str], None],
+    backend: str = "own",
 ) -> Generator[Measured, None, None]:
     """Measure `pairs` and yield them in their order, each once all before it are done; close it to stop.
 
@@ -92,6 +93,7 @@ def measure_pairs(
         device: where torch computes.
         workers: processes; what is left of them where there are fewer pairs goes to threads.
         advance: called with the pair's name when it is done.
+        backend: who computes four of the metrics, as in `metrics.backends`.
 
     Raises:
         BenchError: there is no such device, no temporary folder for several processes, or one died.
@@ -101,7 +103,7 @@ def measure_pairs(
     if min(workers, len(pairs)) > 1:
         _require_temporary_folder()
     threads = max(1, workers // max(1, len(pairs)))
-    work = partial(_measure, only=only, device=device, threads=threads)
+    work = partial(_measure, only=only, device=device, threads=threads, backend=backend)
     done: dict[Pair, Measured] = {}
     following = iter(pairs)
     awaited = next(following, None)
@@ -133,9 +135,9 @@ def _require_device(device: str) -> None:
     Reference(np.zeros((1, 1, 3), np.uint8), ["psnr_rgb"], device)
 
 
-def _measure(pair: Pair, only: Sequence[str] | None, device: str, threads: int) -> Measured:
+def _measure(pair: Pair, only: Sequence[str] | None, device: str, threads: int, backend: str) -> Measured:
     """Measure one pair; runs in a worker."""
-    from jpegai_bench.metrics.measure import measure
+    from jpegai_bench.metrics.by_piq import reference_of
 
     try:
         reference, distorted = read_rgb(pair.reference), read_rgb(pair.distorted)
@@ -143,7 +145,7 @@ def _measure(pair: Pair, only: Sequence[str] | None, device: str, threads: int) 
             first, second = (f"{image.shape[1]}x{image.shape[0]}" for image in (reference, distorted))
             told = f"{pair.distorted}: of another size, {second}, than {pair.reference}, {first}"
             return Measured(pair, failure=told)
-        scores = measure(reference, distorted, only, device, threads)
+        scores = reference_of(backend)(reference, only, device, threads).compare(distorted)
     except BenchError as error:
         return Measured(pair, failure=str(error))
     except Exception as error:

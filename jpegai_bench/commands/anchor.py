@@ -16,12 +16,12 @@ def command(settings: Settings) -> int:
     One codec that fails or cannot be used here leaves the others running. Of `codec=all` what cannot be used
     is left out and no failure.
     """
-    from jpegai_bench.runner import run
+    from jpegai_bench.runner import inputs
     from jpegai_bench.runner.recorded_run import measure_anchor
     from jpegai_bench.store.store import Store
 
     _take_qualities(settings)
-    codecs, dataset = run.anchor_codecs(settings), run.images(settings)
+    codecs, dataset = inputs.anchor_codecs(settings), inputs.images(settings)
     store = Store(settings.results)
     store.prepare()
     measured: list[tuple[str, Path, pd.DataFrame]] = []
@@ -36,7 +36,7 @@ def command(settings: Settings) -> int:
             failures += [] if settings.codec == "all" else [str(error)]
             continue
         try:
-            folder, evaluation = measure_anchor(settings, codec, dataset, store)
+            folder, evaluation = measure_anchor(settings, codec, dataset, store, settings.worker_count)
         except BenchError as error:
             if len(codecs) == 1:
                 raise

@@ -11,7 +11,7 @@ from jpegai_bench.errors import BenchError
 def command(settings: Settings, source: str, target: str) -> int:
     """Decode `source` into `target`, print the picture's size."""
     from jpegai_bench.images.read import write_png
-    from jpegai_bench.runner.run import learned_codec
+    from jpegai_bench.runner.inputs import learned_codec
 
     require_separate_files(IN=source, OUT=target)
     require_png(OUT=target)

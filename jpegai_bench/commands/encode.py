@@ -13,7 +13,7 @@ from jpegai_bench.system.files import write_bytes
 def command(settings: Settings, source: str, target: str) -> int:
     """Code `source` into `target`, print its size."""
     from jpegai_bench.images.read import read_rgb, write_png
-    from jpegai_bench.runner.run import learned_codec
+    from jpegai_bench.runner.inputs import learned_codec
 
     require_separate_files(IN=source, OUT=target, reconstruction=settings.reconstruction)
     require_png(reconstruction=settings.reconstruction)

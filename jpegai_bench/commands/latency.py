@@ -83,7 +83,7 @@ def _refuse_beside_runs(store: "Store") -> None:
 
 def _codecs(settings: Settings) -> list[Any]:
     """The variant that is named, and the codecs that are; where none is, every variant of the package."""
-    from jpegai_bench.runner import run
+    from jpegai_bench.runner import inputs
 
     asked = settings.is_typed("anchor")
     variants = [variant_of(settings)] if settings.variant else []
@@ -92,7 +92,7 @@ def _codecs(settings: Settings) -> list[Any]:
     codecs: list[Any] = []
     for variant in variants:
         try:
-            codecs.append(replace(run.learned_codec(settings, variant), device=settings.device))
+            codecs.append(replace(inputs.learned_codec(settings, variant), device=settings.device))
         except BenchError as error:
             if len(variants) == 1:
                 raise
@@ -104,7 +104,7 @@ def _codecs(settings: Settings) -> list[Any]:
         )
     if asked and settings.device != "cpu":
         raise BenchError(f"device={settings.device}: only variants can be timed there; leave codec=… out")
-    return codecs + (run.anchor_codecs(settings) if asked else [])
+    return codecs + (inputs.anchor_codecs(settings) if asked else [])
 
 
 def _qualities(settings: Settings, codec: "AnchorCodec") -> tuple[float, ...]:
@@ -119,9 +119,9 @@ def _qualities(settings: Settings, codec: "AnchorCodec") -> tuple[float, ...]:
 
 def _images(settings: Settings) -> tuple["Dataset", list["ImageFile"], list[str]]:
     """The data set, its images that can be read, and why the others cannot."""
-    from jpegai_bench.runner import run
+    from jpegai_bench.runner import inputs
 
-    dataset = run.images(settings)
+    dataset = inputs.images(settings)
     images, failures = [], []
     for image in dataset.images:
         try:

@@ -42,10 +42,11 @@ def command(settings: Settings, reference: str, distorted: str) -> int:
         raise BenchError(f"interrupted; {kept}") from None
     good = [measured for measured in done if not measured.failure]
     failures = [measured.failure for measured in done if measured.failure]
+    by = ", four by piq" if settings.metrics.backend == "piq" else ""
     if settings.format == "json":
-        print(_as_json(good, names, [*pairing.left_out, *failures], settings.device))
+        print(_as_json(good, names, [*pairing.left_out, *failures], settings))
     elif settings.format != "csv" and good:
-        _print_sheet(settings, good, alone, f"{distorted} against {reference}")
+        _print_sheet(settings, good, alone, f"{distorted} against {reference}{by}")
     if settings.format == "csv":
         for line in _not_applicable(good):
             say(line)
@@ -71,7 +72,14 @@ def _measure(settings: Settings, names: Sequence[str], pairing: Pairing, alone: 
     with (
         watched as advance,
         closing(
-            measure_pairs(pairing.pairs, names, settings.device, settings.worker_count, advance)
+            measure_pairs(
+                pairing.pairs,
+                names,
+                settings.device,
+                settings.worker_count,
+                advance,
+                settings.metrics.backend,
+            )
         ) as results,
     ):
         for measured in results:
@@ -97,7 +105,9 @@ def _nothing(note: str) -> None:
     pass
 
 
-def _as_json(good: Sequence[Measured], names: Sequence[str], left_out: Sequence[str], device: str) -> str:
+def _as_json(
+    good: Sequence[Measured], names: Sequence[str], left_out: Sequence[str], settings: Settings
+) -> str:
     from jpegai_bench.metrics.fingerprint import fingerprint
 
     pairs = [
@@ -111,10 +121,11 @@ def _as_json(good: Sequence[Measured], names: Sequence[str], left_out: Sequence[
         }
         for measured in good
     ]
-    versions = {"jpegai-bench": __version__, **fingerprint()}
+    versions = {"jpegai-bench": __version__, **fingerprint(settings.metrics.backend)}
     told = {
         "versions": versions,
-        "device": device,
+        "device": settings.device,
+        "backend": settings.metrics.backend,
         "metrics": list(names),
         "pairs": pairs,
         "left_out": list(left_out),

@@ -12,6 +12,7 @@ from jpegai_bench.sweep.job_notes import Result
 from jpegai_bench.system.console import complain
 
 if TYPE_CHECKING:
+    from jpegai_bench.report.rebuild import Selection
     from jpegai_bench.sweep.sweep import How
 
 
@@ -19,12 +20,14 @@ def command(settings: Settings) -> int:
     """Do the main job; 1 where an image was left out."""
     _check(settings)
     from jpegai_bench.report.rebuild import rebuild
-    from jpegai_bench.runner import run
+    from jpegai_bench.runner.run import measure_variant
     from jpegai_bench.store.store import Store
 
-    measured = run.measure(settings)
+    measured = measure_variant(settings)
     try:
-        show_study(settings.format, [rebuild(Store(settings.results), measured.selection)])
+        show_study(
+            settings.format, [rebuild(Store(settings.results), _selection(settings, measured.dataset))]
+        )
     finally:  # also where the disk is full
         for line in measured.failures:
             complain(f"left out: {line}")
@@ -36,11 +39,12 @@ def job(settings: Settings, how: "How") -> Result:
     _check(settings, how)
     from jpegai_bench.runner import run
 
-    measured = run.measure(settings, how)
+    work = {"all": run.measure_variant, "shard": run.measure_shard, "gather": run.gather}
+    measured = work[how](settings)
     value = {
         "results": settings.results,
         "format": settings.format,
-        "selection": vars(measured.selection),
+        "selection": vars(_selection(settings, measured.dataset)),
         "computed": measured.computed,
         "experiment": asdict(experiment_of(settings)) if settings.experiment else None,
     }
@@ -72,3 +76,33 @@ def _check(settings: Settings, how: "How" = "all") -> None:
         raise UsageError("training settings need weights=train; without it weights that are there are run")
     if settings.shards > 1 and how == "all":
         raise UsageError("shards=… shares out the images of a sweep: jpegai-bench sweep, or run -m")
+    _require_peers(settings)
+
+
+def _require_peers(settings: Settings) -> None:
+    """Peers that are named have points, or nothing is begun."""
+    from jpegai_bench.metrics.fingerprint import fingerprint
+    from jpegai_bench.report.gather.codec_points import Conditions
+    from jpegai_bench.report.gather.peers import require_peers, wanted_peers
+    from jpegai_bench.runner.inputs import anchor_codecs, images
+    from jpegai_bench.store.store import Store
+
+    if peers := wanted_peers(settings.peers):
+        dataset, anchors = images(settings), [codec.name for codec in anchor_codecs(settings)]
+        conditions = Conditions(dataset.name, dataset.hashes(), fingerprint(settings.metrics.backend))
+        require_peers(Store(settings.results), peers, conditions, anchors)
+
+
+def _selection(settings: Settings, dataset: str) -> "Selection":
+    """The tables and plots that a run belongs to."""
+    from jpegai_bench.report.gather.peers import wanted_peers
+    from jpegai_bench.report.rebuild import Selection
+
+    return Selection(
+        dataset,
+        settings.model.name,
+        settings.chosen_rates.kind,
+        peers=wanted_peers(settings.peers),
+        hvs=settings.metrics.hvs,
+        method=settings.method,
+    )

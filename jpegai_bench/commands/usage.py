@@ -220,7 +220,8 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
   jpegai-bench metrics originals decoded 'only=[ms_ssim,vmaf,psnr_y]'
 
   workers=2            processes, one a core unless given; less memory with fewer
-  device=cuda          where torch computes        format=json             with reasons and versions""",
+  device=cuda          where torch computes        format=json             with reasons and versions
+  metrics.backend=piq  MS-SSIM, FSIM, IW-SSIM and VIF by piq itself""",
             options=("only", "device"),
             words=("REFERENCE", "DISTORTED"),
         ),

@@ -11,6 +11,7 @@ from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.overrides import key_of
 from jpegai_bench.config.training import TrainingSettings
 from jpegai_bench.errors import BenchError, UsageError, one_of
+from jpegai_bench.metrics.backends import BACKENDS
 
 if TYPE_CHECKING:
     from jpegai_bench.network.codec import NetworkSize
@@ -117,12 +118,14 @@ class DatasetSettings:
 
 @dataclass
 class MetricSettings:
-    """Which metrics are the seven."""
+    """Which metrics are the seven, and who computes four of them."""
 
     hvs: str = "hvs_m"
+    backend: str = "own"
 
     def __post_init__(self) -> None:
         one_of("metrics.hvs", self.hvs, HVS)
+        one_of("metrics.backend", self.backend, BACKENDS)
 
 
 @dataclass

@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "curve": schema.CURVES,
     "rates": KINDS,
     "metrics.hvs": schema.HVS,
+    "metrics.backend": schema.BACKENDS,
     "model.context": schema.CONTEXTS,
     "only": NAMES,
     "weights": ("shipped", "train"),

@@ -10,10 +10,14 @@ import imageio_ffmpeg
 from jpegai_bench.fingerprint.syntax import code_hash
 from jpegai_bench.images import color
 
+_HERE = Path(__file__).parent
+_BY_PIQ = _HERE / "by_piq.py"
 
-def fingerprint() -> dict[str, str]:
+
+def fingerprint(backend: str = "own") -> dict[str, str]:
     """Return name and version of all that determines the scores: results stored under another are stale."""
-    return {"torch": version("torch"), "ffmpeg": _ffmpeg_version(), "source": _source_hash()}
+    own = {"torch": version("torch"), "ffmpeg": _ffmpeg_version(), "source": _source_hash()}
+    return own | ({"piq": version("piq"), "by_piq": code_hash([_BY_PIQ])} if backend == "piq" else {})
 
 
 @cache
@@ -28,6 +32,6 @@ def _ffmpeg_version() -> str:
 
 @cache
 def _source_hash() -> str:
-    """Hash of the metrics' source files, but for this one, and of the colour conversion."""
-    files = set(Path(__file__).parent.glob("*.py")) - {Path(__file__)}
+    """Hash of our metrics' source files and of the colour conversion."""
+    files = set(_HERE.glob("*.py")) - {Path(__file__), _BY_PIQ, _HERE / "backends.py"}
     return code_hash([*files, color.__file__])

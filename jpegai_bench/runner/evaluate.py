@@ -22,6 +22,7 @@ from jpegai_bench.codecs.protocol import Codec, RateCodec
 from jpegai_bench.codecs.rates import Rates, out_of_reach
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
+from jpegai_bench.metrics.backends import backend_of
 from jpegai_bench.runner.work_plan import Failure, Plan, PlannedImage
 from jpegai_bench.store.leases import Holder, claimed, holder_of
 from jpegai_bench.store.pictures import keep
@@ -166,12 +167,12 @@ def _measure(task: _Task) -> _Done:
 def _measure_image(task: _Task, done: _Done) -> None:
     import torch
 
-    from jpegai_bench.metrics.measure import Reference
+    from jpegai_bench.metrics.by_piq import reference_of
 
     torch.set_num_threads(1)
     image = task.image
     pixels = image.file.read()
-    reference = Reference(pixels)
+    reference = reference_of(backend_of(image.metrics))(pixels)
     if image.kept:
         keep(image.original_path, pixels)
     for quality in _searched(task, pixels):

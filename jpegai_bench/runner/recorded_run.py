@@ -1,18 +1,22 @@
 """A codec measured on a data set, on record in the store from start to end."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from platform import platform, python_version
-from typing import Any
+from typing import Any, Literal
 
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.codecs.rates import of_qualities
-from jpegai_bench.codecs.shipped_points import shipped_points
+from jpegai_bench.codecs.shipped_points import ShippedPoints, shipped_points
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset
-from jpegai_bench.metrics.fingerprint import fingerprint as metrics_fingerprint
+from jpegai_bench.metrics.backends import backend_of
+from jpegai_bench.metrics.fingerprint import fingerprint
 from jpegai_bench.runner.evaluate import Evaluation, evaluate, gather
 from jpegai_bench.runner.why_again import why
 from jpegai_bench.runner.work_plan import Plan, plan
@@ -25,86 +29,121 @@ from jpegai_bench.version import __version__
 LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
 
 
+@dataclass(frozen=True)
+class RunManifest:
+    """What is known of a run before it begins: of which codec, on what, under which metrics."""
+
+    kind: Literal["runs", "anchors"]
+    """Of a variant, or of an anchor: the folder of the store."""
+    plan: Plan
+    dataset: str
+    hvs: str
+    bd_method: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What else `run.json` says of a variant."""
+
+    @property
+    def label(self) -> str:
+        """The codec's name."""
+        return self.plan.codec.name
+
+    @property
+    def what(self) -> str:
+        """It in a few words."""
+        return f"{'variant' if self.kind == 'runs' else 'anchor'} {self.label} on {self.dataset}"
+
+    @cached_property
+    def plain(self) -> dict[str, Any]:
+        """As `run.json` begins; `key` names the run by its content."""
+        codec: Any = self.plan.codec
+        rates, hashes, metrics = self.plan.rates, self.plan.hashes, self.plan.metrics
+        made_by = codec.fingerprint()
+        return {
+            "label": self.label,
+            "note": codec.describe(),
+            # Units are found by content alone; a run is of a data set by its name: one of two would lose it.
+            "key": content_key([made_by, self.dataset, hashes, rates.content(), metrics]),
+            "dataset": self.dataset,
+            "images": hashes,
+            "images_key": content_key(hashes),
+            "codec": made_by,
+            "metrics": metrics,
+            "metrics_backend": backend_of(metrics),
+            "rates": rates.kind,
+            "targets" if rates.kind == "target" else "qualities": list(rates.values),
+            "hvs": self.hvs,
+            "bd_method": self.bd_method,
+            "versions": {name: version(name) for name in LIBRARIES}
+            | {"jpegai-bench": __version__, "python": python_version(), "platform": platform()},
+            **({"chroma": codec.chroma} if self.kind == "anchors" else {}),
+            **self.about,
+        }
+
+
 def run_anchor(
-    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store, gather_only: bool = False
+    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store, workers: int | None
 ) -> tuple[Path, list[str]]:
     """An anchor's points on a data set: shipped ones where they fit, else coded now.
 
     Returns:
         The folder of the anchor's run, and one line for each image that failed.
     """
-    if found := shipped_points(codec, dataset):
+    if found := shipped(settings, codec, dataset):
         hashes = dataset.hashes()
         key = content_key([found.manifest["key"], hashes, sorted(codec.qualities)])
         folder = store.run_folder("anchors", codec.name, key)
         own = {"label": codec.name, "status": "done", "dataset": dataset.name, "images": hashes}
         store.write_run(folder, {**found.manifest, **own, "images_key": content_key(hashes)}, found.points)
         return folder, []
-    folder, evaluation = measure_anchor(settings, codec, dataset, store, gather_only)
+    folder, evaluation = measure_anchor(settings, codec, dataset, store, workers)
     return folder, [failure.message for failure in evaluation.failures]
 
 
+def shipped(settings: Settings, codec: AnchorCodec, dataset: Dataset) -> ShippedPoints | None:
+    """Points of an anchor that ship, where they are by the metrics' backend that is wanted: our own."""
+    return shipped_points(codec, dataset) if settings.metrics.backend == "own" else None
+
+
 def measure_anchor(
-    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store, gather_only: bool = False
+    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store, workers: int | None
 ) -> tuple[Path, Evaluation]:
     """Code and measure a codec of the `anchor` group, whatever ships; the folder of its run, what came out.
 
     Raises:
         BenchError: it cannot be used here, or no image could be measured.
     """
-    pictures = settings.pictures_of(len(dataset.images))
-    rates = of_qualities(codec.qualities)
-    whole = plan(codec, dataset.images, rates, metrics_fingerprint(), store, pictures)
-    if not whole.is_done and not gather_only:
+    whole = anchor_plan(settings, codec, dataset, store)
+    if workers and not whole.is_done:
         codec.check()
-    return measure_codec(settings, store, "anchors", whole, dataset, gather_only=gather_only)
+    manifest = RunManifest("anchors", whole, dataset.name, settings.metrics.hvs, settings.method)
+    return record(store, manifest, workers)
 
 
-def measure_codec(
-    settings: Settings,
-    store: Store,
-    kind: str,
-    whole: Plan,
-    dataset: Dataset,
-    about: dict[str, Any] | None = None,
-    complexity: dict[str, Any] | None = None,
-    gather_only: bool = False,
+def anchor_plan(settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store) -> Plan:
+    """An anchor's work on a data set, at its own qualities."""
+    pictures, metrics = settings.pictures_of(len(dataset.images)), fingerprint(settings.metrics.backend)
+    return plan(codec, dataset.images, of_qualities(codec.qualities), metrics, store, pictures)
+
+
+def record(
+    store: Store, run: RunManifest, workers: int | None, complexity: dict[str, Any] | None = None
 ) -> tuple[Path, Evaluation]:
-    """Measure what a plan lacks, on record from its start to its end in a folder of `runs` or `anchors`."""
-    codec: Any = whole.codec
-    rates, hashes = whole.rates, whole.hashes
-    if not hashes:
-        dataset.images[0].read()  # raises, and says what is wrong with it
-    fingerprint, metrics = codec.fingerprint(), metrics_fingerprint()
-    # Units are found by content alone; a run is of a data set by its name, or one of two would lose it.
-    key = content_key([fingerprint, dataset.name, hashes, rates.content(), metrics])
-    manifest = {
-        "label": codec.name,
-        "note": codec.describe(),
-        "key": key,
-        "dataset": dataset.name,
-        "images": hashes,
-        "images_key": content_key(hashes),
-        "codec": fingerprint,
-        "metrics": metrics,
-        "rates": rates.kind,
-        "targets" if rates.kind == "target" else "qualities": list(rates.values),
-        "hvs": settings.metrics.hvs,
-        "bd_method": settings.method,
-        "versions": {name: version(name) for name in LIBRARIES}
-        | {"jpegai-bench": __version__, "python": python_version(), "platform": platform()},
-        **({"chroma": codec.chroma} if kind == "anchors" else {}),
-        **(about or {}),
-    }
-    what = f"{'variant' if kind == 'runs' else 'anchor'} {codec.name} on {dataset.name}"
-    folder = store.run_folder(kind, codec.name, key)
-    with logged(folder / LOG) if not whole.is_done and not gather_only else nullcontext():
-        _tell(store, kind, whole, manifest, what)
-        with store.recorded(folder, manifest) as record:
-            evaluation = gather(whole) if gather_only else carried_out(whole, what, settings.worker_count)
+    """Measure what a run lacks, on record from its start to its end; without workers only gather.
+
+    Returns:
+        The folder of the run, and what came out.
+    """
+    whole = run.plan
+    if not whole.hashes:
+        raise BenchError(whole.failures[0].message)
+    folder = store.run_folder(run.kind, run.label, run.plain["key"])
+    with logged(folder / LOG) if workers and not whole.is_done else nullcontext():
+        reason = _tell(store, run, folder)
+        with store.recorded(folder, {**run.plain, **reason}) as written:
+            evaluation = carried_out(whole, run.what, workers) if workers else gather(whole)
             if evaluation.points.empty:
                 first = evaluation.failures[0].message
-                raise BenchError(f"{codec.name} on {dataset.name}: no image could be measured; {first}")
+                raise BenchError(f"{run.label} on {run.dataset}: no image could be measured; {first}")
             for failure in evaluation.failures:
                 log(f"left out: {failure.message}\n{failure.details}".rstrip())
             outcome = {
@@ -113,17 +152,17 @@ def measure_codec(
                 "failures": [vars(failure) for failure in evaluation.failures],
                 "units_computed": evaluation.computed,
             }
-            record.finish(outcome, evaluation.points, complexity)
-    return record.folder, evaluation
+            written.finish(outcome, evaluation.points, complexity)
+    return folder, evaluation
 
 
-def _tell(store: Store, kind: str, whole: Plan, manifest: dict[str, Any], what: str) -> None:
-    """How much there is to measure and why; the reason goes into the manifest too."""
-    folder = store.run_folder(kind, whole.codec.name, manifest["key"])
+def _tell(store: Store, run: RunManifest, folder: Path) -> dict[str, str]:
+    """Say how much there is to measure, and why; the reason, for `run.json`, as `why`."""
+    whole, manifest, what, reason = run.plan, run.plain, run.what, {}
     missing, units = sum(whole.missing), len(whole.images) * len(whole.rates.values)
     if missing:
-        manifest["why"] = why(manifest, _earlier(store, kind, whole.codec.name, manifest["dataset"]))
-        report(f"{what}: {missing} of {units} units to measure: {manifest['why']}")
+        reason = {"why": why(manifest, _earlier(store, run))}
+        report(f"{what}: {missing} of {units} units to measure: {reason['why']}")
         lacking = [
             f"{image.file.name} ({count})"
             for image, count in zip(whole.images, whole.missing, strict=True)
@@ -138,6 +177,7 @@ def _tell(store: Store, kind: str, whole: Plan, manifest: dict[str, Any], what: 
         detail(f"{what}: weights={manifest['weights']}, model={manifest['model']}")
     detail(f"{what}: {manifest['note']}; into {folder}")
     detail("versions: " + ", ".join(f"{name} {number}" for name, number in manifest["versions"].items()))
+    return reason
 
 
 def carried_out(whole: Plan, what: str, workers: int) -> Evaluation:
@@ -151,8 +191,11 @@ def carried_out(whole: Plan, what: str, workers: int) -> Evaluation:
         )
 
 
-def _earlier(store: Store, kind: str, label: str, dataset: str) -> list[dict[str, Any]]:
-    """Manifests of a codec on a data set, by their start, with the state that each run is in."""
-    runs = [r for r in store.runs(kind) if r.label == label and r.manifest.get("dataset") == dataset]
-    told = [{**run.manifest, "status": run.state, "holder": str(run.holder)} for run in runs]
-    return sorted(told, key=lambda one: str(one.get("start")))
+def _earlier(store: Store, run: RunManifest) -> list[dict[str, Any]]:
+    """Manifests of a run's codec on its data set, by their start, with the state that each is in."""
+    manifests = [
+        {**other.manifest, "status": other.state, "holder": str(other.holder)}
+        for other in store.runs(run.kind)
+        if other.label == run.label and other.manifest.get("dataset") == run.dataset
+    ]
+    return sorted(manifests, key=lambda manifest: str(manifest.get("start")))

@@ -7,7 +7,7 @@ from skimage import data
 
 from jpegai_bench.codecs.rates import REACHED_WITHIN, TARGETS
 from jpegai_bench.config.variants import variant_of
-from jpegai_bench.runner.run import learned_codec
+from jpegai_bench.runner.inputs import learned_codec
 
 HEIGHT, WIDTH = 256, 320
 

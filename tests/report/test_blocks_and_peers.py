@@ -22,7 +22,8 @@ from jpegai_bench.report.plots.curves import Curve, Panel, by_height, rate_limit
 from jpegai_bench.report.plots.plot_set import plots
 from jpegai_bench.report.rebuild import Selection, rebuild, studies
 from jpegai_bench.report.tables.study_sheets import sheets
-from jpegai_bench.runner.run import anchor_codecs, run_anchor
+from jpegai_bench.runner.inputs import anchor_codecs
+from jpegai_bench.runner.recorded_run import run_anchor
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Store, read_points
 
@@ -263,7 +264,7 @@ def test_a_stores_copy_of_what_ships_is_of_the_pictures_that_it_was_made_for(tmp
     renamed = tuple(replace(image, name=f"my {image.name}") for image in sample.images[:2])
     chosen, store = settings("anchor=vvc"), Store(tmp_path)
     [codec] = anchor_codecs(chosen)
-    run_anchor(chosen, codec, Dataset("mine", renamed), store)
+    run_anchor(chosen, codec, Dataset("mine", renamed), store, workers=None)
     [run] = store.runs("anchors")
     assert run.manifest["dataset"] == "mine"
     assert run.manifest["images"] == {image.name: image.sha256 for image in renamed}

@@ -8,7 +8,7 @@ from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files, weights
 from jpegai_bench.network.coding import Coder
-from jpegai_bench.runner.run import learned_codec
+from jpegai_bench.runner.inputs import learned_codec
 from jpegai_bench.training.run import train_variant
 
 CONTEXT = (

@@ -16,7 +16,7 @@ from trainings import rows, truncate, write_photographs
 from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files, weights
-from jpegai_bench.runner.run import learned_codec
+from jpegai_bench.runner.inputs import learned_codec
 from jpegai_bench.training.run import train_variant
 
 CPU = ("training.accelerator=cpu", "training.threads=1", "training.data=[photos]")

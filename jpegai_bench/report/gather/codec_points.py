@@ -14,6 +14,7 @@ from jpegai_bench.config.folders import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import NAMES
 from jpegai_bench.latency.timing import decode_seconds
+from jpegai_bench.metrics.backends import backend_of
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Run, Store
@@ -78,8 +79,9 @@ def why_not(runs: Sequence[Run], label: str, conditions: Conditions) -> str:
     told = next((reason for reason in reasons if "lacks" in reason), "")
     if told and any(_shares(run, conditions) for run in own):
         return f"{label} {told} of {conditions.dataset}"
-    if "by other versions of the metrics" in reasons:
-        return f"{label} on {conditions.dataset} was measured by other versions of the metrics"
+    for why in ("by other versions of the metrics", "by another backend of the metrics"):
+        if why in reasons:
+            return f"{label} on {conditions.dataset} was measured {why}"
     return f"no points of {label!r} on the images of {conditions.dataset}"
 
 
@@ -118,6 +120,8 @@ def images_of(run: Run) -> dict[str, str]:
 
 def _unfit(run: Run, conditions: Conditions) -> str:
     """Why a run does not meet the conditions; empty where it does."""
+    if backend_of(run.manifest.get("metrics")) != backend_of(conditions.metrics):
+        return "by another backend of the metrics"
     if run.manifest.get("metrics") != conditions.metrics and run.manifest.get("key") not in _shipped_keys():
         return "by other versions of the metrics"
     sources = _sources(run, conditions)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from jpegai_bench.codecs.anchors import AS_PUBLISHED
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.metrics.backends import backend_of
 from jpegai_bench.report.gather.codec_points import (
     MAIN_ANCHOR,
     Conditions,
@@ -55,6 +56,8 @@ def study_with(
         raise UsageError(f"peers={anchors[0].label}: that is the anchor already; leave it out")
     entries = (*variants, *anchors, *peers)
     notes += _by_other_versions(entries, conditions)
+    if backend_of(conditions.metrics) == "piq":
+        notes.append(f"MS-SSIM, FSIM, IW-SSIM and VIF by piq {conditions.metrics['piq']}.")
     return Study(
         entries,
         tuple(anchor.label for anchor in anchors),
