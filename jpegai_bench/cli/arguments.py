@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jpegai_bench.commands.usage import COMMANDS, Command
+from jpegai_bench.commands.catalogue import COMMANDS
+from jpegai_bench.commands.command import Command
 from jpegai_bench.config.overrides import folders_of, key_of
 from jpegai_bench.errors import UsageError, hint
 

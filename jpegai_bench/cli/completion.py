@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from jpegai_bench.cli.arguments import FLAGS, HELP, QUIET, VERBOSE
-from jpegai_bench.commands.usage import COMMANDS, Command
+from jpegai_bench.commands.catalogue import COMMANDS
+from jpegai_bench.commands.command import Command
 from jpegai_bench.config import setting_names
 from jpegai_bench.config.overrides import folders_of, key_of
 

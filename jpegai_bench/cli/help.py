@@ -1,15 +1,7 @@
-"""What `--help` prints: the overview of all commands, and the page of each, made from `usage`."""
+"""What `--help` prints: the overview of all commands, and the page of each, from what each says of itself."""
 
-from jpegai_bench.commands.usage import COMMANDS, Command
-
-GROUPS = {
-    "Measure": ("run", "sweep", "anchor", "metrics", "latency", "complexity"),
-    "Compare": ("compare", "bdrate", "tables"),
-    "Train": ("train",),
-    "Look": ("plots", "report", "list", "doctor"),
-    "Files": ("encode", "decode", "data", "export", "runs", "completion"),
-}
-"""The commands by what a reader is about to do."""
+from jpegai_bench.commands.catalogue import COMMANDS, GROUPS
+from jpegai_bench.commands.command import Command
 
 
 def overview() -> str:
@@ -17,8 +9,7 @@ def overview() -> str:
     width = max(map(len, COMMANDS))
     lines = []
     for title, names in GROUPS.items():
-        there = (COMMANDS[name] for name in names if name in COMMANDS)
-        lines += [f"{title}:", *(f"  {command.name:<{width}}  {command.summary}" for command in there), ""]
+        lines += [f"{title}:", *(f"  {name:<{width}}  {COMMANDS[name].summary}" for name in names), ""]
     return "\n".join(
         [
             "jpegai-bench: the lab bench for learned image codecs",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from jpegai_bench.cli import arguments
 from jpegai_bench.cli.help import help_of, overview
-from jpegai_bench.commands.usage import COMMANDS, Command
+from jpegai_bench.commands.catalogue import COMMANDS
+from jpegai_bench.commands.command import Command
 from jpegai_bench.config.overrides import folders_of
 from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.system import console

@@ -1,16 +1,40 @@
 """Measure codecs of the `anchor` group again."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame
-from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, say
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def command(settings: Settings) -> int:
+    from jpegai_bench.config.schema import Settings
+
+USAGE = Command(
+    "anchor [codec=NAME|[NAME,…]|all] [dataset=sample|kodak|folder] [overrides]",
+    "points of conventional codecs and learned peers on a data set",
+    """Codes and measures again, whatever ships with the package, into results/anchors/. Finished
+images are kept: the same command goes on where a killed one stopped. `jpegai-bench list anchors`
+shows the codecs, and which can be used here.
+
+  jpegai-bench anchor codec=vvc dataset=sample
+  jpegai-bench anchor codec=all dataset=kodak dataset.path=photos/kodak
+  jpegai-bench anchor codec=jpeg dataset=folder dataset.path=photos 'anchor.jpeg.qualities=[10,30,50,70]'
+
+  anchor.vvc.preset=slow           any setting of a codec's node: jpegai-bench anchor codec=vvc --cfg job
+  codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer, a file for each rate
+  --config-dir my_conf codec=mine  a codec of your own: my_conf/anchor/mine.yaml
+  workers=2                        processes that measure
+  pictures=all                     keep the decoded pictures of every image for the report""",
+    options=("codec", "arch", "checkpoint", "pictures"),
+    results="points.csv, run.json and log.txt in results/anchors/CODEC/KEY; means on stdout.",
+)
+
+
+def command(settings: "Settings") -> int:
     """Code and measure; print each folder and the mean over images at each quality, or all points.
 
     One codec that fails or cannot be used here leaves the others running. Of `codec=all` what cannot be used
@@ -52,7 +76,7 @@ def command(settings: Settings) -> int:
     return 1 if failures else 0
 
 
-def _take_qualities(settings: Settings) -> None:
+def _take_qualities(settings: "Settings") -> None:
     """`qualities=` are those of the one codec that is measured; of several each has a scale of its own."""
     if settings.qualities is None:
         return
@@ -64,7 +88,9 @@ def _take_qualities(settings: Settings) -> None:
     settings.anchor[label]["qualities"] = settings.qualities
 
 
-def _print(measured: list[tuple[str, Path, pd.DataFrame]], layout: str) -> None:
+def _print(measured: "list[tuple[str, Path, pd.DataFrame]]", layout: str) -> None:
+    import pandas as pd
+
     points = pd.concat([frame.assign(codec=name) for name, _, frame in measured], ignore_index=True)
     points = points[["codec", *(column for column in points if column != "codec")]]
     if layout == "table":

@@ -3,16 +3,39 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.console import report
 
 if TYPE_CHECKING:
     from jpegai_bench.analysis.bdtable import Options
+    from jpegai_bench.config.schema import Settings
+
+USAGE = Command(
+    "bdrate ANCHOR TEST [curve=image|mean] [format=table|csv|json|markdown|latex] [plot=FILE]",
+    "BD-rate of TEST against ANCHOR, from two files",
+    """Each is a CSV with the columns image, bpp and metrics of any name (without image: one curve), a
+result JSON of CompressAI, or a run's folder. Images are paired by name. What has no BD-rate is NA
+with its reason.
+
+  jpegai-bench bdrate vvc.csv mine.csv
+  jpegai-bench bdrate vvc.csv mine.csv format=csv > bdrate.csv
+  jpegai-bench bdrate vtm.json results/runs/base/KEY curve=mean plot=curves.png
+
+  method=cubic         or akima; pchip is the default
+  curve=mean           of the curves of mean rate and mean quality, not of each image
+  bd_metric=true       also the mean difference in quality at equal rate
+  bpp_range=[0.1,1]    only points between these rates
+  lower_is_better=[lpips]   metrics of yours that are better when lower; NLPD is known
+  only=[vmaf,psnr_y]   these metrics alone         metrics.hvs=hvs         PSNR-HVS in the mean of seven""",
+    options=("only", "curve", "bd_metric", "bpp_range", "lower_is_better", "plot"),
+    words=("ANCHOR", "TEST"),
+    results="on stdout; with plot=FILE.png (.pdf, .svg) the curves in a file.",
+)
 
 
-def command(settings: Settings, anchor: str, test: str) -> int:
+def command(settings: "Settings", anchor: str, test: str) -> int:
     """Compare and print; 1 where no metric has a number."""
     from jpegai_bench.analysis.bdfiles import bd_table
     from jpegai_bench.analysis.rdpoints import read_rd
@@ -42,7 +65,7 @@ def command(settings: Settings, anchor: str, test: str) -> int:
     return 0
 
 
-def _options(settings: Settings) -> "Options":
+def _options(settings: "Settings") -> "Options":
     from jpegai_bench.analysis.bdtable import Options
 
     return Options(

@@ -4,16 +4,38 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands import selection
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_latex, print_rich
-from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
     from jpegai_bench.report.gather.compare_inputs import Match
     from jpegai_bench.report.gather.matching_runs import Choice
 
+USAGE = Command(
+    "compare A B [anchor=LABEL | anchor_points=FILE] [format=table|csv|json|markdown|latex]",
+    "whether B differs from A by more than luck",
+    """A and B are variants or anchors in the store, or files as `bdrate` reads them, or points that
+ship, as vvc/kodak. Prints the paired difference of their BD-rates against the anchor with interval and
+p-value, metric by metric, beside the direct BD-rate. Of a variant that was trained with several seeds all
+count; `compare A A` prints the spread over the seeds of A.
 
-def command(settings: Settings, a: str, b: str) -> int:
+  jpegai-bench compare base combined
+  jpegai-bench compare base combined dataset=kodak model=small format=csv
+  jpegai-bench compare mine.csv theirs.csv anchor_points=vvc.csv
+  jpegai-bench compare jpeg/kodak webp/kodak anchor_points=vvc/kodak
+  jpegai-bench compare combined combined
+
+  dataset=, model=     which study, where the store holds several
+  anchor=hevc          an anchor of the store other than the one that the runs were made with
+  method=, metrics.hvs=, bpp_range=, lower_is_better=       as for bdrate""",
+    options=("anchors", "anchor_points", "bpp_range", "lower_is_better"),
+    words=("A", "B"),
+)
+
+
+def command(settings: "Settings", a: str, b: str) -> int:
     """Compare `b` with `a`, or where both are one variant of the store its training seeds, and print.
 
     1 where no metric has a BD-rate on a common image.
@@ -71,7 +93,7 @@ def command(settings: Settings, a: str, b: str) -> int:
     return 0
 
 
-def _choice(settings: Settings) -> "Choice":
+def _choice(settings: "Settings") -> "Choice":
     """What the command line chooses."""
     from jpegai_bench.report.gather.matching_runs import Choice
 

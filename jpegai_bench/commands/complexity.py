@@ -1,12 +1,31 @@
 """kMACs/pixel of one variant or of all."""
 
+from typing import TYPE_CHECKING
+
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config.schema import Settings
-from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
+
+if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
+
+USAGE = Command(
+    "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown|latex]",
+    "kMACs/pixel by part, counted three ways, and parameters",
+    """Counts every variant, or the one that is named, beside the paper's figures.
+
+  jpegai-bench complexity model=paper
+  jpegai-bench complexity +variant=combined
+  jpegai-bench complexity model=paper format=csv > kmacs.csv
+
+  model=paper          the paper's size; model.luma=96 and so on change single numbers
+  --config-dir my_conf +variant=mine      a variant of your own""",
+    variant="",
+)
 
 
-def command(settings: Settings) -> int:
+def command(settings: "Settings") -> int:
     """Count and print."""
+    from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
     from jpegai_bench.report.tables.complexity import as_frame, as_rich
     from jpegai_bench.runner.complexity import complexity_summary
 

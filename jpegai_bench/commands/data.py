@@ -1,15 +1,39 @@
 """Fetch a published test set."""
 
-from jpegai_bench.config.schema import Settings
+from typing import TYPE_CHECKING
+
+from jpegai_bench.commands.command import Command
 from jpegai_bench.errors import BenchError, UsageError, hint
-from jpegai_bench.images.datasets import folder_of
-from jpegai_bench.images.download import fetch
-from jpegai_bench.images.test_sets import PUBLISHED
 from jpegai_bench.system.console import say
 
+if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
 
-def command(settings: Settings, action: str, name: str) -> int:
+USAGE = Command(
+    "data get kodak|jpegai-test [dest=PATH] [url=BASE]",
+    "fetch a test set",
+    """Fetches what is missing or not as published, checks every file by its SHA-256, and prints the
+folder. Interrupted or cut off, the same command goes on from there. Where there is no network it
+says how to place the files by hand.
+
+  jpegai-bench data get kodak
+  jpegai-bench data get kodak dest=photos/kodak
+  jpegai-bench data get jpegai-test url=https://mirror.example/jpegai
+
+  dest=PATH            the folder, unless $JPEGAI_BENCH_DATA/kodak or data/kodak is meant
+  url=BASE             another mirror: files are fetched from BASE/kodim01.png and so on""",
+    options=("dest", "url"),
+    words=("get", "SET"),
+    results="the pictures in the folder, whose path is on stdout.",
+)
+
+
+def command(settings: "Settings", action: str, name: str) -> int:
     """Bring the set `name` into its folder and print the folder."""
+    from jpegai_bench.images.datasets import folder_of
+    from jpegai_bench.images.download import fetch
+    from jpegai_bench.images.test_sets import PUBLISHED
+
     if action != "get":
         raise UsageError(f"data: no {action!r}; there is data get {'|'.join(PUBLISHED)}")
     if name not in PUBLISHED:

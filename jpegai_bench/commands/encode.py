@@ -1,19 +1,42 @@
 """Code one picture into a bitstream."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jpegai_bench.codecs.rates import check_target, is_reached
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import require_png, require_separate_files
-from jpegai_bench.config.schema import Settings
-from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import UsageError
-from jpegai_bench.system.files import write_bytes
+
+if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
+
+USAGE = Command(
+    "encode IN OUT [+variant=NAME] [quality=3 | target_bpp=0.25] [reconstruction=R.png]",
+    "code one picture into a bitstream",
+    """The quality is a real number from 0 (lowest rate) to model.qualities - 1; target_bpp finds the
+one that meets a rate within 2%, or the nearest.
+
+  jpegai-bench encode photo.png photo.jai
+  jpegai-bench encode photo.png photo.jai +variant=combined quality=1.5
+  jpegai-bench encode photo.png photo.jai target_bpp=0.25
+  jpegai-bench encode photo.png photo.jai reconstruction=expected.png
+
+  rdo=false            round to the nearest: more bits, less error
+  weights=FOLDER       weights of your own; whoever decodes needs the same""",
+    options=("quality", "target_bpp", "rdo", "reconstruction"),
+    words=("IN", "OUT"),
+    variant="base",
+    results="the bitstream in OUT, its size on stdout.",
+)
 
 
-def command(settings: Settings, source: str, target: str) -> int:
+def command(settings: "Settings", source: str, target: str) -> int:
     """Code `source` into `target`, print its size."""
+    from jpegai_bench.codecs.rates import check_target
+    from jpegai_bench.config.variants import variant_of
     from jpegai_bench.images.read import read_rgb, write_png
     from jpegai_bench.runner.inputs import learned_codec
+    from jpegai_bench.system.files import write_bytes
 
     require_separate_files(IN=source, OUT=target, reconstruction=settings.reconstruction)
     require_png(reconstruction=settings.reconstruction)
@@ -44,6 +67,8 @@ def command(settings: Settings, source: str, target: str) -> int:
 
 def _aimed(aim: float | None, bpp: float, quality: float) -> str:
     """What came of a target rate."""
+    from jpegai_bench.codecs.rates import is_reached
+
     if aim is None:
         return ""
     missed = "" if is_reached(bpp, aim) else f"; {aim:g} bpp is out of reach, this is the nearest"

@@ -6,22 +6,49 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config.schema import Settings
-from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, report
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.protocol import AnchorCodec
+    from jpegai_bench.config.schema import Settings
     from jpegai_bench.images.datasets import Dataset, ImageFile
     from jpegai_bench.store.store import Store
+
+USAGE = Command(
+    "latency [+variant=NAME] [codec=NAME|[NAME,…]|all] [dataset=sample|kodak] [overrides]",
+    "encoding and decoding seconds, by part for variants",
+    """Times one codec after the other, in a process of its own on one core, in one thread: every
+image is coded and decoded once to warm up, then three times; the median counts. A process may be a
+quarter slower than the next of the same codec, so three do it; the one in the middle counts, and the
+range is that of all. Where nothing is named it times every variant. For variants it shows seconds by
+part, how much of the machine's peak each makes use of, and time beside kMACs, both by base's. Let
+nothing else run meanwhile; beside a run of the same results folder it refuses to. The times are kept
+in results/latency/, and measured again whenever they are asked for.
+
+  jpegai-bench latency dataset=kodak dataset.limit=3
+  jpegai-bench latency +variant=combined dataset=kodak dataset.limit=3 format=csv
+  jpegai-bench latency codec=jpeg
+  jpegai-bench latency codec=all dataset=kodak
+
+  repeats=9            how often each is timed
+  processes=1          by one process alone: a third of the time
+  device=cuda          variants on a GPU; rANS stays on the core
+  quality=32           on one codec's scale; otherwise that of its grid whose mean rate is nearest 0.5 bpp
+  codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer""",
+    options=("codec", "arch", "checkpoint", "quality", "repeats", "processes", "device"),
+    variant="",
+    results="results/latency, where tables find decode times; means on stdout.",
+)
+
 
 Timed = tuple[Path, dict[str, Any]]
 """Folder and content of a `latency.json`."""
 
 
-def command(settings: Settings) -> int:
+def command(settings: "Settings") -> int:
     """Time one codec after the other; print each folder, the means over images, and the parts of variants.
 
     One codec that fails or cannot be used here leaves the others running. Of `codec=all` what cannot be used
@@ -81,8 +108,9 @@ def _refuse_beside_runs(store: "Store") -> None:
         )
 
 
-def _codecs(settings: Settings) -> list[Any]:
+def _codecs(settings: "Settings") -> list[Any]:
     """The variant that is named, and the codecs that are; where none is, every variant of the package."""
+    from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
     from jpegai_bench.runner import inputs
 
     asked = settings.is_typed("anchor")
@@ -107,7 +135,7 @@ def _codecs(settings: Settings) -> list[Any]:
     return codecs + (inputs.anchor_codecs(settings) if asked else [])
 
 
-def _qualities(settings: Settings, codec: "AnchorCodec") -> tuple[float, ...]:
+def _qualities(settings: "Settings", codec: "AnchorCodec") -> tuple[float, ...]:
     """The quality asked for, or the codec's grid; a variant's are the whole numbers."""
     from jpegai_bench.codecs.rates import learned_qualities
 
@@ -117,7 +145,7 @@ def _qualities(settings: Settings, codec: "AnchorCodec") -> tuple[float, ...]:
     return learned_qualities(asked, settings.model.qualities - 1, settings.model.name, "quality").values
 
 
-def _images(settings: Settings) -> tuple["Dataset", list["ImageFile"], list[str]]:
+def _images(settings: "Settings") -> tuple["Dataset", list["ImageFile"], list[str]]:
     """The data set, its images that can be read, and why the others cannot."""
     from jpegai_bench.runner import inputs
 
@@ -168,7 +196,7 @@ def _warn(manifests: list[dict[str, Any]]) -> None:
     )
 
 
-def _print(settings: Settings, store: "Store", measured: list[Timed]) -> None:
+def _print(settings: "Settings", store: "Store", measured: list[Timed]) -> None:
     from jpegai_bench.report.tables.latency import as_frame, as_rich
 
     manifests = [manifest for _, manifest in measured]

@@ -1,12 +1,36 @@
 """What there is."""
 
-from jpegai_bench.commands.inventory import KINDS, inventory
-from jpegai_bench.config.schema import Settings
+from typing import TYPE_CHECKING
+
+from jpegai_bench.commands.command import Command
 from jpegai_bench.errors import UsageError, hint
 
+if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
 
-def command(settings: Settings, what: str = "") -> int:
+USAGE = Command(
+    "list [variants|datasets|anchors|weights|runs]",
+    "what there is",
+    """Variants, data sets with how many of their pictures are here, anchors with what can be used
+here and whose points are ready, weights with their training, and the runs of the store: state, pictures,
+age, size with all that was kept for them, key. `runs remove` takes the key, or its beginning.
+
+  jpegai-bench list
+  jpegai-bench list variants
+  jpegai-bench list runs results=results/demo
+
+  results=PATH         the store whose runs are listed
+  weights=FOLDER       whose weights are listed, instead of those that ship
+  --config-dir DIR     anchors of your own too""",
+    words=("WHAT",),
+    optional=True,
+)
+
+
+def command(settings: "Settings", what: str = "") -> int:
     """List one kind, or all under headings."""
+    from jpegai_bench.commands.inventory import KINDS, inventory
+
     if what and what not in KINDS:
         raise UsageError(f"list: no {what!r}{hint(what, KINDS)}; there are {', '.join(KINDS)}")
     for kind in (what,) if what else KINDS:

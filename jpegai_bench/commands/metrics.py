@@ -1,27 +1,47 @@
 """Measure one picture against another, or a folder's pictures against those of another."""
 
-import csv
 import io
-import json
 import math
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from typing import TYPE_CHECKING
 
-from jpegai_bench.analysis.pairs import Measured, Pairing, find_pairs, measure_pairs
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_latex, print_rich
-from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError, hint
-from jpegai_bench.metrics.catalogue import NAMES, chosen
 from jpegai_bench.system.console import complain, say
-from jpegai_bench.system.progress import progress
 from jpegai_bench.version import __version__
 
+if TYPE_CHECKING:
+    from jpegai_bench.analysis.pairs import Measured, Pairing
+    from jpegai_bench.config.schema import Settings
 
-def command(settings: Settings, reference: str, distorted: str) -> int:
+USAGE = Command(
+    "metrics REFERENCE DISTORTED [only=[NAME,…]] [format=table|csv|json|markdown|latex]",
+    "seven quality metrics of a pair of pictures, or of two folders",
+    """Two files, or two folders whose pictures are paired by name without the suffix. The original
+comes first. What has no partner or cannot be read is named; the rest goes on.
+
+  jpegai-bench metrics photo.png photo.jpg
+  jpegai-bench metrics originals decoded format=csv > scores.csv
+  jpegai-bench metrics originals decoded 'only=[ms_ssim,vmaf,psnr_y]'
+
+  workers=2            processes, one a core unless given; less memory with fewer
+  device=cuda          where torch computes        format=json             with reasons and versions
+  metrics.backend=piq  MS-SSIM, FSIM, IW-SSIM and VIF by piq itself""",
+    options=("only", "device"),
+    words=("REFERENCE", "DISTORTED"),
+)
+
+
+def command(settings: "Settings", reference: str, distorted: str) -> int:
     """Measure and print; 1 where a picture was left out."""
+    from jpegai_bench.analysis.pairs import find_pairs
+    from jpegai_bench.metrics.catalogue import NAMES, chosen
+
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file can be any bytes
     try:
@@ -57,8 +77,13 @@ def command(settings: Settings, reference: str, distorted: str) -> int:
     return 1 if failures or pairing.left_out else 0
 
 
-def _measure(settings: Settings, names: Sequence[str], pairing: Pairing, alone: bool) -> list[Measured]:
+def _measure(settings: "Settings", names: Sequence[str], pairing: "Pairing", alone: bool) -> "list[Measured]":
     """Measure all pairs, and in CSV print each as soon as it is there."""
+    import csv
+
+    from jpegai_bench.analysis.pairs import measure_pairs
+    from jpegai_bench.system.progress import progress
+
     rows = settings.format == "csv"
     write = csv.writer(sys.stdout, lineterminator="\n").writerow  # a progress bar replaces sys.stdout
     flush = sys.stdout.flush
@@ -92,7 +117,7 @@ def _measure(settings: Settings, names: Sequence[str], pairing: Pairing, alone: 
     return done
 
 
-def _not_applicable(good: Sequence[Measured]) -> list[str]:
+def _not_applicable(good: "Sequence[Measured]") -> list[str]:
     """A line for each reason why a metric is NA."""
     cases = Counter((name, reason) for measured in good for name, reason in measured.reasons.items())
     return [
@@ -106,8 +131,10 @@ def _nothing(note: str) -> None:
 
 
 def _as_json(
-    good: Sequence[Measured], names: Sequence[str], left_out: Sequence[str], settings: Settings
+    good: "Sequence[Measured]", names: Sequence[str], left_out: Sequence[str], settings: "Settings"
 ) -> str:
+    import json
+
     from jpegai_bench.metrics.fingerprint import fingerprint
 
     pairs = [
@@ -133,7 +160,7 @@ def _as_json(
     return json.dumps(told, indent=1)
 
 
-def _print_sheet(settings: Settings, good: Sequence[Measured], alone: bool, title: str) -> None:
+def _print_sheet(settings: "Settings", good: "Sequence[Measured]", alone: bool, title: str) -> None:
     from jpegai_bench.report.tables.scores import BESIDE_NAMES, as_list, as_table
     from jpegai_bench.report.tables.sheets import to_markdown, to_rich
 

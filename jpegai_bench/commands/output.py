@@ -1,7 +1,5 @@
 """How commands print: tables for people, CSV and JSON for programs, Markdown and LaTeX for documents."""
 
-import json
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +45,8 @@ def print_latex(sheets: "list[Sheet]") -> None:
 
 def print_rich(renderable: Any) -> None:
     """Print for people: as wide as the terminal, 100 columns where there is none."""
+    import shutil
+
     width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
     console.rich_console(sys.stdout, width).print(renderable)
 
@@ -66,6 +66,8 @@ def print_frame(frame: "pd.DataFrame", form: str) -> None:
         return
     cells = frame.astype(object).where(frame.notna(), None)
     if form == "json":
+        import json
+
         print(json.dumps(cells.to_dict("records"), indent=1))
         return
     rows = [["NA" if value is None else str(value) for value in row] for row in cells.to_numpy().tolist()]

@@ -1,13 +1,35 @@
 """Rebuild the plots from the store."""
 
+from typing import TYPE_CHECKING
+
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.selection import selection as chosen
-from jpegai_bench.config.experiment import experiment_of
-from jpegai_bench.config.schema import Settings
-from jpegai_bench.store.store import Store
+
+if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
+
+USAGE = Command(
+    "plots [experiment=NAME] [results=PATH]",
+    "rebuild the plots from the store",
+    """Reads results/runs and results/anchors, writes results/plots; unchanged plots are left alone.
+
+  jpegai-bench plots
+  jpegai-bench plots results=results/demo
+  jpegai-bench plots dataset=kodak peers=[hevc,av1,jpeg]
+  jpegai-bench plots experiment=vcip2023
+
+  dataset=, model=     which study, where the store holds several
+  anchor=, peers=      codecs of the store, or whose points ship, as curves beside the variants""",
+    options=("anchors", "experiment", "peers"),
+    results="results/plots as PNG and PDF; their paths on stdout.",
+)
 
 
-def command(settings: Settings) -> int:
+def command(settings: "Settings") -> int:
     """Draw what has changed, of an experiment where one is chosen; print the paths of all."""
+    from jpegai_bench.config.experiment import experiment_of
+    from jpegai_bench.store.store import Store
+
     store, selection = Store(settings.results), chosen(settings)
     if settings.experiment is None:
         from jpegai_bench.report.rebuild import rebuild

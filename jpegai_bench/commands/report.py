@@ -1,16 +1,40 @@
 """Write the report page from the store."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.selection import selection as chosen
-from jpegai_bench.config.experiment import experiment_of, packaged_experiment
-from jpegai_bench.config.schema import Settings
-from jpegai_bench.report.page.write import write_page
-from jpegai_bench.store.store import Store
+
+if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
+
+USAGE = Command(
+    "report [experiment=NAME] [images=embedded|linked] [results=PATH]",
+    "one page to look at: tables, curves, pictures, provenance",
+    """Writes results/report/index.html from the store alone: one file that loads nothing from
+anywhere, to be opened in a browser or sent to a colleague. It measures nothing; what is missing it
+names, with the command that makes it.
+
+  jpegai-bench report
+  jpegai-bench report dataset=kodak model=small
+  jpegai-bench report experiment=vcip2023
+  jpegai-bench report images=linked
+
+  experiment=NAME      its variants alone, and the figures of its paper
+  images=linked        pictures lossless, as files in results/report/pictures, not inside the page
+  anchor=, peers=      as for tables; without peers= every codec that was measured on the images""",
+    options=("anchors", "peers", "images", "experiment"),
+    results="results/report/index.html; its path on stdout.",
+)
 
 
-def command(settings: Settings) -> int:
+def command(settings: "Settings") -> int:
     """Write the page and print its path."""
+    from jpegai_bench.config.experiment import experiment_of, packaged_experiment
+    from jpegai_bench.report.page.write import write_page
+    from jpegai_bench.store.store import Store
+
     selection = chosen(settings)
     if not settings.is_typed("peers"):
         selection = replace(selection, peers="all")

@@ -4,19 +4,43 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import show_study
-from jpegai_bench.config.experiment import Experiment, experiment_of
-from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
-from jpegai_bench.sweep.job_notes import Result
 from jpegai_bench.system.console import complain
 
 if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
     from jpegai_bench.report.rebuild import Selection
+    from jpegai_bench.sweep.job_notes import Result
     from jpegai_bench.sweep.sweep import How
 
+USAGE = Command(
+    "run +variant=NAME [dataset=sample|kodak|folder] [overrides]",
+    "code a data set, measure it, write tables and plots",
+    """Codes every image at every rate into real bitstreams, decodes them, measures seven metrics,
+compares with the anchor and with base, counts kMACs/pixel. Finished images are kept: the same
+command goes on where a killed one stopped.
 
-def command(settings: Settings) -> int:
+  jpegai-bench run +variant=combined
+  jpegai-bench run +variant=combined dataset=kodak dataset.path=photos/kodak
+  jpegai-bench run -m +variant=base,combined dataset=folder dataset.path=photos
+
+  dataset.limit=3      the first three images      qualities=[0,1.5,3,5]   the rates
+  rates=target         0.06, 0.12, 0.25, 0.5, 0.75 bpp, each met within 2% where the model reaches it
+  targets=[0.1,0.3]    with rates=target: others, in bpp
+  weights=FOLDER       weights of your own         weights=train           train them first
+  workers=2            processes that measure      results=PATH            where results go
+  pictures=all         keep the decoded pictures of every image for the report; 4 unless given
+  -m                   for each of several variants or settings, as `sweep`""",
+    options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast", "pictures"),
+    variant="base",
+    results="""points.csv, complexity.json, run.json and log.txt in results/runs/VARIANT/KEY; tables
+and plots of all that the data set has in results/tables and results/plots, the table on stdout.""",
+)
+
+
+def command(settings: "Settings") -> int:
     """Do the main job; 1 where an image was left out."""
     _check(settings)
     from jpegai_bench.report.rebuild import rebuild
@@ -34,8 +58,11 @@ def command(settings: Settings) -> int:
     return 1 if measured.failures else 0
 
 
-def job(settings: Settings, how: "How") -> Result:
+def job(settings: "Settings", how: "How") -> "Result":
     """The main job as one of several: tables and plots come when all have ended."""
+    from jpegai_bench.config.experiment import experiment_of
+    from jpegai_bench.sweep.job_notes import Result
+
     _check(settings, how)
     from jpegai_bench.runner import run
 
@@ -54,6 +81,7 @@ def job(settings: Settings, how: "How") -> Result:
 
 def finish(values: Sequence[Any]) -> None:
     """Rebuild the tables and plots of everything that the jobs measured, and print them."""
+    from jpegai_bench.config.experiment import Experiment
     from jpegai_bench.report.experiment import RebuiltExperiment, rebuild_experiment
     from jpegai_bench.report.rebuild import Rebuilt, Selection, rebuild
     from jpegai_bench.store.store import Store
@@ -71,7 +99,7 @@ def finish(values: Sequence[Any]) -> None:
         show_study(values[0]["format"], list(rebuilt.values()))
 
 
-def _check(settings: Settings, how: "How" = "all") -> None:
+def _check(settings: "Settings", how: "How" = "all") -> None:
     if settings.weights != "train" and settings.is_typed("training"):
         raise UsageError("training settings need weights=train; without it weights that are there are run")
     if settings.shards > 1 and how == "all":
@@ -79,7 +107,7 @@ def _check(settings: Settings, how: "How" = "all") -> None:
     _require_peers(settings)
 
 
-def _require_peers(settings: Settings) -> None:
+def _require_peers(settings: "Settings") -> None:
     """Peers that are named have points, or nothing is begun."""
     from jpegai_bench.metrics.fingerprint import fingerprint
     from jpegai_bench.report.gather.codec_points import Conditions
@@ -93,7 +121,7 @@ def _require_peers(settings: Settings) -> None:
         require_peers(Store(settings.results), peers, conditions, anchors)
 
 
-def _selection(settings: Settings, dataset: str) -> "Selection":
+def _selection(settings: "Settings", dataset: str) -> "Selection":
     """The tables and plots that a run belongs to."""
     from jpegai_bench.report.gather.peers import wanted_peers
     from jpegai_bench.report.rebuild import Selection

@@ -1,21 +1,51 @@
 """Keep the store in order."""
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jpegai_bench.commands import selection
-from jpegai_bench.commands.inventory import amount, line_of
-from jpegai_bench.config.experiment import variants_of_experiments
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.commands.command import Command
 from jpegai_bench.errors import BenchError, UsageError
-from jpegai_bench.report.gather.needed_runs import needed_by, unknown_experiments
-from jpegai_bench.store.removal import UNNEEDED, Removal, carry_out, meant, planned
-from jpegai_bench.store.store import Store
 from jpegai_bench.system import console
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def command(settings: Settings, action: str, *which: str) -> int:
+    from jpegai_bench.config.schema import Settings
+    from jpegai_bench.store.removal import Removal
+    from jpegai_bench.store.store import Store
+
+USAGE = Command(
+    "runs remove WHICH… [dataset=…] [model=…] [ask=false] [results=PATH]",
+    "remove runs from the store; asks first",
+    """WHICH is a run's key or how it begins, the name of a variant or codec, or failed, killed,
+damaged or unneeded; the last is what no table, plot or comparison over seeds of the store rests on.
+With a run go its finished units and decoded pictures, unless another run has them too. What is to go,
+which tables need it, and how much room it takes is told before you are asked. A run that is under way
+is left alone.
+
+  jpegai-bench runs remove failed killed
+  jpegai-bench runs remove unneeded ask=false
+  jpegai-bench runs remove mine dataset=kodak
+  jpegai-bench runs remove 53c20e5e
+
+  dataset=, model=     of a name or word, only the runs on it
+  ask=false            do not ask, as in a script
+  What there is, with its keys: jpegai-bench list runs""",
+    options=("ask",),
+    words=("remove", "WHICH"),
+    repeats=True,
+    results="their folders on stdout.",
+)
+
+
+def command(settings: "Settings", action: str, *which: str) -> int:
     """Remove runs, once it has been said what goes and a person or `ask=false` has agreed."""
+    from jpegai_bench.config.experiment import variants_of_experiments
+    from jpegai_bench.report.gather.needed_runs import needed_by, unknown_experiments
+    from jpegai_bench.store.removal import UNNEEDED, carry_out, meant, planned
+    from jpegai_bench.store.store import Store
+
     if action != "remove":
         raise UsageError(f"runs: no {action!r}; there is runs remove WHICH, and jpegai-bench list runs")
     store = Store(settings.results)
@@ -35,7 +65,7 @@ def command(settings: Settings, action: str, *which: str) -> int:
     return 0
 
 
-def _speak_of(tables: list[Path], refuse: bool) -> None:
+def _speak_of(tables: "list[Path]", refuse: bool) -> None:
     """Of tables of experiments whose YAML is not here nobody can tell what they need.
 
     Raises:
@@ -52,8 +82,10 @@ def _speak_of(tables: list[Path], refuse: bool) -> None:
     console.report(told, always=True)
 
 
-def _tell(store: Store, removal: Removal) -> None:
+def _tell(store: "Store", removal: "Removal") -> None:
     """What is to go; and, whatever `-q` says, which tables lose by it."""
+    from jpegai_bench.commands.inventory import amount, line_of
+
     for run in removal.runs:
         console.report(line_of(store, run))
         if tables := removal.needed.get(run.folder):

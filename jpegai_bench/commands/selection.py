@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jpegai_bench.config.schema import Settings
-
 if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
     from jpegai_bench.report.rebuild import Selection
 
 
-def dataset(settings: Settings) -> str | None:
+def dataset(settings: "Settings") -> str | None:
     """The name of the data set; a folder's is its own."""
     if not settings.is_typed("dataset"):
         return None
@@ -19,12 +18,12 @@ def dataset(settings: Settings) -> str | None:
     return name
 
 
-def model(settings: Settings) -> str | None:
+def model(settings: "Settings") -> str | None:
     """The name of the model preset."""
     return settings.model.name if settings.is_typed("model") else None
 
 
-def selection(settings: Settings) -> "Selection":
+def selection(settings: "Settings") -> "Selection":
     """What tables and plots are rebuilt."""
     from jpegai_bench.report.gather.peers import wanted_peers
     from jpegai_bench.report.rebuild import Selection

@@ -1,14 +1,38 @@
 """Rebuild the tables from the store."""
 
+from typing import TYPE_CHECKING
+
+from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import show_study
 from jpegai_bench.commands.selection import selection as chosen
-from jpegai_bench.config.experiment import experiment_of
-from jpegai_bench.config.schema import Settings
-from jpegai_bench.store.store import Store
+
+if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
+
+USAGE = Command(
+    "tables [experiment=NAME] [results=PATH] [format=table|csv|json|markdown|latex]",
+    "rebuild the tables from the store",
+    """Reads results/runs and results/anchors, writes results/tables; measures nothing.
+
+  jpegai-bench tables
+  jpegai-bench tables format=markdown
+  jpegai-bench tables dataset=kodak anchor=[vvc,hevc] peers=all
+  jpegai-bench tables experiment=vcip2023
+
+  experiment=NAME      each study of an experiment, the paper's own figures in columns beside ours: as CSV,
+                       Markdown and LaTeX into results/tables/NAME
+  anchor=, peers=      codecs of the store, or whose points ship: what BD-rates are taken against (a block
+                       each), and further rows""",
+    options=("anchors", "experiment", "peers"),
+    results="results/tables as CSV, Markdown and LaTeX, and stdout.",
+)
 
 
-def command(settings: Settings) -> int:
+def command(settings: "Settings") -> int:
     """Write the tables, of an experiment where one is chosen, and show them."""
+    from jpegai_bench.config.experiment import experiment_of
+    from jpegai_bench.store.store import Store
+
     store, selection = Store(settings.results), chosen(settings)
     if settings.experiment is None:
         from jpegai_bench.report.rebuild import rebuild

@@ -4,17 +4,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.config.schema import Settings
-from jpegai_bench.config.variants import variant_of
+from jpegai_bench.commands.command import Command
 from jpegai_bench.errors import UsageError
-from jpegai_bench.sweep.job_notes import Result
-from jpegai_bench.training.photographs import check_folders
 
 if TYPE_CHECKING:
+    from jpegai_bench.config.schema import Settings
+    from jpegai_bench.sweep.job_notes import Result
     from jpegai_bench.sweep.sweep import How
 
+USAGE = Command(
+    "train +variant=NAME training.data=[FOLDER,…] [training=smoke|ablation|small|paper]",
+    "train a variant; resumes",
+    """Trains analysis, entropy model and synthesis together, or with training=ablation the synthesis
+alone on the frozen encoder that ships, as the shipped weights were made. Killed, the same command
+goes on from the last checkpoint; Ctrl-C and SIGTERM write one. Prints the folder of the weights.
 
-def command(settings: Settings) -> int:
+  jpegai-bench train +variant=base training=smoke 'training.data=[photos]'
+  jpegai-bench train +variant=combined training=ablation 'training.data=[photos]'
+  jpegai-bench train -m +variant=base,combined training=ablation 'training.data=[photos]' training.seed=0,1,2
+
+  training=paper model=paper       the paper's size, for a GPU
+  training.train=synthesis training.init_from=WEIGHTS    on the frozen encoder of other weights
+  training.devices=2               GPUs, or processes on the CPU
+  training.max_minutes=50          stop with a checkpoint; the same command goes on
+  training.loggers=[csv,tensorboard,mlflow]""",
+    variant="base",
+    results="weights, checkpoint, log.csv, validation.csv, log.txt in results/training/VARIANT/KEY.",
+)
+
+
+def command(settings: "Settings") -> int:
     """Train the variant."""
     if settings.is_typed("weights"):
         raise UsageError("weights= is of run; a training starts from those of training.init_from=FOLDER")
@@ -22,8 +41,10 @@ def command(settings: Settings) -> int:
     return 0
 
 
-def job(settings: Settings, how: "How") -> Result:
+def job(settings: "Settings", how: "How") -> "Result":
     """A training as one of several."""
+    from jpegai_bench.sweep.job_notes import Result
+
     return Result(str(_train(settings)))
 
 
@@ -32,7 +53,10 @@ def finish(values: Sequence[Any]) -> None:
     print("\n".join(map(str, values)))
 
 
-def _train(settings: Settings) -> Path:
+def _train(settings: "Settings") -> Path:
+    from jpegai_bench.config.variants import variant_of
+    from jpegai_bench.training.photographs import check_folders
+
     if not settings.training.data:
         raise UsageError("no training photographs: give their folders with training.data=[PATH,PATH]")
     check_folders(settings.training.data)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from hydra.errors import OverrideParseException
+from hydra.errors import MissingConfigException, OverrideParseException
 from yaml import MarkedYAMLError
 
 from jpegai_bench.config.overrides import key_of
@@ -33,27 +33,31 @@ def explain(error: Exception) -> str:
 
 
 def of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path]) -> str:
-    """What Hydra has to say against a command line, by the first of its words that is not right."""
+    """What Hydra has to say against a command line: which choice is not there, or which word is not right."""
     text = str(error)
+    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
+        return _not_there(str(error.missing_cfg_file), folders)
     for word in takewhile(lambda word: not word.startswith("-"), overrides):
-        if told := _chosen_again(word, text, overrides) or _wrong(word, text, folders):
+        if told := _chosen_again(word, text, overrides) or _refused(word, error, folders):
             return told
-    if found := re.search(r"Could not (?:find|load) '([\w/-]+)/([^'/]+)'", text):
-        group, name = found.groups()  # in a file of the user's
-        return no_choice(group, name, choices(group, folders))
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{found[1]}: for several values, one job each, add -m; for a list, write key=[a,b]"
     if isinstance(error, OverrideParseException):
         told, signs = text.splitlines()[0], "signs such as =, ( and ~ need quotes: key='\"a=b\"'"
         return f"{error.override}: cannot be read, {told}; {signs}"
-    mark = getattr(error, "problem_mark", None)
-    if isinstance(error, MarkedYAMLError) and mark is not None:
+    if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark):
         return f"{mark.name}, line {mark.line + 1}: is no YAML: {error.problem or error.context}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    cause = error.__cause__
-    if cause is not None and str(cause).splitlines():
-        lines.append(str(cause).splitlines()[0])
+    lines += str(error.__cause__ or "").splitlines()[:1]
     return ": ".join(dict.fromkeys(lines[:2])) or type(error).__name__
+
+
+def _not_there(choice: str, folders: Sequence[Path]) -> str:
+    """That a group has no such choice, as `variant/nonsense`, or that its extra is not installed."""
+    group, _, name = choice.rpartition("/")
+    if group == "hydra/launcher" and name in _EXTRAS:
+        return f"{group}={name}: is not installed; pip install 'jpegai-bench[{_EXTRAS[name]}]'"
+    return no_choice(group, name, choices(group, folders))
 
 
 def _chosen_again(word: str, text: str, overrides: Sequence[str]) -> str:
@@ -66,20 +70,10 @@ def _chosen_again(word: str, text: str, overrides: Sequence[str]) -> str:
     return f"{word}: write {word.lstrip('+')}, without +; it takes the place of what is chosen already"
 
 
-def _wrong(word: str, text: str, folders: Sequence[Path]) -> str:
-    """What is wrong with an override, given what Hydra told; empty where nothing is."""
-    key, value = key_of(word), word.partition("=")[2]
-    if key in groups(folders):
-        known = choices(key, folders)
-        named = [name for name in value.strip("[]").split(",") if re.fullmatch(r"[\w.-]+", name)]
-        wrong = next((name for name in named if name not in (*known, "null")), None)
-        if key == "hydra/launcher" and f"{key}/{value}" in text and value in _EXTRAS:
-            return f"{word}: is not installed; pip install 'jpegai-bench[{_EXTRAS[value]}]'"
-        if wrong is not None and f"{key}/{wrong}" in text:
-            return no_choice(key, wrong, known)
-        return ""
-    refused = re.search(rf"'{re.escape(key)}'|full_key: {re.escape(key)}$", text, re.MULTILINE)
-    if not refused:
+def _refused(word: str, error: Exception, folders: Sequence[Path]) -> str:
+    """What is wrong with an override where it is the one that Hydra refused; empty where it is not."""
+    key = key_of(word)
+    if key in groups(folders) or (f"'{key}'" not in str(error) and getattr(error, "full_key", None) != key):
         return ""
     if key in settings(folders) and key.startswith(_OPEN):
         group, name, *_ = key.split(".")

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from command import DATA, RUN, TINY, Done, bench, modules_loaded, picture, several
 
-from jpegai_bench.cli.help import GROUPS, examples, overview
-from jpegai_bench.commands.usage import COMMANDS
+from jpegai_bench.cli.help import examples, overview
+from jpegai_bench.commands.catalogue import COMMANDS, GROUPS
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
 

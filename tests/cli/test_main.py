@@ -14,7 +14,7 @@ import pytest
 from command import TINY, bench, fails, modules_loaded, picture, several
 from PIL import Image
 
-from jpegai_bench.commands.usage import COMMANDS
+from jpegai_bench.commands.catalogue import COMMANDS
 from jpegai_bench.version import __version__
 
 SIZES = [(1, 1), (3, 5), (37, 53), (200, 131)]

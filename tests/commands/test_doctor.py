@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command import bench, fails, several
 
-from jpegai_bench.commands.usage import COMMANDS
+from jpegai_bench.commands.catalogue import COMMANDS
 
 BENCH = str(Path(sys.executable).with_name("jpegai-bench"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jpegai_bench.commands.usage import COMMANDS
+from jpegai_bench.commands.catalogue import COMMANDS
 
 TUTORIAL = Path(__file__).parents[2] / "docs/tutorial.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
