@@ -161,6 +161,8 @@ class Network(nn.Module):
     def forward(self, planes: Planes, quality: Tensor) -> TrainingOutput:
         """Training: rounding with a straight-through gradient for the synthesis, uniform noise for the bits.
 
+        In evaluation mode the bits are those of the rounded symbols.
+
         Args:
             planes: the images.
             quality: `[B]`, real, in [0, qualities - 1].
@@ -178,8 +180,9 @@ class Network(nn.Module):
                 side = model.side(arithmetic, rounded, *latent.shape[-2:])
                 code = _Rounding(latent, log2_gain)
                 coded = model.walk(arithmetic, side, code, reference)
-                side_bits = side_bits + gaussian_bits(_noisy(z.flatten(1)), side_scale.flatten(1))
-                latent_bits = latent_bits + code.bits()
+                side_bits = side_bits + gaussian_bits(self._symbols(z.flatten(1)), side_scale.flatten(1))
+                residuals, scales = code.coded()
+                latent_bits = latent_bits + gaussian_bits(self._symbols(residuals), scales)
                 # The error is half a step at most, whatever the gain is: a larger gain makes it smaller.
                 gain = torch.exp2(log2_gain)
                 decoded.append(latent + ((coded - latent) * gain).detach() / gain)
@@ -189,6 +192,10 @@ class Network(nn.Module):
         wanted = decodes or not self.training  # an entropy model alone is trained by its bits
         output = self.synthesize(Latents(*decoded)) if wanted else planes
         return TrainingOutput(output, latent_bits, side_bits)
+
+    def _symbols(self, residuals: Tensor) -> Tensor:
+        """What bits are counted of: in a training with uniform noise instead of the rounding."""
+        return residuals + torch.rand_like(residuals) - 0.5 if self.training else torch.round(residuals)
 
 
 class _Rounding:
@@ -211,11 +218,6 @@ class _Rounding:
             decoded.append((part.mean + torch.round(residual) / gain).detach())
         return decoded
 
-    def bits(self) -> Tensor:
-        """Information content `[B]` of what was coded, each symbol with uniform noise."""
-        residuals = _noisy(torch.cat(self.residuals, dim=1))
-        return gaussian_bits(residuals, torch.cat(self.log2_scales, dim=1))
-
-
-def _noisy(x: Tensor) -> Tensor:
-    return x + torch.rand_like(x) - 0.5
+    def coded(self) -> tuple[Tensor, Tensor]:
+        """Gained residuals and log2 of their scales, `[B, n]` each."""
+        return torch.cat(self.residuals, dim=1), torch.cat(self.log2_scales, dim=1)
