@@ -20,8 +20,12 @@ from jpegai_bench.network.codec import ALIGNMENT, BRANCHES, Latents, Network, Pl
 from jpegai_bench.network.entropy import Part
 from jpegai_bench.network.search import nearest_step
 
-RDO = 0.02
-"""Squared quantisation steps that a bit is worth to an encoder that optimises."""
+RDO = 0.01
+"""Squared quantisation steps that a bit is worth to an encoder that optimises.
+
+Chosen on training photographs, in the mean of seven metrics: 0.01 saves 0.35%, 0.02 0.13%, 0.03 loses 1.0%.
+By PSNR-Y 0.02 is best (1.3%); FSIM and VMAF lose.
+"""
 _UNIT = 1 << FRACTION_BITS
 
 
