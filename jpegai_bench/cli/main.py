@@ -115,7 +115,6 @@ def _compose(command: Command, words: list[str], overrides: list[str]) -> int:
         overrides = [arguments.as_labels(word) for word in overrides]
     if unused := arguments.unused(command, overrides):
         return _usage(f"{command.name} takes no {unused}; usage: jpegai-bench {command.usage}")
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
     sys.path.insert(0, os.getcwd())
     from jpegai_bench.config.validation import validated
 
@@ -214,6 +213,7 @@ def _hydra(job: Callable[["DictConfig"], None], overrides: list[str]) -> None:
     from jpegai_bench.config import hydra_errors
     from jpegai_bench.config.folders import CONF
 
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
     saved = sys.argv
     try:
         if arguments.shows_only(overrides):
