@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jpegai_bench.errors import BenchError, one_of
 
 PARTS = ("all", "synthesis", "entropy")
-PRECISIONS = ("float32", "bf16")
+PRECISIONS = ("auto", "bf16", "float32")
 ACCELERATORS = ("auto", "cpu", "gpu")
 LOGGERS = ("csv", "tensorboard", "mlflow")
 _COUNTS = ("steps", "batch_size", "log_every", "validate_every", "devices", "threads")

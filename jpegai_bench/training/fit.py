@@ -242,7 +242,7 @@ def _trainer(
         accelerator="gpu" if gpu else "cpu",
         devices=operation.devices,
         strategy=DDPStrategy(process_group_backend="nccl" if gpu else "gloo") if several else "auto",
-        precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
+        precision="bf16-mixed" if precision_of(recipe, accelerator_of(operation)) == "bf16" else "32-true",
         plugins=[LightningEnvironment()],
         callbacks=callbacks,
         logger=logs,
@@ -260,6 +260,17 @@ def accelerator_of(operation: Operation) -> str:
     if operation.accelerator == "auto":
         return "gpu" if torch.cuda.is_available() else "cpu"
     return operation.accelerator
+
+
+def precision_of(recipe: Recipe, accelerator: str) -> str:
+    """`bf16` or `float32`; of `auto`, bf16 where the device multiplies in it: elsewhere it is the slower one."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    if accelerator == "gpu":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if native else "float32"
 
 
 @contextmanager

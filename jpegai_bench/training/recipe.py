@@ -29,7 +29,7 @@ class Recipe:
     """Learning rate of the attention of the synthesis, as a share of that of the rest."""
     gradient_clip: float = 1.0
     ema: float = 0.998
-    precision: Literal["float32", "bf16"] = "bf16"
+    precision: Literal["auto", "bf16", "float32"] = "auto"
     compile: bool = False
     train: Literal["all", "synthesis", "entropy"] = "all"
 

@@ -21,7 +21,7 @@ from jpegai_bench.system.console import logged, say
 from jpegai_bench.system.files import make_folder
 from jpegai_bench.system.progress import progress
 from jpegai_bench.training.checkpoint import CHECKPOINT
-from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit
+from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of, fit, precision_of
 from jpegai_bench.training.folder import alone, check_folder, is_finished, others_unfinished
 from jpegai_bench.training.histograms import count
 from jpegai_bench.training.processes import followers
@@ -161,6 +161,7 @@ def _note(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "own_source": users_files(plan.identity["source"]),
         "devices": plan.settings.training.devices,
         "accelerator": plan.settings.training.accelerator,
+        "precision": precision_of(plan.recipe, accelerator_of(_operation(plan.settings))),
         "steps_per_second": outcome.steps_per_second and round(outcome.steps_per_second, 3),
         "waiting": outcome.waiting and round(outcome.waiting, 4),
         "peak_gpu_bytes": outcome.peak_gpu_bytes,

@@ -2,6 +2,7 @@ import os
 import signal
 from dataclasses import replace
 from multiprocessing import active_children
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from trainings import (
 )
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.training.fit import Report, fit
+from jpegai_bench.training.fit import Report, fit, precision_of
 from jpegai_bench.training.photographs import find_photographs
 
 
@@ -219,6 +220,13 @@ def test_mixed_precision_trains_and_resumes_too(photographs, tmp_path, part):
     train(photographs, tmp_path / "killed", recipe, stop_at=4)
     resumed, _, _ = train(photographs, tmp_path / "killed", recipe)
     assert equal(weights(trained), weights(resumed))
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="asks Linux what the processor can")
+def test_precision_is_bf16_where_the_processor_multiplies_in_it():
+    able = set(Path("/proc/cpuinfo").read_text().split()) & {"avx512_bf16", "amx_tile"}
+    assert precision_of(replace(RECIPE, precision="auto"), "cpu") == ("bf16" if able else "float32")
+    assert precision_of(replace(RECIPE, precision="bf16"), "cpu") == "bf16"
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from jpegai_bench.training.recipe import Operation, Recipe
     ("words", "said"),
     [
         (["train=decoder"], "training.train=decoder: choose one of all, synthesis"),
-        (["precision=fp16"], "training.precision=fp16: choose one of float32, bf16"),
+        (["precision=fp16"], "training.precision=fp16: choose one of auto, bf16, float32"),
         (["accelerator=tpu"], "training.accelerator=tpu: choose one of auto, cpu, gpu"),
         (["loggers=[csv,wandb]"], "training.loggers=wandb: choose one of csv, tensorboard, mlflow"),
         (["train=synthesis"], "training.train=synthesis needs training.init_from=FOLDER"),
