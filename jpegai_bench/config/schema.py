@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.analysis.choices import CURVES, METHODS
 from jpegai_bench.codecs.rates import KINDS, Rates, learned_qualities, of_targets
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.overrides import key_of
@@ -20,8 +21,6 @@ MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
 CONTEXTS = ("none", "multistage", "grouped")
 FORMATS = ("table", "csv", "json", "markdown", "latex")
-METHODS = ("pchip", "cubic", "akima")
-CURVES = ("image", "mean")
 HVS = ("hvs_m", "hvs")
 PLOT_FORMATS = ("png", "pdf", "svg")
 IMAGES = ("embedded", "linked")
@@ -168,49 +167,49 @@ class ExperimentSettings:
 
 @dataclass
 class Settings:
-    """Everything that a command can be told."""
+    """Everything that a command can be told; the values are those of `conf/config.yaml`."""
 
     model: ModelSettings
     dataset: DatasetSettings
     metrics: MetricSettings
     training: TrainingSettings
+    results: str
+    weights: str
+    rates: str
+    qualities: list[float] | None
+    targets: list[float] | None
+    workers: int | None
+    format: str
+    method: str
+    codec: Any
+    anchors: list[str] | None
+    peers: Any
+    arch: str | None
+    checkpoint: Any
+    quality: float
+    target_bpp: float | None
+    rdo: bool
+    reconstruction: str | None
+    curve: str
+    bd_metric: bool
+    bpp_range: list[float] | None
+    lower_is_better: list[str]
+    plot: str | None
+    pictures: Any
+    images: str
+    anchor_points: str | None
+    only: list[str] | None
+    device: str
+    dest: str | None
+    url: str | None
+    ask: bool
+    anonymous: bool
+    repeats: int
+    processes: int
+    shards: int
+    shard: int | None
+    fail_fast: bool
     experiment: ExperimentSettings | None = None
-    results: str = "results"
-    weights: str = "shipped"
-    rates: str = "quality"
-    qualities: list[float] | None = None
-    targets: list[float] | None = None
-    workers: int | None = None
-    format: str = "table"
-    method: str = "pchip"
-    codec: Any = None
-    anchors: list[str] | None = None
-    peers: Any = None
-    arch: str | None = None
-    checkpoint: Any = None
-    quality: float = 3.0
-    target_bpp: float | None = None
-    rdo: bool = True
-    reconstruction: str | None = None
-    curve: str = "image"
-    bd_metric: bool = False
-    bpp_range: list[float] | None = None
-    lower_is_better: list[str] = field(default_factory=list)
-    plot: str | None = None
-    pictures: Any = 4
-    images: str = "embedded"
-    anchor_points: str | None = None
-    only: list[str] | None = None
-    device: str = "cpu"
-    dest: str | None = None
-    url: str | None = None
-    ask: bool = True
-    anonymous: bool = False
-    repeats: int = 3
-    processes: int = 3
-    shards: int = 1
-    shard: int | None = None
-    fail_fast: bool = False
     variant: dict[str, Any] = field(default_factory=dict)
     variant_written: dict[str, Any] = field(default_factory=dict)
     """The variant with its references to the model preset, so that it can be had at another preset."""
