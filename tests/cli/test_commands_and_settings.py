@@ -15,7 +15,7 @@ FROZEN = Path(__file__).with_name("commands_and_settings.txt")
 def typed() -> str:
     """Commands with the settings that only some take, flags, groups with their choices, settings."""
     lines = [
-        *(f"command {name}: {' '.join((*one.words, *sorted(one.options)))}" for name, one in COMMANDS.items()),
+        *(f"command {name}: {' '.join((*it.words, *sorted(it.options)))}" for name, it in COMMANDS.items()),
         *(f"flag {name}" for name in FLAGS),
         *(f"group {group}: {' '.join(choices(group))}" for group in groups()),
         *(f"setting {key}" for key in settings()),
