@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
 CONTEXTS = ("none", "multistage", "grouped")
-FORMATS = ("table", "csv", "json", "markdown", "latex")
-HVS = ("hvs_m", "hvs")
 PLOT_FORMATS = ("png", "pdf", "svg")
-IMAGES = ("embedded", "linked")
+METRIC_WORDS = {"hvs": ("hvs_m", "hvs"), "backend": BACKENDS}
+WORDS = {
+    "format": ("table", "csv", "json", "markdown", "latex"),
+    "method": METHODS,
+    "curve": CURVES,
+    "rates": KINDS,
+    "images": ("embedded", "linked"),
+}
+"""What a setting may be, where that is one of a few words."""
 FOUND = ("variant_written", "typed", "config_folders", "cores")
 """Of `Settings` what nobody types: it is found when a configuration is checked."""
 
@@ -123,8 +129,8 @@ class MetricSettings:
     backend: str = "own"
 
     def __post_init__(self) -> None:
-        one_of("metrics.hvs", self.hvs, HVS)
-        one_of("metrics.backend", self.backend, BACKENDS)
+        for name, words in METRIC_WORDS.items():
+            one_of(f"metrics.{name}", getattr(self, name), words)
 
 
 @dataclass
@@ -223,25 +229,18 @@ class Settings:
     """Codecs that BD-rates are taken against, the main one first: label and node of each."""
 
     def __post_init__(self) -> None:
-        one_of("format", self.format, FORMATS)
-        one_of("method", self.method, METHODS)
-        one_of("curve", self.curve, CURVES)
-        one_of("rates", self.rates, KINDS)
-        one_of("images", self.images, IMAGES)
+        for name, words in WORDS.items():
+            one_of(name, getattr(self, name), words)
+        for name in ("workers", "shards", "repeats", "processes"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise BenchError(f"{name}={value}: must be at least 1")
         self._check_bpp_range()
         if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in PLOT_FORMATS:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
-        if self.workers is not None and self.workers < 1:
-            raise BenchError(f"workers={self.workers}: must be at least 1")
-        if self.shards < 1:
-            raise UsageError(f"shards={self.shards}: must be at least 1")
         if self.shard is not None and not 0 <= self.shard < self.shards:
             raise UsageError(f"shard={self.shard}: must be from 0 to shards - 1")
         if self.pictures != "all" and (type(self.pictures) is not int or self.pictures < 0):
             raise UsageError(f"pictures={self.pictures}: give how many of the first images, 0, or all")
-        for name in ("repeats", "processes"):
-            if getattr(self, name) < 1:
-                raise BenchError(f"{name}={getattr(self, name)}: must be at least 1")
 
     def _check_bpp_range(self) -> None:
         if self.bpp_range is not None:

@@ -72,7 +72,7 @@ def complete(config: DictConfig) -> DictConfig:
     if OmegaConf.is_dict(variant := config.get("variant")):
         base = OmegaConf.load(CONF / "variant" / "base.yaml")
         with open_dict(variant):
-            variant.update({key: base[key] for key in MODULES if key not in variant})
+            variant.update({key: OmegaConf.select(base, key) for key in MODULES if key not in variant})
     return config
 
 
