@@ -3,11 +3,12 @@
 import math
 from collections.abc import Collection, Sequence
 
-from jpegai_bench.analysis.bdtable import CURVES, BDTable, Options
+from jpegai_bench.analysis.bdtable import BDTable, Options
+from jpegai_bench.analysis.choices import CURVES
 from jpegai_bench.analysis.meancurve import mean_curves, summarize_mean
 from jpegai_bench.analysis.rdpoints import RDPoints
 from jpegai_bench.analysis.statistics import Interval, MetricSummary, Summary, summarize
-from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.errors import BenchError, UsageError, one_of
 from jpegai_bench.metrics.catalogue import METRICS, NAMES, average_of
 
 
@@ -30,8 +31,7 @@ def bd_table(anchor: RDPoints, test: RDPoints, options: Options | None = None) -
             metric that is in neither, or a method or curve that there is not.
     """
     options = options or Options()
-    if options.curve not in CURVES:
-        raise BenchError(f"curve={options.curve}: choose one of {', '.join(CURVES)}")
+    one_of("curve", options.curve, CURVES)
     _check_images(anchor, test, options)
     wanted = _wanted(anchor, test, options)
     both = [name for name in wanted if name in anchor.metrics and name in test.metrics]

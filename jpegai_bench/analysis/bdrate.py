@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from numpy.linalg import LinAlgError
 
-from jpegai_bench.analysis.interpolation import METHODS, area, values
+from jpegai_bench.analysis.choices import METHODS
+from jpegai_bench.analysis.interpolation import area, values
 from jpegai_bench.errors import BenchError
 
 FEWEST_POINTS = 4

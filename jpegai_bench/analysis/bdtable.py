@@ -10,7 +10,6 @@ from jpegai_bench.analysis.rdpoints import RDPoints
 from jpegai_bench.analysis.statistics import Interval, MetricSummary
 from jpegai_bench.metrics.catalogue import average_of
 
-CURVES = ("image", "mean")
 MEAN = "mean_of_seven"
 """The name of the row of the seven metrics' mean."""
 COLUMNS = (

@@ -10,8 +10,6 @@ from itertools import pairwise
 
 import numpy as np
 
-METHODS = ("pchip", "cubic", "akima")
-
 
 def area(x: Sequence[float], y: Sequence[float], low: float, high: float, method: str) -> float:
     """Integral of the interpolated y from low to high, both within x."""

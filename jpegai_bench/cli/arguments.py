@@ -1,13 +1,10 @@
-"""The words after the subcommand: positional words, Hydra's overrides and flags; how ours become Hydra's."""
+"""The words after the subcommand: positional words, Hydra's overrides and flags."""
 
 import os
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from jpegai_bench.commands.catalogue import COMMANDS
 from jpegai_bench.commands.command import Command
-from jpegai_bench.config.overrides import folders_of, key_of
+from jpegai_bench.config.overrides import key_of
 from jpegai_bench.errors import UsageError, hint
 
 FLAGS: dict[str, tuple[str, ...] | str | None] = {
@@ -34,20 +31,12 @@ FLAGS: dict[str, tuple[str, ...] | str | None] = {
 
 QUIET, VERBOSE = ("-q", "--quiet"), ("-v", "--verbose")
 HELP = ("-h", "--help", "--hydra-help")
-
-NOT_IN_ALL = ("compressai", "hm", "jpegai_vtm", "vtm")
-"""Nodes of the `anchor` group that `codec=all` leaves out: they need weights, programs, or are points."""
-
-_SEVERAL_VARIANTS = r"\+variant=(glob\(\*\)|[\w-]+(,[\w-]+)+)"
+SEE_HELP = "(jpegai-bench --help lists the commands)"
 
 
-@dataclass(frozen=True)
-class Words:
-    """The words of a command line after the subcommand."""
-
-    positional: list[str]
-    overrides: list[str]
-    """Hydra's: overrides first, then flags, since its parser takes the overrides in one row only."""
+def misused(command: Command, what: str) -> UsageError:
+    """That a command is written another way."""
+    return UsageError(f"{what}; usage: jpegai-bench {command.usage} {SEE_HELP}")
 
 
 def take_verbosity(arguments: Sequence[str]) -> tuple[list[str], int | None]:
@@ -63,13 +52,13 @@ def take_verbosity(arguments: Sequence[str]) -> tuple[list[str], int | None]:
     return left, (None if not found else -1 if found & set(QUIET) else 1)
 
 
-def split(arguments: Sequence[str]) -> Words:
-    """Tell positional words, overrides and flags apart.
+def split(command: Command, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell positional words from Hydra's: overrides, then flags, for its parser takes overrides in one row.
 
     Raises:
-        UsageError: a flag does not exist, or lacks its value.
+        UsageError: a flag does not exist or lacks its value, or a positional word is missing or too much.
     """
-    words, overrides, flags = [], [], []
+    positional, overrides, flags = [], [], []
     left = list(arguments)
     while left:
         word = left.pop(0)
@@ -80,8 +69,13 @@ def split(arguments: Sequence[str]) -> Words:
         elif ("=" in word and not os.path.exists(word)) or word[:1] in ("+", "~"):
             overrides.append(f"+{word}" if word.startswith("variant=") else word)
         else:
-            words.append(word)
-    return Words(words, [*overrides, *flags])
+            positional.append(word)
+    most = len(command.words)
+    if len(positional) > most and not command.repeats:
+        raise misused(command, f"{command.name}: {positional[most]!r} is too much")
+    if len(positional) < most - command.optional:
+        raise misused(command, f"{command.name}: {command.words[len(positional)]} is missing")
+    return positional, [*overrides, *flags]
 
 
 def _flag(word: str, left: list[str]) -> list[str]:
@@ -102,115 +96,3 @@ def _flag(word: str, left: list[str]) -> list[str]:
     if not isinstance(takes, str) and value not in takes:
         raise UsageError(f"{name} {value}: choose {needs}{hint(value, takes)}")
     return [name, value]
-
-
-def codecs_as_anchors(overrides: list[str]) -> list[str]:
-    """`codec=NAME` chooses a node of the `anchor` group, `codec=all` each that needs no settings."""
-    from jpegai_bench.config.setting_names import choices
-
-    chosen = next((word.partition("=")[2] for word in overrides if word.startswith("codec=")), None)
-    if chosen is None:
-        return overrides
-    if chosen == "all":
-        names = [name for name in choices("anchor", folders_of(overrides)) if name not in NOT_IN_ALL]
-        return [f"anchor=[{','.join(names)}]", *overrides]
-    return [f"anchor={chosen}", *(word for word in overrides if not word.startswith("codec="))]
-
-
-def as_labels(word: str) -> str:
-    """Where nothing is measured, `anchor=` names what the store holds, whether it has a node or not."""
-    key, _, value = word.partition("=")
-    if key != "anchor":
-        return word
-    return f"anchors={value if value.startswith('[') else f'[{value}]'}"
-
-
-def unused(command: Command, overrides: Sequence[str]) -> str:
-    """A setting that other commands take and this one would ignore, where there is one."""
-    special = {option for other in COMMANDS.values() for option in other.options} - set(command.options)
-    keys = (word.lstrip("+~").partition("=")[0] for word in overrides if not word.startswith("-"))
-    return next((key for key in keys if key in special), "")
-
-
-def known_variants(overrides: list[str]) -> tuple[list[str], list[str]]:
-    """Take variants that do not exist or cannot be read out of a sweep over several: the others go on.
-
-    Returns:
-        The overrides without them, and a message for each.
-
-    Raises:
-        UsageError: none is left.
-    """
-    from jpegai_bench.config.hydra_errors import no_choice
-    from jpegai_bench.config.setting_names import choices, unreadable
-
-    sweep = next((word for word in overrides if re.fullmatch(_SEVERAL_VARIANTS, word)), None)
-    if sweep is None:
-        return overrides, []
-    folders = folders_of(overrides)
-    known, wrong = choices("variant", folders), unreadable("variant", folders)
-    chosen = known if sweep.endswith("=glob(*)") else sweep.removeprefix("+variant=").split(",")
-    wrong |= {name: no_choice("variant", name, known) for name in chosen if name not in known}
-    there = [name for name in chosen if name not in wrong]
-    told = [wrong[name] for name in chosen if name in wrong]
-    if not told:
-        return overrides, []
-    if not there:
-        raise UsageError(told[0])
-    return [f"+variant={','.join(there)}" if word is sweep else word for word in overrides], told
-
-
-def shows_only(overrides: Sequence[str]) -> bool:
-    """Whether the configuration is to be shown, and nothing done."""
-    return any(word in ("--cfg", "-c", "--info", "-i") for word in overrides)
-
-
-def first_job(overrides: Sequence[str]) -> list[str]:
-    """The overrides of the first of several jobs, without `-m`: `--cfg` and `--info` show one.
-
-    Raises:
-        HydraException: an override cannot be read.
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import Glob
-
-    from jpegai_bench.config.setting_names import choices
-
-    end = next((n for n, word in enumerate(overrides) if word.startswith("-")), len(overrides))
-    chosen = []
-    for override in OverridesParser.create().parse_overrides(list(overrides[:end])):
-        value: str | None = None
-        if override.is_sweep_override():
-            if isinstance(sweep := override.value(), Glob):
-                value = next(iter(sweep.filter(choices(override.key_or_group, folders_of(overrides)))), "")
-            else:
-                value = next(override.sweep_string_iterator())
-        written = str(override.input_line)
-        sign = written[: len(written) - len(written.lstrip("+~"))]
-        chosen.append(written if value is None else f"{sign}{override.key_or_group}={value}")
-    return [*chosen, *(word for word in overrides[end:] if word not in ("-m", "--multirun"))]
-
-
-def common(overrides: Sequence[str], group: str) -> list[str] | None:
-    """The overrides of a group and of what is in it; None where jobs differ in them.
-
-    Raises:
-        HydraException: one cannot be read.
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    chosen = [word for word in overrides if key_of(word).partition(".")[0] == group]
-    parsed = OverridesParser.create().parse_overrides(chosen)
-    return None if any(override.is_sweep_override() for override in parsed) else chosen
-
-
-def refuse_names_that_ship(overrides: Sequence[str]) -> None:
-    """A file of the user's with the name of one that ships would be passed over without a word."""
-    from jpegai_bench.config.folders import CONF
-
-    for folder in folders_of(overrides):
-        for path in sorted(folder.glob("*/*.yaml")):
-            if (CONF / path.parent.name / path.name).exists():
-                raise UsageError(
-                    f"{path}: one of this name ships in {path.parent.name}/; give yours another name"
-                )

@@ -38,7 +38,7 @@ in results/latency/, and measured again whenever they are asked for.
   device=cuda          variants on a GPU; rANS stays on the core
   quality=32           on one codec's scale; otherwise that of its grid whose mean rate is nearest 0.5 bpp
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer""",
-    options=("codec", "arch", "checkpoint", "quality", "repeats", "processes", "device"),
+    options=("codec", "arch", "checkpoint", "quality", "rdo", "repeats", "processes", "device"),
     variant="",
     results="results/latency, where tables find decode times; means on stdout.",
 )

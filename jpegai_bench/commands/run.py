@@ -33,7 +33,7 @@ command goes on where a killed one stopped.
   workers=2            processes that measure      results=PATH            where results go
   pictures=all         keep the decoded pictures of every image for the report; 4 unless given
   -m                   for each of several variants or settings, as `sweep`""",
-    options=("rates", "targets", "arch", "checkpoint", "peers", "shards", "fail_fast", "pictures"),
+    options=("rates", "targets", "rdo", "arch", "checkpoint", "peers", "shards", "fail_fast", "pictures"),
     variant="base",
     results="""points.csv, complexity.json, run.json and log.txt in results/runs/VARIANT/KEY; tables
 and plots of all that the data set has in results/tables and results/plots, the table on stdout.""",

@@ -22,6 +22,7 @@ same command goes on from there; two at once share out the work.
     options=(
         "rates",
         "targets",
+        "rdo",
         "arch",
         "checkpoint",
         "peers",

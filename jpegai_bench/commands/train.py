@@ -28,6 +28,7 @@ goes on from the last checkpoint; Ctrl-C and SIGTERM write one. Prints the folde
   training.devices=2               GPUs, or processes on the CPU
   training.max_minutes=50          stop with a checkpoint; the same command goes on
   training.loggers=[csv,tensorboard,mlflow]""",
+    options=("fail_fast",),
     variant="base",
     results="weights, checkpoint, log.csv, validation.csv, log.txt in results/training/VARIANT/KEY.",
 )

@@ -1,16 +1,18 @@
 """What was wrong, in one line with the nearest right word: a mistyped override, or any other error."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 
-from hydra.errors import MissingConfigException, OverrideParseException
-from yaml import MarkedYAMLError
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
 
-from jpegai_bench.config.overrides import key_of
+from jpegai_bench.config.overrides import folders_of, key_of
 from jpegai_bench.config.setting_names import choices, groups, meant_key, settings
-from jpegai_bench.errors import BenchError, hint
+from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.system import console
 
 _OPEN = ("anchor.", "variant.", "hydra.")
@@ -32,7 +34,16 @@ def explain(error: Exception) -> str:
     return f"{told}; a defect of jpegai-bench or of a module of yours: {where}"
 
 
-def of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path]) -> str:
+@contextmanager
+def in_one_line(overrides: Sequence[str]) -> Iterator[None]:
+    """Whatever Hydra has to say against a command line becomes a `UsageError`."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise UsageError(_of_hydra(error, overrides, folders_of(overrides))) from None
+
+
+def _of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path]) -> str:
     """What Hydra has to say against a command line: which choice is not there, or which word is not right."""
     text = str(error)
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):

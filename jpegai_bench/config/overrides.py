@@ -18,3 +18,8 @@ def folders_of(overrides: Sequence[str]) -> list[Path]:
         for option, _, value, following in split_at
         if option in ("--config-dir", "-cd")
     ]
+
+
+def folder_words(overrides: Sequence[str]) -> list[str]:
+    """Those of them that say where further configurations are."""
+    return [word for folder in folders_of(overrides) for word in ("--config-dir", str(folder))]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.analysis.choices import CURVES, METHODS
 from jpegai_bench.codecs.rates import KINDS, Rates, learned_qualities, of_targets
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.overrides import key_of
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
 CONTEXTS = ("none", "multistage", "grouped")
-FORMATS = ("table", "csv", "json", "markdown", "latex")
-METHODS = ("pchip", "cubic", "akima")
-CURVES = ("image", "mean")
-HVS = ("hvs_m", "hvs")
 PLOT_FORMATS = ("png", "pdf", "svg")
-IMAGES = ("embedded", "linked")
+METRIC_WORDS = {"hvs": ("hvs_m", "hvs"), "backend": BACKENDS}
+WORDS = {
+    "format": ("table", "csv", "json", "markdown", "latex"),
+    "method": METHODS,
+    "curve": CURVES,
+    "rates": KINDS,
+    "images": ("embedded", "linked"),
+}
+"""What a setting may be, where that is one of a few words."""
 FOUND = ("variant_written", "typed", "config_folders", "cores")
 """Of `Settings` what nobody types: it is found when a configuration is checked."""
 
@@ -124,8 +129,8 @@ class MetricSettings:
     backend: str = "own"
 
     def __post_init__(self) -> None:
-        one_of("metrics.hvs", self.hvs, HVS)
-        one_of("metrics.backend", self.backend, BACKENDS)
+        for name, words in METRIC_WORDS.items():
+            one_of(f"metrics.{name}", getattr(self, name), words)
 
 
 @dataclass
@@ -168,49 +173,49 @@ class ExperimentSettings:
 
 @dataclass
 class Settings:
-    """Everything that a command can be told."""
+    """Everything that a command can be told; the values are those of `conf/config.yaml`."""
 
     model: ModelSettings
     dataset: DatasetSettings
     metrics: MetricSettings
     training: TrainingSettings
+    results: str
+    weights: str
+    rates: str
+    qualities: list[float] | None
+    targets: list[float] | None
+    workers: int | None
+    format: str
+    method: str
+    codec: Any
+    anchors: list[str] | None
+    peers: Any
+    arch: str | None
+    checkpoint: Any
+    quality: float
+    target_bpp: float | None
+    rdo: bool
+    reconstruction: str | None
+    curve: str
+    bd_metric: bool
+    bpp_range: list[float] | None
+    lower_is_better: list[str]
+    plot: str | None
+    pictures: Any
+    images: str
+    anchor_points: str | None
+    only: list[str] | None
+    device: str
+    dest: str | None
+    url: str | None
+    ask: bool
+    anonymous: bool
+    repeats: int
+    processes: int
+    shards: int
+    shard: int | None
+    fail_fast: bool
     experiment: ExperimentSettings | None = None
-    results: str = "results"
-    weights: str = "shipped"
-    rates: str = "quality"
-    qualities: list[float] | None = None
-    targets: list[float] | None = None
-    workers: int | None = None
-    format: str = "table"
-    method: str = "pchip"
-    codec: Any = None
-    anchors: list[str] | None = None
-    peers: Any = None
-    arch: str | None = None
-    checkpoint: Any = None
-    quality: float = 3.0
-    target_bpp: float | None = None
-    rdo: bool = True
-    reconstruction: str | None = None
-    curve: str = "image"
-    bd_metric: bool = False
-    bpp_range: list[float] | None = None
-    lower_is_better: list[str] = field(default_factory=list)
-    plot: str | None = None
-    pictures: Any = 4
-    images: str = "embedded"
-    anchor_points: str | None = None
-    only: list[str] | None = None
-    device: str = "cpu"
-    dest: str | None = None
-    url: str | None = None
-    ask: bool = True
-    anonymous: bool = False
-    repeats: int = 3
-    processes: int = 3
-    shards: int = 1
-    shard: int | None = None
-    fail_fast: bool = False
     variant: dict[str, Any] = field(default_factory=dict)
     variant_written: dict[str, Any] = field(default_factory=dict)
     """The variant with its references to the model preset, so that it can be had at another preset."""
@@ -224,25 +229,18 @@ class Settings:
     """Codecs that BD-rates are taken against, the main one first: label and node of each."""
 
     def __post_init__(self) -> None:
-        one_of("format", self.format, FORMATS)
-        one_of("method", self.method, METHODS)
-        one_of("curve", self.curve, CURVES)
-        one_of("rates", self.rates, KINDS)
-        one_of("images", self.images, IMAGES)
+        for name, words in WORDS.items():
+            one_of(name, getattr(self, name), words)
+        for name in ("workers", "shards", "repeats", "processes"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise BenchError(f"{name}={value}: must be at least 1")
         self._check_bpp_range()
         if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in PLOT_FORMATS:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
-        if self.workers is not None and self.workers < 1:
-            raise BenchError(f"workers={self.workers}: must be at least 1")
-        if self.shards < 1:
-            raise UsageError(f"shards={self.shards}: must be at least 1")
         if self.shard is not None and not 0 <= self.shard < self.shards:
             raise UsageError(f"shard={self.shard}: must be from 0 to shards - 1")
         if self.pictures != "all" and (type(self.pictures) is not int or self.pictures < 0):
             raise UsageError(f"pictures={self.pictures}: give how many of the first images, 0, or all")
-        for name in ("repeats", "processes"):
-            if getattr(self, name) < 1:
-                raise BenchError(f"{name}={getattr(self, name)}: must be at least 1")
 
     def _check_bpp_range(self) -> None:
         if self.bpp_range is not None:

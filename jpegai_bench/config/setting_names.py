@@ -12,29 +12,22 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from yaml import MarkedYAMLError, YAMLError
 
-from jpegai_bench.codecs.rates import KINDS
 from jpegai_bench.config import schema
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.schema import Settings
-from jpegai_bench.config.training import ACCELERATORS, LOGGERS, PARTS, PRECISIONS
+from jpegai_bench.config.training import LOGGERS, TRAINING_WORDS
 from jpegai_bench.config.variants import MODULES
 from jpegai_bench.errors import nearest
 from jpegai_bench.metrics.catalogue import NAMES
 
 VALUES: dict[str, tuple[str, ...]] = {
-    "format": schema.FORMATS,
-    "method": schema.METHODS,
-    "curve": schema.CURVES,
-    "rates": KINDS,
-    "metrics.hvs": schema.HVS,
-    "metrics.backend": schema.BACKENDS,
+    **schema.WORDS,
+    **{f"metrics.{name}": words for name, words in schema.METRIC_WORDS.items()},
+    **{f"training.{name}": words for name, words in TRAINING_WORDS.items()},
     "model.context": schema.CONTEXTS,
     "only": NAMES,
     "weights": ("shipped", "train"),
     "device": ("cpu", "cuda"),
-    "training.train": PARTS,
-    "training.precision": PRECISIONS,
-    "training.accelerator": ACCELERATORS,
     "training.loggers": LOGGERS,
     "training.init_from": ("shipped",),
 }

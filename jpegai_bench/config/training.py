@@ -5,9 +5,18 @@ from dataclasses import dataclass
 
 from jpegai_bench.errors import BenchError, one_of
 
+<<<<<<< HEAD
 PARTS = ("all", "synthesis", "entropy")
 PRECISIONS = ("auto", "bf16", "float32")
 ACCELERATORS = ("auto", "cpu", "gpu")
+=======
+TRAINING_WORDS = {
+    "train": ("all", "synthesis", "entropy"),
+    "precision": ("float32", "bf16"),
+    "accelerator": ("auto", "cpu", "gpu"),
+}
+"""What a setting may be, where that is one of a few words."""
+>>>>>>> houseA
 LOGGERS = ("csv", "tensorboard", "mlflow")
 _COUNTS = ("steps", "batch_size", "log_every", "validate_every", "devices", "threads")
 _POSITIVE = (
@@ -75,9 +84,8 @@ class TrainingSettings:
     loggers: list[str]
 
     def __post_init__(self) -> None:
-        one_of("training.train", self.train, PARTS)
-        one_of("training.precision", self.precision, PRECISIONS)
-        one_of("training.accelerator", self.accelerator, ACCELERATORS)
+        for name, words in TRAINING_WORDS.items():
+            one_of(f"training.{name}", getattr(self, name), words)
         for logger in self.loggers:
             one_of("training.loggers", logger, LOGGERS)
         if self.train != "all" and not self.init_from:

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.errors import BenchError, UsageError
@@ -68,30 +67,41 @@ class Variant:
         return partial(locate(target, f"variant {self.name}: {key}._target_"), **arguments)
 
 
-def variant_of(settings: "Settings", node: dict[str, Any] | None = None) -> Variant:
-    """The variant of a configuration; what its YAML leaves out is as in base."""
-    node = settings.variant if node is None else node
-    if not isinstance(node, dict) or not node:
-        raise UsageError(f"no variant is chosen; add +variant=NAME, one of {', '.join(variant_names())}")
-    base = _base_nodes(settings)
-    name = node.get("name")
-    if not isinstance(name, str) or not name or not name.replace("_", "").replace("-", "").isalnum():
-        raise UsageError(f"variant: needs a `name` of letters, digits, - and _ (it is {name!r})")
-    unknown = sorted(node.keys() - {*MODULES, "name", "paper_kmacs_px"})
-    if unknown:
-        raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
-    nodes = {}
-    for key in MODULES:
-        chosen = node.get(key, base[key])
-        if not isinstance(chosen, dict) or "_target_" not in chosen:
-            raise UsageError(f"variant {name}: {key} needs a `_target_`, the module's import path")
-        nodes[key] = chosen
-    return Variant(name, nodes, node.get("paper_kmacs_px"))
+def complete(config: DictConfig) -> DictConfig:
+    """A composed configuration, its variant with all of `MODULES`: what its YAML leaves out is as in base."""
+    if OmegaConf.is_dict(variant := config.get("variant")):
+        base = OmegaConf.load(CONF / "variant" / "base.yaml")
+        with open_dict(variant):
+            variant.update({key: OmegaConf.select(base, key) for key in MODULES if key not in variant})
+    return config
+
+
+def variant_of(settings: "Settings") -> Variant:
+    """The variant of a configuration."""
+    return _checked(settings.variant)
 
 
 def packaged_variant(settings: "Settings", name: str) -> Variant:
     """A variant of the package's own, under the model preset of `settings`."""
-    return variant_of(settings, _read_variant(settings, CONF / "variant" / f"{name}.yaml"))
+    written = OmegaConf.load(CONF / "variant" / f"{name}.yaml")
+    joined = complete(OmegaConf.create({"model": vars(settings.model), "variant": written}))
+    node = OmegaConf.to_container(joined.variant, resolve=True)
+    assert isinstance(node, dict)
+    return _checked({str(key): value for key, value in node.items()})
+
+
+def _checked(node: dict[str, Any]) -> Variant:
+    if not isinstance(node, dict) or not node:
+        raise UsageError(f"no variant is chosen; add +variant=NAME, one of {', '.join(variant_names())}")
+    name = node.get("name")
+    if not isinstance(name, str) or not name or not name.replace("_", "").replace("-", "").isalnum():
+        raise UsageError(f"variant: needs a `name` of letters, digits, - and _ (it is {name!r})")
+    if unknown := sorted(node.keys() - {*MODULES, "name", "paper_kmacs_px"}):
+        raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
+    for key in MODULES:
+        if not isinstance(node[key], dict) or "_target_" not in node[key]:
+            raise UsageError(f"variant {name}: {key} needs a `_target_`, the module's import path")
+    return Variant(name, {key: node[key] for key in MODULES}, node.get("paper_kmacs_px"))
 
 
 def variant_names() -> list[str]:
@@ -111,14 +121,3 @@ def structure_of(settings: "Settings", variant: Variant) -> dict[str, Any]:
         if size[name] == usual:
             del size[name]
     return {"model": size, "modules": variant.nodes}
-
-
-def _base_nodes(settings: "Settings") -> dict[str, Any]:
-    return _read_variant(settings, CONF / "variant" / "base.yaml")
-
-
-def _read_variant(settings: "Settings", path: Path) -> dict[str, Any]:
-    joined = OmegaConf.create({"model": vars(settings.model), "variant": OmegaConf.load(path)})
-    node = OmegaConf.to_container(joined.variant, resolve=True)
-    assert isinstance(node, dict)
-    return {str(key): value for key, value in node.items()}

@@ -10,7 +10,7 @@ import os
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,10 +19,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 
+from jpegai_bench.config.composition import composed, run_hydra
 from jpegai_bench.config.hydra_context import launched_by
-from jpegai_bench.config.hydra_errors import explain
+from jpegai_bench.config.hydra_errors import explain, in_one_line
+from jpegai_bench.config.overrides import folder_words, key_of
 from jpegai_bench.config.validation import validated
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.sweep import gpus, slurm
@@ -33,8 +36,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 How = Literal["all", "shard", "gather"]
-Launch = Callable[["Job", list[str]], None]
-"""Carries a job out for each combination of overrides."""
 
 _JOBS_AT_ONCE = 2
 """With joblib, unless it is told otherwise; they share the cores."""
@@ -106,7 +107,6 @@ def carry_out(
     command: str,
     words: Sequence[str],
     overrides: Sequence[str],
-    launch: Launch,
     unusable: int = 0,
 ) -> int:
     """Do a command for each combination of overrides, put together what the jobs left, tell how it went.
@@ -116,7 +116,6 @@ def carry_out(
         command: whose work it does.
         words: its positional words.
         overrides: as on the command line, sweeps and `-m` among them.
-        launch: carries a job out for them.
         unusable: variants that were asked for and are not among them, which the summary counts too.
 
     Returns:
@@ -125,9 +124,9 @@ def carry_out(
     overrides = _launchable(overrides)
     shards = _value(overrides, "shards")
     if shards in (None, "1") or command != "run":
-        outcomes, trouble = _pass(Job(command, tuple(words)), list(overrides), launch)
+        outcomes, trouble = _pass(Job(command, tuple(words)), list(overrides))
     else:
-        outcomes, trouble = _sharded(command, words, list(overrides), launch, _number(shards))
+        outcomes, trouble = _sharded(command, words, list(overrides), _number(shards))
     module = import_module(f"jpegai_bench.commands.{command}")
     if hasattr(module, "finish"):
         module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
@@ -136,6 +135,24 @@ def carry_out(
         complain(str(trouble))
     lost = [1 for outcome in outcomes if not outcome.has_ended]
     return max([0, *lost, *(outcome.code for outcome in outcomes), trouble.status if trouble else 0])
+
+
+def require_pictures(words: Sequence[str]) -> None:
+    """Look for the pictures that all jobs have in common: one word for all, before any begins.
+
+    Raises:
+        BenchError: they are not there.
+    """
+    from jpegai_bench.images.datasets import load
+
+    chosen = [word for word in words if key_of(word).partition(".")[0] == "dataset"]
+    with in_one_line(words):
+        differ = any(word.is_sweep_override() for word in OverridesParser.create().parse_overrides(chosen))
+    if differ or "hydra/launcher=slurm" in words:  # whose disks may be others
+        return
+    composed(
+        [*chosen, *folder_words(words)], lambda settings: load(settings.dataset.name, settings.dataset.path)
+    )
 
 
 def _launchable(overrides: Sequence[str]) -> list[str]:
@@ -161,36 +178,33 @@ def _is_installed(module: str) -> bool:
 
 
 def _sharded(
-    command: str, words: Sequence[str], overrides: list[str], launch: Launch, shards: int
+    command: str, words: Sequence[str], overrides: list[str], shards: int
 ) -> tuple[list[Outcome], BenchError | None]:
     """Train where that is asked for, measure shards of all variants, and record the runs from the units."""
     if _value(overrides, "weights") == "train":
-        trained, trouble = _pass(
-            Job("train", ()), [word for word in overrides if _key(word) != "weights"], launch
-        )
+        trained, trouble = _pass(Job("train", ()), [word for word in overrides if key_of(word) != "weights"])
         if trouble or any(outcome.status not in ("done", "cached") for outcome in trained):
             return trained, trouble
-    measured, trouble = _pass(
-        Job(command, tuple(words), "shard"), [f"shard=range(0,{shards})", *overrides], launch
-    )
+    in_shards = [f"shard=range(0,{shards})", *overrides]
+    measured, trouble = _pass(Job(command, tuple(words), "shard"), in_shards)
     if trouble:
         return measured, trouble
     report("recording the runs from the units that the shards left")
-    here = [word for word in overrides if not _key(word).startswith(_SHARED_OUT)]
-    recorded, trouble = _pass(Job(command, tuple(words), "gather"), here, launch)
+    here = [word for word in overrides if not key_of(word).startswith(_SHARED_OUT)]
+    recorded, trouble = _pass(Job(command, tuple(words), "gather"), here)
     failed = [outcome for outcome in measured if outcome.status not in ("done", "cached")]
     return [*failed, *recorded], trouble
 
 
-def _pass(job: Job, overrides: list[str], launch: Launch) -> tuple[list[Outcome], BenchError | None]:
+def _pass(job: Job, overrides: list[str]) -> tuple[list[Outcome], BenchError | None]:
     """Launch the jobs; what became of them, and what kept some from being begun."""
     before = len(_FOLDERS)
     trouble = None
-    if not any(_key(word) == "hydra.sweep.dir" for word in overrides):
+    if not any(key_of(word) == "hydra.sweep.dir" for word in overrides):
         named = f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}-{before}"
         overrides = [f"hydra.sweep.dir=${{results}}/sweeps/{named}", *overrides]
     try:
-        launch(job, overrides)
+        run_hydra(job, overrides)
     except BenchError as error:
         trouble = error
     except KeyboardInterrupt:
@@ -250,9 +264,5 @@ def _number(shards: str) -> int:
     return int(shards)
 
 
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
-
-
 def _value(overrides: Sequence[str], key: str) -> str | None:
-    return next((word.partition("=")[2] for word in reversed(overrides) if _key(word) == key), None)
+    return next((word.partition("=")[2] for word in reversed(overrides) if key_of(word) == key), None)

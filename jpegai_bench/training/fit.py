@@ -236,7 +236,7 @@ class _Validation(Callback):
 def _trainer(
     recipe: Recipe, operation: Operation, callbacks: list[Callback], logs: Any, folder: Path
 ) -> Trainer:
-    gpu = accelerator_of(operation) == "gpu"
+    gpu = accelerator_of(operation.accelerator) == "gpu"
     several = operation.devices > 1
     return Trainer(
         accelerator="gpu" if gpu else "cpu",
@@ -255,15 +255,15 @@ def _trainer(
     )
 
 
-def accelerator_of(operation: Operation) -> str:
+def accelerator_of(chosen: str) -> str:
     """`cpu` or `gpu`."""
-    if operation.accelerator == "auto":
+    if chosen == "auto":
         return "gpu" if torch.cuda.is_available() else "cpu"
-    return operation.accelerator
+    return chosen
 
 
 def precision_of(recipe: Recipe, accelerator: str) -> str:
-    """`bf16` or `float32`; of `auto`, bf16 where the device multiplies in it: elsewhere it is the slower one."""
+    """`bf16` or `float32`; of `auto`, bf16 where the device multiplies in it: elsewhere it is slower."""
     if recipe.precision != "auto":
         return recipe.precision
     if accelerator == "gpu":

@@ -15,7 +15,6 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.files import write_bytes
 
-LOGGERS = ("csv", "tensorboard", "mlflow")
 ROWS = "log.csv"
 VALIDATION = "validation/"
 """Prefix of the figures of held-out photographs."""
@@ -83,7 +82,7 @@ def loggers(
     """The loggers that were asked for.
 
     Args:
-        names: of `LOGGERS`.
+        names: of `LOGGERS` in `config.training`.
         folder: of the training.
         shared: where MLflow's database is.
         identity: all that decides the weights, as plain data: the parameters of a run in MLflow, and a text

@@ -1,4 +1,7 @@
-"""What decides the weights (`Recipe`), and what only decides how fast and how visibly (`Operation`)."""
+"""What decides the weights (`Recipe`), and what only decides how fast and how visibly (`Operation`).
+
+Their values are those of a YAML in `conf/training/`.
+"""
 
 import math
 from dataclasses import asdict, dataclass
@@ -10,28 +13,28 @@ class Recipe:
     """Everything besides data, network and starting weights that decides the result."""
 
     steps: int
-    batch_size: int = 8
+    batch_size: int
     """Crops a step, over all processes."""
-    crop: int = 128
-    reduction: tuple[float, float] = (0.45, 0.75)
+    crop: int
+    reduction: tuple[float, float]
     """Range of the random factor by which photographs are reduced in size, which removes JPEG artefacts."""
-    seed: int = 0
-    learning_rate: float = 1e-3
-    final_learning_rate: float = 5e-5
-    warmup_steps: int = 200
-    beta_lowest: float = 0.0008
-    beta_highest: float = 0.045
-    ms_ssim_share: float = 0.0
-    ms_ssim_from_step: int = 0
-    attention_from_step: int = 0
+    seed: int
+    learning_rate: float
+    final_learning_rate: float
+    warmup_steps: int
+    beta_lowest: float
+    beta_highest: float
+    ms_ssim_share: float
+    ms_ssim_from_step: int
+    attention_from_step: int
     """Before it both attention places of the synthesis pass on what comes: steps a third as long."""
-    attention_rate: float = 1.0
+    attention_rate: float
     """Learning rate of the attention of the synthesis, as a share of that of the rest."""
-    gradient_clip: float = 1.0
-    ema: float = 0.998
-    precision: Literal["auto", "bf16", "float32"] = "auto"
-    compile: bool = False
-    train: Literal["all", "synthesis", "entropy"] = "all"
+    gradient_clip: float
+    ema: float
+    precision: Literal["auto", "bf16", "float32"]
+    compile: bool
+    train: Literal["all", "synthesis", "entropy"]
 
     def learning_rate_at(self, step: int, joined: int = 0) -> float:
         """A cosine from the first to the final rate, with a linear warm-up from the step of joining."""
@@ -64,16 +67,16 @@ class Recipe:
 class Operation:
     """How a training is carried out; it may change between a kill and the resumption."""
 
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    devices: int = 1
+    accelerator: Literal["auto", "cpu", "gpu"]
+    devices: int
     """GPUs, or processes on the CPU; `batch_size` is shared out among them."""
-    data_workers: int = 0
+    data_workers: int
     """Processes that read photographs, for each device."""
-    cache_gb: float = 1.0
+    cache_gb: float
     """Decoded photographs kept in memory, for each device; its `data_workers` share it."""
-    checkpoint_seconds: float = 60.0
-    log_every: int = 50
-    validate_every: int = 1000
-    max_minutes: float | None = None
+    checkpoint_seconds: float
+    log_every: int
+    validate_every: int
+    max_minutes: float | None
     """Stop with a checkpoint after so long; the same command goes on."""
-    loggers: tuple[str, ...] = ("csv",)
+    loggers: tuple[str, ...]

@@ -122,7 +122,7 @@ def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
 
 def _check_devices(settings: Settings) -> None:
     operation = _operation(settings)
-    if accelerator_of(operation) == "cpu":
+    if accelerator_of(operation.accelerator) == "cpu":
         return
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if operation.devices > there:
@@ -145,7 +145,7 @@ def _operation(settings: Settings) -> Operation:
     chosen = {item.name: getattr(training, item.name) for item in fields(Operation)}
     workers = training.data_workers
     if workers is None:
-        gpu = accelerator_of(Operation(accelerator=chosen["accelerator"])) == "gpu"
+        gpu = accelerator_of(training.accelerator) == "gpu"
         workers = min(8, settings.cores // training.devices) if gpu else 0
     return Operation(**{**chosen, "data_workers": workers, "loggers": tuple(training.loggers)})
 

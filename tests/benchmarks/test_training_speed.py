@@ -15,6 +15,7 @@ from statistics import median
 import pytest
 import torch
 from command import settings
+from recipes import small_operation, small_recipe
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -26,7 +27,7 @@ from jpegai_bench.training.data import Crops, Steps, collate
 from jpegai_bench.training.fit import Report, fit
 from jpegai_bench.training.loss import betas, rate_distortion
 from jpegai_bench.training.photographs import Photographs
-from jpegai_bench.training.recipe import Operation, Recipe
+from jpegai_bench.training.recipe import Recipe
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.filterwarnings("ignore")]
 
@@ -85,14 +86,14 @@ def ours(variant: str, photographs: Photographs, recipe: Recipe, folder) -> list
     """Seconds of each step of a training as it is carried out by default."""
     ends: list[float] = []
     report = Report(progress=lambda _: ends.append(time.perf_counter()), warn=print)
-    operation = Operation(accelerator="cpu", log_every=1)
+    operation = small_operation(log_every=1)
     fit(network(variant), photographs, recipe, operation, folder, {}, report)
     return [after - before for before, after in zip(ends[WARM_UP - 1 :], ends[WARM_UP:], strict=False)]
 
 
 @pytest.mark.parametrize("variant", ["base", "combined"])
 def test_steps_a_second(variant, photographs, tmp_path) -> None:
-    recipe = Recipe(steps=STEPS + WARM_UP, batch_size=8, crop=128)
+    recipe = small_recipe(steps=STEPS + WARM_UP, batch_size=8, crop=128)
     theirs, own = [], []
     for turn in range(TURNS):
         theirs += plain(variant, photographs, recipe)

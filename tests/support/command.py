@@ -115,9 +115,10 @@ def settings(*overrides: str):
 
     from jpegai_bench.config.folders import CONF
     from jpegai_bench.config.validation import validated
+    from jpegai_bench.config.variants import complete
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validated(compose("config", list(overrides)))
+        return validated(complete(compose("config", list(overrides))))
 
 
 def save_tiny_weights(folder: Path) -> Path:

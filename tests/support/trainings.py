@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from recipes import small_operation, small_recipe
 from torch import nn
 
 from jpegai_bench.network.activation import ResAU
@@ -15,10 +16,9 @@ from jpegai_bench.network.transforms import SynthesisModules
 from jpegai_bench.network.upsampling import TransposedConvolution
 from jpegai_bench.training.fit import Report, fit
 from jpegai_bench.training.photographs import find_photographs
-from jpegai_bench.training.recipe import Operation, Recipe
 
 SIZE = NetworkSize(8, 8, 8, 8, 8, 8, residual_blocks=1, rnab_trunk_blocks=1, rnab_mask_blocks=1, qualities=3)
-RECIPE = Recipe(
+RECIPE = small_recipe(
     steps=6,
     batch_size=2,
     crop=64,
@@ -27,7 +27,7 @@ RECIPE = Recipe(
     ms_ssim_from_step=2,
     precision="float32",
 )
-OPERATION = Operation(accelerator="cpu", checkpoint_seconds=0.0, log_every=1)
+OPERATION = small_operation(checkpoint_seconds=0.0, log_every=1)
 IDENTITY = {"variant": "tiny", "recipe": RECIPE.as_dict()}
 
 

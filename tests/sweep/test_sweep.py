@@ -50,14 +50,13 @@ import sys
 sys.path[:0] = sys.argv[1:2]
 import torch
 from pathlib import Path
-from hydra import compose, initialize_config_dir
 from jpegai_bench.config.variants import structure_of, variant_of
 from jpegai_bench.network import weights
 import command
 for seed, name in enumerate(("base", "gate", "broken")):
     chosen = command.settings("+variant=base", *command.TINY)
     if name != "base":
-        chosen.variant = {"name": name, "attention_half": {"_target_": "my_modules.Gate"}}
+        chosen.variant |= {"name": name, "attention_half": {"_target_": "my_modules.Gate"}}
     variant = variant_of(chosen)
     torch.manual_seed(int(sys.argv[2]) + seed)
     network = variant.network(chosen.model)

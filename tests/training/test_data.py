@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from recipes import small_operation, small_recipe
 from trainings import RECIPE, truncate, write_photographs
 
 from jpegai_bench.errors import BenchError
@@ -18,7 +19,6 @@ from jpegai_bench.training.data import (
     to_planes,
 )
 from jpegai_bench.training.photographs import find_photographs
-from jpegai_bench.training.recipe import Operation, Recipe
 
 QUALITIES = 4
 
@@ -29,7 +29,7 @@ def paths(photographs):
 
 
 def crops(paths, seed=0, **rest):
-    return Crops(paths, Recipe(steps=3, crop=64, batch_size=4, seed=seed), QUALITIES, **rest)
+    return Crops(paths, small_recipe(steps=3, crop=64, batch_size=4, seed=seed), QUALITIES, **rest)
 
 
 def same(one, two):
@@ -46,9 +46,9 @@ def test_a_sample_is_a_function_of_seed_and_index(paths):
 
 
 def test_worker_processes_make_the_same_batches(paths):
-    recipe = Recipe(steps=5, crop=64, batch_size=3, seed=2)
+    recipe = small_recipe(steps=5, crop=64, batch_size=3, seed=2)
     here, there = (
-        list(loader(paths, recipe, Operation("cpu", data_workers=workers), QUALITIES, Steps(1, recipe)))
+        list(loader(paths, recipe, small_operation(data_workers=workers), QUALITIES, Steps(1, recipe)))
         for workers in (0, 2)
     )
     assert len(here) == len(there) == 4
@@ -169,12 +169,12 @@ def test_what_is_kept_in_memory_is_bounded(paths):
     for index in range(60):
         made[index]
     assert sum(image.nbytes for image in made._cache.values()) == 3 * picture
-    shared = loader(paths, RECIPE, Operation("cpu", data_workers=4, cache_gb=2), QUALITIES, Steps(0, RECIPE))
+    shared = loader(paths, RECIPE, small_operation(data_workers=4, cache_gb=2), QUALITIES, Steps(0, RECIPE))
     assert shared.dataset.cache_bytes == 2**29
 
 
 def test_the_processes_of_a_step_share_out_its_samples():
-    recipe = Recipe(steps=3, batch_size=6)
+    recipe = small_recipe(steps=3, batch_size=6)
     whole = list(Steps(0, recipe))
     parts = [list(Steps(0, recipe, rank, 3)) for rank in range(3)]
     assert [sorted(chain(*step)) for step in zip(*parts, strict=True)] == whole
@@ -183,6 +183,6 @@ def test_the_processes_of_a_step_share_out_its_samples():
 
 
 def test_a_resumed_training_goes_on_with_the_next_step():
-    recipe = Recipe(steps=5, batch_size=2)
+    recipe = small_recipe(steps=5, batch_size=2)
     assert list(Steps(2, recipe)) == list(Steps(0, recipe))[2:]
     assert len(Steps(2, recipe)) == 3

@@ -1,0 +1,75 @@
+"""Have Hydra compose a configuration, and do something with it."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import hydra
+import hydra._internal.hydra as hydra_itself
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import DictConfig
+
+from jpegai_bench.config.folders import CONF
+from jpegai_bench.config.hydra_errors import in_one_line
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.validation import validated
+from jpegai_bench.config.variants import complete
+from jpegai_bench.errors import BenchError
+
+Answer = TypeVar("Answer")
+
+
+class WholeVariants(ConfigLoaderImpl):
+    """Hydra's loader, but a variant has all its modules, also in what `--cfg` shows.
+
+    Hydra 1.3 calls nothing of ours between composing and showing; 1.4 will (`Callback.on_compose_config`).
+    """
+
+    def load_configuration(self, *args: Any, **more: Any) -> DictConfig:
+        """As Hydra's own."""
+        return complete(super().load_configuration(*args, **more))
+
+
+def composed(words: Sequence[str], task: Callable[[Settings], Answer]) -> Answer | None:
+    """What `task` makes of the settings that these words give; None where they only show a configuration.
+
+    Raises:
+        BenchError: the words give no settings, in one line.
+        Exception: whatever the task raises.
+    """
+    answers: list[Answer] = []
+    errors: list[Exception] = []
+
+    def job(config: DictConfig) -> None:
+        try:
+            answers.append(task(validated(config)))
+        except Exception as error:  # caught here, for Hydra would print words of its own first
+            errors.append(error)
+
+    run_hydra(job, words)
+    if errors:
+        raise errors[0]
+    return answers[0] if answers else None
+
+
+def run_hydra(job: Callable[[DictConfig], None], words: Sequence[str]) -> None:
+    """Let Hydra call `job` with the configuration that the words make, or with each of several.
+
+    Raises:
+        BenchError: what Hydra has to say, in one line.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
+    hydra_itself.ConfigLoaderImpl = WholeVariants  # type: ignore[misc]
+    saved = sys.argv
+    try:
+        sys.argv = ["jpegai-bench", *words]
+        with in_one_line(words):
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
+    except OSError as error:  # of a folder that Hydra makes for a sweep
+        where = error.filename or "results"
+        raise BenchError(
+            f"{where}: cannot be written ({error.strerror or error}); choose another folder with results=PATH"
+        ) from None
+    finally:
+        sys.argv = saved

@@ -1,0 +1,67 @@
+"""A variant's YAML states what differs from base; what is composed, and shown, is whole."""
+
+import pytest
+from command import settings, several
+from omegaconf import OmegaConf
+
+from jpegai_bench.config.composition import composed
+from jpegai_bench.config.variants import MODULES, variant_names, variant_of
+
+RNAB = {"_target_": "jpegai_bench.network.attention.RNAB", "trunk_blocks": 3, "mask_blocks": 3}
+MINE = {"upsampling": {"_target_": "mine.Upsampling", "factor": "${model.restormer_heads}"}}
+
+
+@pytest.fixture
+def own(tmp_path):
+    """`--config-dir` with two variants: one states a module, the other takes what differs from that one."""
+    (tmp_path / "variant").mkdir()
+    OmegaConf.save({"name": "mine", **MINE}, tmp_path / "variant/mine.yaml")
+    OmegaConf.save(
+        {"defaults": ["mine", "_self_"], "name": "other", "activation": {"_target_": "mine.Activation"}},
+        tmp_path / "variant/other.yaml",
+    )
+    return "--config-dir", str(tmp_path)
+
+
+@pytest.mark.parametrize("name", variant_names())
+def test_a_variant_is_whole_and_as_its_yaml_says(name):
+    variant = variant_of(settings(f"+variant={name}"))
+    assert (variant.name, set(variant.nodes)) == (name, set(MODULES))
+    assert (variant.paper_kmacs_px is None) == (name not in ("base", "combined"))
+
+
+def test_what_is_replaced_keeps_no_argument_of_base(own):
+    words = ["+variant=base", "model.rnab_trunk_blocks=3", "model.rnab_mask_blocks=3", *own]
+    base = composed(words, variant_of).nodes
+    assert base["attention_half"] == RNAB
+    mine = composed(["+variant=mine", *words[1:]], variant_of).nodes
+    assert mine == {**base, "upsampling": {"_target_": "mine.Upsampling", "factor": 4}}
+    other = composed(["+variant=other", *words[1:]], variant_of).nodes
+    assert other == {**mine, "activation": {"_target_": "mine.Activation"}}
+
+
+def test_modules_are_replaced_on_the_command_line():
+    plain, identity = "attention_quarter", {"_target_": "torch.nn.Identity"}
+    combined = variant_of(settings("+variant=combined")).nodes
+    changed = variant_of(settings("+variant=combined", f"variant.{plain}._target_=torch.nn.Identity")).nodes
+    assert changed == {**combined, plain: {**combined[plain], **identity}}
+    added = variant_of(settings("+variant=upsampling", f"+variant.{plain}._target_=torch.nn.Identity")).nodes
+    assert added == {**variant_of(settings("+variant=upsampling")).nodes, plain: identity}
+    fresh = variant_of(settings("+variant.name=fresh", f"+variant.{plain}._target_=torch.nn.Identity"))
+    assert fresh.nodes == {**variant_of(settings("+variant=base")).nodes, plain: identity}
+
+
+def test_cfg_shows_all_modules_with_their_arguments(own, tmp_path):
+    lines = [
+        ["run", "+variant=upsampling", "--cfg", "job"],
+        ["run", "-m", "+variant=mine,base", *own, "--cfg", "job", "-p", "variant"],
+        ["sweep", "+variant=other", *own, "--cfg", "all"],
+        ["tables", "--cfg", "job"],
+    ]
+    shown = [OmegaConf.create(done.out) for done in several(*lines, cwd=tmp_path)]
+    variants = shown[0].variant, shown[1], shown[2].variant
+    assert all(set(MODULES) <= set(variant) for variant in variants)
+    written = OmegaConf.to_container(shown[1], resolve=False)
+    assert written["upsampling"] == MINE["upsampling"]
+    assert written["attention_half"]["trunk_blocks"] == "${model.rnab_trunk_blocks}"
+    assert "variant" not in shown[3]
