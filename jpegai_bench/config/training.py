@@ -5,18 +5,12 @@ from dataclasses import dataclass
 
 from jpegai_bench.errors import BenchError, one_of
 
-<<<<<<< HEAD
-PARTS = ("all", "synthesis", "entropy")
-PRECISIONS = ("auto", "bf16", "float32")
-ACCELERATORS = ("auto", "cpu", "gpu")
-=======
 TRAINING_WORDS = {
     "train": ("all", "synthesis", "entropy"),
-    "precision": ("float32", "bf16"),
+    "precision": ("auto", "bf16", "float32"),
     "accelerator": ("auto", "cpu", "gpu"),
 }
 """What a setting may be, where that is one of a few words."""
->>>>>>> houseA
 LOGGERS = ("csv", "tensorboard", "mlflow")
 _COUNTS = ("steps", "batch_size", "log_every", "validate_every", "devices", "threads")
 _POSITIVE = (

@@ -40,7 +40,7 @@ MISTYPED = {
     ): "(did you mean variant.activation.form?)",
     ("complexity", "hydra.launcher.n_jbos=3"): "(did you mean hydra.launcher.n_jobs?)",
     ("complexity", "format=jsn"): "(did you mean json?)",
-    ("complexity", "training.precision=fp16"): "choose one of float32, bf16",
+    ("complexity", "training.precision=fp16"): "choose one of auto, bf16, float32",
     ("metrics", ".", ".", "only=[ms_sim]"): "no metric 'ms_sim'",
     ("metrics", ".", ".", "only=[psnr_yy]"): "(did you mean psnr_y?)",
     ("run", "--cofg", "job"): "no option --cofg (did you mean --cfg?)",
