@@ -9,13 +9,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(trylast=True)  # when the browser's folder has marked its own
 def pytest_collection_modifyitems(config, items):
-    """What is marked slow, slurm or benchmark runs only where -m or its name asks for it."""
+    """What is marked slow, slurm, benchmark or browser runs only where -m or its name asks for it."""
     if config.option.markexpr or any("::" in word for word in config.args):
         return
-    on_demand = [
-        item for item in items if any(item.get_closest_marker(m) for m in ("slow", "slurm", "benchmark"))
-    ]
+    marks = ("slow", "slurm", "benchmark", "browser")
+    on_demand = [item for item in items if any(map(item.get_closest_marker, marks))]
     if on_demand:
         config.hook.pytest_deselected(items=on_demand)
         items[:] = [item for item in items if item not in on_demand]
@@ -43,10 +43,10 @@ def tiny_weights(tmp_path_factory):
 @pytest.fixture(scope="session")
 def study(tmp_path_factory, tiny_weights):
     """A folder in which base and combined were run on two photographs, by one command with two workers."""
-    from command import RUN, bench, photographs
+    from command import RUN, photographs, program
 
     folder = tmp_path_factory.mktemp("study")
     photographs(folder / "photos")
     sweep = ("-m", "+variant=base,nonsense,combined")
-    done = bench("run", *sweep, *RUN, f"weights={tiny_weights}", "workers=2", cwd=folder)
+    done = program("run", *sweep, *RUN, f"weights={tiny_weights}", "workers=2", cwd=folder)
     return folder, done

@@ -4,14 +4,12 @@ import pickle
 import re
 import shutil
 import subprocess
-import sys
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from command import TINY, bench, fails, modules_loaded, picture, several
+from command import PROGRAM, TINY, bench, elsewhere, fails, modules_loaded, picture, program, several
 from PIL import Image
 
 from jpegai_bench.commands.catalogue import COMMANDS
@@ -54,7 +52,7 @@ def test_wrong_usage_is_told_and_exits_with_2(tmp_path):
     }
     for done, said in zip(several(*cases, cwd=tmp_path), cases.values(), strict=True):
         fails(done, said, code=2)
-    assert bench("frobnicate", cwd=tmp_path).code == 2
+    assert program("frobnicate", cwd=tmp_path).code == 2
 
 
 WRONG_COMMAND_LINES = {
@@ -182,7 +180,7 @@ def test_bad_settings_are_told_in_one_line_and_leave_nothing_behind(tmp_path):
 
 
 def test_the_command_itself_tells_one_line_and_nothing_else(tmp_path):
-    done = bench("run", "+variant=combind", cwd=tmp_path)
+    done = program("run", "+variant=combind", cwd=tmp_path)
     fails(done, "no variant 'combind'", code=2)
     assert done.err.count("\n") == 1
     assert done.out == ""
@@ -195,7 +193,7 @@ def test_settings_are_shown_by_cfg_job(tmp_path):
 
 
 def test_a_closed_stdout_is_no_error(tmp_path):
-    command = [str(Path(sys.executable).with_name("jpegai-bench")), "list"]
+    command = [PROGRAM, "list"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -240,7 +238,7 @@ def coded(tmp_path_factory, tiny_weights):
         ),
         cwd=folder,
     )
-    decoded = several(
+    decoded = elsewhere(
         *(["decode", f"{n}.jai", f"{n}-d.png", *own] for n in names),
         ["decode", "37x53.jai", "combined.png", "+variant=combined", *own],
         cwd=folder,
