@@ -255,7 +255,6 @@ def test_what_cannot_be_fetched_is_told():
         ("data", "get", "sample"): (2, "no 'sample'; there are kodak, jpegai-test"),
         ("data", "put", "kodak"): (2, "no 'put'; there is data get kodak|jpegai-test"),
         ("data", "get"): (2, "SET is missing"),
-        ("data", "get", "kodak", "url=mirror"): (2, "url=mirror: give an address"),
         ("run", "+variant=base", "dest=x"): (2, "run takes no dest"),
         ("run", "dataset=kodak"): (1, "`jpegai-bench data get kodak` fetches them"),
         ("run", "dataset=jpegai-test", "dataset.path=x"): (1, "`jpegai-bench data get jpegai-test dest=x`"),

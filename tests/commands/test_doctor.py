@@ -3,15 +3,17 @@ import os
 import stat
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from command import bench, fails, program, several
+from command import bench, fails, several
 
 from jpegai_bench.commands.catalogue import COMMANDS
 
 
 def examined(cwd, code: int = 0, *words: str, **environment: str) -> dict[tuple[str, str], dict]:
-    done = program("doctor", "format=json", *words, cwd=cwd, env={**os.environ, **environment})
+    with patch.dict(os.environ, environment):
+        done = bench("doctor", "format=json", *words, cwd=cwd)
     assert (done.code, done.err) == (code, "")
     return {(one["section"], one["name"]): one for one in json.loads(done.out)}
 

@@ -131,9 +131,12 @@ def _forget_hydra() -> None:
 
 
 def _forget_modules(folder: Path) -> None:
-    """Another command may find another module of that name, or a changed one."""
+    """Another command may find another module of that name, or a changed one, or another ffmpeg."""
     from jpegai_bench.fingerprint import dependencies
+    from jpegai_bench.metrics import fingerprint
 
+    if "IMAGEIO_FFMPEG_EXE" in os.environ:
+        fingerprint._ffmpeg_version.cache_clear()
     own = [name for name, module in sys.modules.items() if _is_below(module, folder)]
     for name in own:
         del sys.modules[name]
