@@ -1,3 +1,5 @@
+import fcntl
+import json
 import os
 import signal
 
@@ -9,13 +11,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(trylast=True)  # when the browser's folder has marked its own
 def pytest_collection_modifyitems(config, items):
-    """What is marked slow, slurm or benchmark runs only where -m or its name asks for it."""
+    """What is marked slow, slurm, benchmark or browser runs only where -m or its name asks for it."""
     if config.option.markexpr or any("::" in word for word in config.args):
         return
-    on_demand = [
-        item for item in items if any(item.get_closest_marker(m) for m in ("slow", "slurm", "benchmark"))
-    ]
+    marks = ("slow", "slurm", "benchmark", "browser")
+    on_demand = [item for item in items if any(map(item.get_closest_marker, marks))]
     if on_demand:
         config.hook.pytest_deselected(items=on_demand)
         items[:] = [item for item in items if item not in on_demand]
@@ -42,11 +44,20 @@ def tiny_weights(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory, tiny_weights):
-    """A folder in which base and combined were run on two photographs, by one command with two workers."""
-    from command import RUN, bench, photographs
+    """A folder in which base and combined were run on two photographs, by one command with two workers.
 
-    folder = tmp_path_factory.mktemp("study")
-    photographs(folder / "photos")
-    sweep = ("-m", "+variant=base,nonsense,combined")
-    done = bench("run", *sweep, *RUN, f"weights={tiny_weights}", "workers=2", cwd=folder)
-    return folder, done
+    It takes half a minute: the first process of a test session that asks makes it for all.
+    """
+    from command import RUN, Done, photographs, program
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "study"
+    ended = folder.with_suffix(".json")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ended.exists():
+            photographs(folder / "photos")
+            sweep = ("-m", "+variant=base,nonsense,combined")
+            done = program("run", *sweep, *RUN, f"weights={tiny_weights}", "workers=2", cwd=folder)
+            ended.write_text(json.dumps(vars(done)))
+    return folder, Done(**json.loads(ended.read_text()))

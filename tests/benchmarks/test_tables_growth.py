@@ -6,12 +6,11 @@ pytest -m benchmark -s tests/benchmarks/test_tables_growth.py
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from command import bench
+from command import PROGRAM, bench
 
 from jpegai_bench.store.keys import content_key
 
@@ -42,7 +41,7 @@ def grown(source: Path, target: Path, pictures: int, label: str) -> None:
 def of_tables(results: Path) -> tuple[float, float]:
     """Seconds of processor time and peak MB of rebuilding the tables."""
     command = [
-        str(Path(sys.executable).with_name("jpegai-bench")),
+        PROGRAM,
         "tables",
         "dataset=sample",
         f"results={results}",

@@ -4,14 +4,12 @@ import pickle
 import re
 import shutil
 import subprocess
-import sys
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from command import TINY, bench, fails, modules_loaded, picture, several
+from command import PROGRAM, TINY, bench, elsewhere, fails, modules_loaded, picture, program, several
 from PIL import Image
 
 from jpegai_bench.commands.catalogue import COMMANDS
@@ -54,22 +52,19 @@ def test_wrong_usage_is_told_and_exits_with_2(tmp_path):
     }
     for done, said in zip(several(*cases, cwd=tmp_path), cases.values(), strict=True):
         fails(done, said, code=2)
-    assert bench("frobnicate", cwd=tmp_path).code == 2
+    assert program("frobnicate", cwd=tmp_path).code == 2
 
 
 WRONG_COMMAND_LINES = {
     ("list", "variant"): "there are variants, datasets",
     ("data", "fetch", "kodak"): "no 'fetch'",
-    ("data", "get", "kodac"): "no 'kodac'",
     ("data", "get", "kodak", "url=mirror"): "give an address",
     ("complexity", "model=large"): "no model 'large'",
     ("complexity", "+variant.name=a b"): "needs a `name`",
     ("complexity", "+variant=base", "+variant.upsamplin=x"): "unknown key upsamplin",
     ("complexity", "+variant=base", "variant.upsampling._target_=mine"): "not an import path",
-    ("anchor", "codec=vcc"): "did you mean vvc?",
     ("anchor", "codec=vvc", "anchor.vvc.preset=quick"): "choose one of faster, fast, medium",
     ("anchor", "codec=vvc", "+anchor.vvc.qp=3"): "no setting 'qp'",
-    ("anchor", "codec=vvc", "anchor.vvc.preste=slow"): "anchor.vvc.preste",
     ("anchor", "codec=vvc", "qualities=[]"): "at least one",
     ("anchor", "codec=jpeg", "qualities=[50,101]"): "quality 101 is not a whole number from 1 to 95",
     ("anchor", "codec=vvc", "qualities=[64]"): "quality 64 is no QP",
@@ -91,7 +86,6 @@ WRONG_COMMAND_LINES = {
     ("tables", "dataset=kodak", "peers=vvc"): "the anchor already",
     ("compare", "a", "b", "anchor=[vvc,hevc]"): "takes one anchor",
     ("bdrate", "a", "b", "plot=x.jpg"): "end the name with",
-    ("metrics", ".", ".", "only=[ssim]"): "no metric 'ssim'",
     ("encode", "a.png", "b", "quality=9"): "quality 9 is out of range",
     ("encode", "a.png", "b", "target_bpp=0"): "is no rate",
     ("encode", "a.png", "b", "target_bpp=1", "quality=3"): "one of them",
@@ -151,9 +145,7 @@ BAD_SETTINGS = {
     "+variant=combind": "did you mean combined?",
     "variant=nonsense": "there are activation, attention_cs",
     "+variant=base,combined": "add -m",
-    "datset=kodak": "did you mean dataset?",
     "dataset=kodack": "did you mean kodak?",
-    "dataset.pth=x": "no setting 'dataset.pth' (did you mean dataset.path?)",
     "+foo=1": "no setting 'foo'",
     "workers=abc": "workers: Value 'abc'",
     "workers=0": "workers=0: must be at least 1",
@@ -182,7 +174,7 @@ def test_bad_settings_are_told_in_one_line_and_leave_nothing_behind(tmp_path):
 
 
 def test_the_command_itself_tells_one_line_and_nothing_else(tmp_path):
-    done = bench("run", "+variant=combind", cwd=tmp_path)
+    done = program("run", "+variant=combind", cwd=tmp_path)
     fails(done, "no variant 'combind'", code=2)
     assert done.err.count("\n") == 1
     assert done.out == ""
@@ -195,7 +187,7 @@ def test_settings_are_shown_by_cfg_job(tmp_path):
 
 
 def test_a_closed_stdout_is_no_error(tmp_path):
-    command = [str(Path(sys.executable).with_name("jpegai-bench")), "list"]
+    command = [PROGRAM, "list"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -240,7 +232,7 @@ def coded(tmp_path_factory, tiny_weights):
         ),
         cwd=folder,
     )
-    decoded = several(
+    decoded = elsewhere(
         *(["decode", f"{n}.jai", f"{n}-d.png", *own] for n in names),
         ["decode", "37x53.jai", "combined.png", "+variant=combined", *own],
         cwd=folder,

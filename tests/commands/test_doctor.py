@@ -1,30 +1,21 @@
 import json
 import os
 import stat
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from command import bench, fails, several
 
 from jpegai_bench.commands.catalogue import COMMANDS
 
-BENCH = str(Path(sys.executable).with_name("jpegai-bench"))
-
 
 def examined(cwd, code: int = 0, *words: str, **environment: str) -> dict[tuple[str, str], dict]:
-    done = subprocess.run(
-        [BENCH, "doctor", "format=json", *words],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == code, done
-    assert done.stderr == ""
-    return {(one["section"], one["name"]): one for one in json.loads(done.stdout)}
+    with patch.dict(os.environ, environment):
+        done = bench("doctor", "format=json", *words, cwd=cwd)
+    assert (done.code, done.err) == (code, "")
+    return {(one["section"], one["name"]): one for one in json.loads(done.out)}
 
 
 def test_a_line_for_each_thing_that_the_commands_need(tmp_path):

@@ -15,7 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command import TINY, bench, fails, is_alive, modules_loaded, photographs, picture, settings, several
+from command import (
+    PROGRAM,
+    TINY,
+    bench,
+    fails,
+    is_alive,
+    modules_loaded,
+    photographs,
+    picture,
+    settings,
+    several,
+)
 from torch import nn
 
 from jpegai_bench.codecs.learned import LearnedCodec
@@ -496,7 +507,7 @@ def test_stopped_it_leaves_no_process_behind(tmp_path, how):
         "slow:\n  _target_: jpegai_bench.codecs.command.Command\n  qualities: [1]\n"
         f'  encode: "{script}"\n  decode: "cp {{input}} {{output}}"\n'
     )
-    command = [str(Path(sys.executable).with_name("jpegai-bench")), "latency", "--config-dir", "conf"]
+    command = [PROGRAM, "latency", "--config-dir", "conf"]
     process = subprocess.Popen(
         [*command, "codec=slow", *PHOTOS],
         cwd=tmp_path,

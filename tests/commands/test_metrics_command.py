@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command import bench, fails, modules_loaded, picture, several
+from command import PROGRAM, fails, modules_loaded, picture, program, several
 
 from jpegai_bench.analysis.pairs import find_pairs, measure_pairs
 from jpegai_bench.errors import BenchError
@@ -82,7 +82,7 @@ def test_processes_change_neither_order_nor_values_nor_the_folder(folders, done)
     before = set(folders.rglob("*"))
     folders.chmod(0o555)
     try:
-        parallel = bench("metrics", "ref", "dist", "format=csv", "workers=3", cwd=folders)
+        parallel = program("metrics", "ref", "dist", "format=csv", "workers=3", cwd=folders)
     finally:
         folders.chmod(0o755)
     assert parallel.code == 0, parallel
@@ -254,7 +254,7 @@ def test_names_of_any_bytes_and_commas_are_measured(tmp_path):
             with open(os.fsencode(tmp_path / folder) + b"/" + name, "wb") as file:
                 picture(20, 20).save(file, "PNG")
     words = ["metrics", "ref", "dist", "only=[psnr_y]", "workers=1"]
-    done = bench(*words, "format=csv", cwd=tmp_path)  # several() has no stdout of the system's own
+    done = program(*words, "format=csv", cwd=tmp_path)  # with a stdout of the system's own
     assert done.code == 0, done
     rows = table(done.out)
     assert [row["psnr_y"] for row in rows] == ["100.0"] * 4
@@ -262,7 +262,7 @@ def test_names_of_any_bytes_and_commas_are_measured(tmp_path):
 
 
 def started(*words, cwd, **options) -> subprocess.Popen:
-    command = [str(Path(sys.executable).with_name("jpegai-bench")), "metrics", *words]
+    command = [PROGRAM, "metrics", *words]
     return subprocess.Popen(
         command,
         cwd=cwd,

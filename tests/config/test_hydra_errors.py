@@ -1,5 +1,5 @@
 import pytest
-from command import bench, fails, several
+from command import bench, fails, program, several
 
 from jpegai_bench.errors import hint, nearest
 
@@ -95,7 +95,7 @@ def test_one_wrong_word_is_told_where_others_are_right_but_not_yet_there(tmp_pat
 
 def test_the_first_thing_that_a_process_composes_is_told_in_one_line_too(tmp_path):
     """An experiment is looked up before the rest; of several lines in one process only the first shows it."""
-    done = bench("sweep", "experiment=vcip203", cwd=tmp_path)
+    done = program("sweep", "experiment=vcip203", cwd=tmp_path)
     fails(done, "no experiment 'vcip203' (did you mean vcip2023?)", code=2)
     assert "Config search path" not in done.err
 

@@ -5,7 +5,6 @@ import math
 import os
 import resource
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import Done, bench, fails, picture, several
+from command import Done, bench, fails, picture, program, several
 from PIL import Image
 from skimage import data
 
@@ -147,7 +146,7 @@ def whole() -> Scores:
     return measure(PHOTO, CODED)
 
 
-def program(folder: Path, source: str, mode: int = 0o755) -> Path:
+def fake_ffmpeg(folder: Path, source: str, mode: int = 0o755) -> Path:
     """An executable in place of ffmpeg."""
     path = folder / "ffmpeg"
     path.write_text(source)
@@ -191,7 +190,7 @@ DEAD = {
 def test_a_binary_that_fails_costs_vmaf_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Scores, source: str, reason: str
 ) -> None:
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program(tmp_path, source)))
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake_ffmpeg(tmp_path, source)))
     found = measure(PHOTO, CODED)
     told(found, {"vmaf"}, reason)
     assert {**found.values, "vmaf": 0} == {**whole.values, "vmaf": 0}
@@ -200,7 +199,7 @@ def test_a_binary_that_fails_costs_vmaf_alone(
 def test_a_binary_that_is_not_there_or_not_executable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in (tmp_path / "nowhere", tmp_path, program(tmp_path, PYTHON, mode=0o644)):
+    for path in (tmp_path / "nowhere", tmp_path, fake_ffmpeg(tmp_path, PYTHON, mode=0o644)):
         monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(path))
         found = measure(PHOTO, CODED, only=["vmaf", "psnr_y"])
         assert math.isnan(found.values["vmaf"])
@@ -216,7 +215,7 @@ def test_a_binary_that_is_not_there_or_not_executable(
 def test_a_binary_that_hangs_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Scores, source: str
 ) -> None:
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program(tmp_path, source)))
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake_ffmpeg(tmp_path, source)))
     monkeypatch.setattr(vmaf, "compare", partial(vmaf.compare, time_limit=2.0))
     start = time.monotonic()
     found = measure(PHOTO, CODED)
@@ -228,7 +227,7 @@ def test_a_binary_that_hangs_is_given_up(
 def test_the_other_six_stand_in_the_commands_table_too(tmp_path: Path, monkeypatch) -> None:
     picture(96, 88).save(tmp_path / "a.png")
     picture(96, 88, seed=1).save(tmp_path / "b.png")
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program(tmp_path, DEAD["killed"][0])))
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake_ffmpeg(tmp_path, DEAD["killed"][0])))
     lines, found = several(
         ["metrics", "a.png", "b.png"], ["metrics", "a.png", "b.png", "format=csv"], cwd=tmp_path
     )
@@ -247,18 +246,11 @@ def test_no_temporary_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who
     assert {**found.values, "vmaf": 0} == {**whole.values, "vmaf": 0}
 
 
-def limited(*words: str, cwd: Path) -> subprocess.CompletedProcess:
+def limited(*words: str, cwd: Path) -> Done:
     """The command where no file can be written: only pipes are left, as with a full disk."""
-    command = [str(Path(sys.executable).with_name("jpegai-bench")), *words]
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
-    )
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (0, 0))
+    return program(*words, cwd=cwd, env=env, preexec_fn=limit)
 
 
 def test_no_file_can_be_written(tmp_path: Path) -> None:
@@ -267,11 +259,11 @@ def test_no_file_can_be_written(tmp_path: Path) -> None:
         for name in ("a", "b"):
             picture(96, 88).save(tmp_path / folder / f"{name}.png")
     done = limited("metrics", "ref/a.png", "dist/a.png", "format=json", cwd=tmp_path)
-    assert done.returncode == 0, done
-    [pair] = json.loads(done.stdout)["pairs"]
+    assert done.code == 0, done
+    [pair] = json.loads(done.out)["pairs"]
     assert {name for name in NAMES if pair[name] is None} == set(pair["reasons"]) <= {"vmaf"}
     done = limited("metrics", "ref", "dist", "workers=2", cwd=tmp_path)
-    fails(Done(done.returncode, done.stdout, done.stderr), "no temporary folder", "workers=1")
+    fails(done, "no temporary folder", "workers=1")
 
 
 def png(width: int, height: int, depth: int = 8, kind: int = 2, lines: bytes = b"") -> bytes:

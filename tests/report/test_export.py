@@ -8,19 +8,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import zipfile
-from pathlib import Path
 
 import pytest
-from command import bench, fails, modules_loaded, several, tree
+from command import PROGRAM, bench, fails, modules_loaded, several, tree
 from synthetic import add_times, fill_store
 from test_own_experiment import FIGURES, MINE, VARIANT
 
 SEEDS = {"base": (0, 1, 2), "combined": (0, 1, 2)}
 HOME = "/home/somebody"
-BENCH = str(Path(sys.executable).with_name("jpegai-bench"))
 
 
 def unpacked(archive, into):
@@ -226,7 +223,7 @@ def test_an_own_preset_comes_along_and_its_tables_are_made_again(tmp_path):
 def test_ended_in_the_middle_it_leaves_nothing(filled, tmp_path, sign):
     (tmp_path / "scratch").mkdir()
     process = subprocess.Popen(
-        [BENCH, "export", "experiment=vcip2023", f"dest={tmp_path}/x.zip"],
+        [PROGRAM, "export", "experiment=vcip2023", f"dest={tmp_path}/x.zip"],
         cwd=filled,
         env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
         stderr=subprocess.PIPE,

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pandas as pd
 import pytest
 from command import (
     DATA,
+    PROGRAM,
     RATES,
     RUN,
     TINY,
@@ -22,6 +22,7 @@ from command import (
     manifests,
     photographs,
     picture,
+    program,
     several,
 )
 from PIL import Image
@@ -204,14 +205,15 @@ def test_a_variant_of_ones_own_from_an_empty_folder(tmp_path):
         "training.warmup_steps=1",
         "training.data=[photos]",
     )
-    counted, untrained, swept, *bad, ran = several(
+    counted, untrained, swept, *bad = several(
         ["complexity", *own, "+variant=gate", "format=json"],
         ["run", *own, *DATA, "+variant=gate"],
         ["complexity", "-m", *own, "+variant=heads,gate", "format=csv"],
         *(["complexity", *own, f"+variant={name}"] for name in BAD_VARIANTS),
-        ["run", *own, *DATA, "qualities=[0,5]", "+variant=gate", "workers=2", *training],
         cwd=tmp_path,
     )
+    rest = ("qualities=[0,5]", "+variant=gate", "workers=2")
+    ran = program("run", *own, *DATA, *rest, *training, cwd=tmp_path)
     assert json.loads(counted.out)[0]["attention_published_kmacs_px"] > 0
     fails(untrained, "no weights are shipped for variant gate", "weights=train")
     fails(swept, "variant heads: attention_half cannot be built")
@@ -233,7 +235,7 @@ def started(folder: Path, weights: Path) -> subprocess.Popen:
 
 
 def again(folder: Path, weights: Path) -> subprocess.Popen:
-    command = [str(Path(sys.executable).with_name("jpegai-bench")), "run", "+variant=base", *RUN]
+    command = [PROGRAM, "run", "+variant=base", *RUN]
     command += ["anchor.jpeg.qualities=[10,50]", f"weights={weights}", "workers=2"]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True)

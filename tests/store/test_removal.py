@@ -8,20 +8,17 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from command import RUN, bench, fails, manifests, modules_loaded, several, tree
+from command import PROGRAM, RUN, bench, fails, manifests, modules_loaded, several, tree
 from synthetic import fill_store
-
-BENCH = str(Path(sys.executable).with_name("jpegai-bench"))
 
 
 def answered(words, answer, cwd):
     """The command at a terminal where somebody types an answer; exit status, stdout and what was shown."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [BENCH, *words], cwd=cwd, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [PROGRAM, *words], cwd=cwd, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     os.write(ours, f"{answer}\n".encode())
     out, err = process.communicate(timeout=120)
@@ -290,7 +287,7 @@ def test_an_odd_manifest_keeps_nothing_from_being_listed_or_removed(own, odd):
 
 
 def test_where_nobody_can_be_asked_it_says_so_without_stdin_too(own):
-    script = f"exec {BENCH} runs remove combined <&-"
+    script = f"exec {PROGRAM} runs remove combined <&-"
     done = subprocess.run(["bash", "-c", script], cwd=own, capture_output=True, text=True)
     assert done.returncode == 2
     assert "nobody to ask here; add ask=false" in done.stderr

@@ -1,14 +1,32 @@
-"""The real command in processes of its own, and what it needs: small photographs and small weights."""
+"""The real command, here or in a process of its own, and what it needs: small photographs, small weights."""
 
+import importlib
+import io
 import json
 import os
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import (
+    AbstractContextManager,
+    chdir,
+    contextmanager,
+    nullcontext,
+    redirect_stderr,
+    redirect_stdout,
+)
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from jpegai_bench.cli.main import main
 
 TINY = (
     *(f"model.{part}=8" for part in ("luma", "chroma", "latent_luma", "latent_chroma")),
@@ -17,6 +35,7 @@ TINY = (
     "model.restormer_heads=2",
 )
 """A model small enough for a test."""
+PROGRAM = str(Path(sys.executable).with_name("jpegai-bench"))
 SUPPORT = Path(__file__).parent
 """Where this file and other helpers are, for processes that import them."""
 RATES = (0, 1.5, 3, 5)
@@ -32,14 +51,114 @@ class Done:
     err: str
 
 
-def bench(*words, cwd) -> Done:
-    """Run the command once, as a user does."""
-    command = [str(Path(sys.executable).with_name("jpegai-bench")), *map(str, words)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+def bench(*words, cwd, drawn: bool = False) -> Done:
+    """Run a command line in this process, which saves the seconds that importing torch takes.
+
+    Figures are drawn where `drawn` says so, and of equal modules the operations are counted once: both take
+    seconds each time, and have tests of their own.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    figures = nullcontext() if drawn else patch("jpegai_bench.report.plots.plot_set.draw", _undrawn())
+    with (
+        as_if_fresh(Path(cwd)),
+        figures,
+        _counted_once(),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as end,
+    ):
+        main([str(word) for word in words])
+    return Done(end.value.code, out.getvalue(), err.getvalue())
+
+
+def several(*lines, cwd, drawn: bool = False) -> list[Done]:
+    """Run several command lines one after the other, as `bench` does."""
+    return [bench(*line, cwd=cwd, drawn=drawn) for line in lines]
+
+
+def _undrawn() -> SimpleNamespace:
+    """In place of the module that draws: files that say what figures are of."""
+    from jpegai_bench.report.plots import draw
+
+    def render(make, data, formats):
+        return [f"{suffix} of {make.__name__}: {json.dumps(data)}".encode() for suffix in formats]
+
+    return SimpleNamespace(**{**vars(draw), "render": render})
+
+
+_COUNTED = {}
+
+
+def _counted_once() -> AbstractContextManager:
+    counting = sys.modules.get("jpegai_bench.analysis.complexity")
+    if counting is None:
+        return nullcontext()
+    measure = counting.measure
+
+    def once(size, modules):
+        parts = [(part.func, repr(part.args), repr(part.keywords)) for part in vars(modules).values()]
+        key = (size, *parts)
+        if key not in _COUNTED:
+            _COUNTED[key] = measure(size, modules)
+        return _COUNTED[key]
+
+    return patch.object(counting, "measure", once)
+
+
+@contextmanager
+def as_if_fresh(cwd: Path) -> Iterator[None]:
+    """This process works in `cwd` while the block runs; what a command changes of it is put back."""
+    threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
+    importlib.invalidate_caches()  # modules of ones own may be seconds old
+    path = patch.object(sys, "path", list(sys.path))
+    try:
+        with chdir(cwd), patch.dict(os.environ), path, warnings.catch_warnings():
+            yield
+    finally:
+        forkserver._forkserver._stop()  # it would know nothing of another environment
+        _forget_hydra()
+        _forget_modules(cwd.resolve())
+        if threads:
+            sys.modules["torch"].set_num_threads(threads)
+
+
+def _forget_hydra() -> None:
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+
+    GlobalHydra.instance().clear()
+    HydraConfig.instance().cfg = None
+
+
+def _forget_modules(folder: Path) -> None:
+    """Another command may find another module of that name, or a changed one, or another ffmpeg."""
+    from jpegai_bench.fingerprint import dependencies
+    from jpegai_bench.metrics import fingerprint
+
+    if "IMAGEIO_FFMPEG_EXE" in os.environ:
+        fingerprint._ffmpeg_version.cache_clear()
+    own = [name for name, module in sys.modules.items() if _is_below(module, folder)]
+    for name in own:
+        del sys.modules[name]
+    if own:
+        dependencies._read.cache_clear()
+        dependencies._part.cache_clear()
+
+
+def _is_below(module, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return bool(file) and Path(file).is_relative_to(folder)
+
+
+def program(*words, cwd, **how) -> Done:
+    """Run the installed program once in a process of its own, as a user does."""
+    done = subprocess.run(
+        [PROGRAM, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=300, **how
+    )
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-_SEVERAL = """
+_ELSEWHERE = """
 import contextlib, io, json, sys
 from jpegai_bench.cli.main import main
 done = []
@@ -56,21 +175,21 @@ print(json.dumps({"done": done, "loaded": loaded}))
 """
 
 
-def several(*lines, cwd) -> list[Done]:
-    """Run several command lines one after the other in one fresh process: importing torch takes seconds."""
-    return _several(lines, cwd)[0]
+def elsewhere(*lines, cwd) -> list[Done]:
+    """Run several command lines one after the other in one other process."""
+    return _elsewhere(lines, cwd)[0]
 
 
 def modules_loaded(*lines, cwd, heavy=("torch", "compressai", "matplotlib"), code=0) -> list[str]:
     """Which of the heavy libraries a process has loaded after these command lines, which end with `code`."""
-    done, loaded = _several(lines, cwd, heavy)
+    done, loaded = _elsewhere(lines, cwd, heavy)
     assert [one.code for one in done] == [code] * len(done), done
     return loaded
 
 
-def _several(lines, cwd, heavy=()):
+def _elsewhere(lines, cwd, heavy=()):
     argument = json.dumps([[str(word) for word in line] for line in lines])
-    command = [sys.executable, "-c", _SEVERAL, argument, json.dumps(heavy)]
+    command = [sys.executable, "-c", _ELSEWHERE, argument, json.dumps(heavy)]
     ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout.splitlines()[-1])
@@ -133,13 +252,17 @@ def save_tiny_weights(folder: Path) -> Path:
         variant, size = variant_of(chosen), chosen.model.network_size()
         torch.manual_seed(0)
         network = Network(size, variant.modules(size))
-        with torch.no_grad():
-            for branch in ("luma", "chroma"):
-                network.shared[f"analysis_{branch}"].down4.weight.mul_(20)
-                network.shared[f"prior_{branch}"].analysis[-1].weight.mul_(0.5)
+        enliven(network)
         structure = structure_of(chosen, variant)
         weights.save(network, folder, name, structure, {}, shared_from=folder if name != "base" else None)
     return folder
+
+
+def enliven(network) -> None:
+    """Spread the latents of random weights over many symbols."""
+    for branch in ("luma", "chroma"):
+        network.shared[f"analysis_{branch}"].down4.weight.data.mul_(20)
+        network.shared[f"prior_{branch}"].analysis[-1].weight.data.mul_(0.5)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

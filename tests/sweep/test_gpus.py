@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 
-from command import TINY, bench, photographs
+from command import TINY, photographs, program
 
 SEVERAL = """
 import os, sys
@@ -82,7 +82,7 @@ def test_a_job_beside_others_sees_one_gpu_before_torch_is_loaded_and_keeps_it(tm
     short = ("training=smoke", "training.data=[photos]", "training.steps=1", "training.warmup_steps=1")
     words = ("--config-dir", "conf", *TINY, *short)
     chosen = f"+variant={','.join(names)}"
-    done = bench("train", "-m", chosen, *words, "training.threads=1", "hydra/launcher=joblib", cwd=tmp_path)
+    done = program("train", "-m", chosen, *words, "training.threads=1", "hydra/launcher=joblib", cwd=tmp_path)
     assert done.code == 0, done.err
 
     seen = [json.loads(line) for line in (tmp_path / "seen").read_text().splitlines()]

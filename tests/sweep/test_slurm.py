@@ -5,13 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from command import TINY, Done, left_behind, picture
+from command import PROGRAM, TINY, Done, left_behind, picture
 from one_node_slurm import lacks, one_node_slurm
 from safetensors.numpy import load_file
 from test_sweep import OWN, RATES, computed, jobs, points, prepared, tables
@@ -56,7 +55,7 @@ def work(local, tmp_path):
 
 
 def started(*words, cwd, environment=None) -> subprocess.Popen:
-    command = [str(Path(sys.executable).with_name("jpegai-bench")), *words]
+    command = [PROGRAM, *words]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True

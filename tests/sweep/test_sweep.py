@@ -12,19 +12,27 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from command import (
     DATA,
-    SUPPORT,
+    PROGRAM,
     TINY,
+    as_if_fresh,
     bench,
+    enliven,
     fails,
     left_behind,
     manifests,
     modules_loaded,
     photographs,
     picture,
+    program,
+    settings,
     several,
 )
+
+from jpegai_bench.config.variants import structure_of, variant_of
+from jpegai_bench.network import weights
 
 GATE = """
 import torch
@@ -44,30 +52,6 @@ class Broken(nn.Module):
 """
 RATES = (0, 2, 5)
 OWN = ("--config-dir", "conf", *TINY, *DATA, "weights=weights", f"qualities=[{','.join(map(str, RATES))}]")
-
-_SAVE = """
-import sys
-sys.path[:0] = sys.argv[1:2]
-import torch
-from pathlib import Path
-from jpegai_bench.config.variants import structure_of, variant_of
-from jpegai_bench.network import weights
-import command
-for seed, name in enumerate(("base", "gate", "broken")):
-    chosen = command.settings("+variant=base", *command.TINY)
-    if name != "base":
-        chosen.variant |= {"name": name, "attention_half": {"_target_": "my_modules.Gate"}}
-    variant = variant_of(chosen)
-    torch.manual_seed(int(sys.argv[2]) + seed)
-    network = variant.network(chosen.model)
-    with torch.no_grad():
-        for branch in ("luma", "chroma"):
-            network.shared[f"analysis_{branch}"].down4.weight.mul_(20)
-            network.shared[f"prior_{branch}"].analysis[-1].weight.mul_(0.5)
-    folder = Path("weights")
-    shared = folder if (folder / "shared.safetensors").exists() else None
-    weights.save(network, folder, name, structure_of(chosen, variant), {}, shared_from=shared)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +86,20 @@ def work(swept, tmp_path):
 
 
 def save_weights(folder: Path, seed: int) -> None:
-    here = str(SUPPORT)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-c", _SAVE, str(folder), str(seed)]
-    subprocess.run(command, cwd=folder, check=True, env=environment, timeout=300)
+    """Of `base`, `gate` and `broken`; the encoder stays where it is there."""
+    with as_if_fresh(folder):
+        sys.path.insert(0, str(folder))
+        for number, name in enumerate(("base", "gate", "broken")):
+            chosen = settings("+variant=base", *TINY)
+            if name != "base":
+                chosen.variant |= {"name": name, "attention_half": {"_target_": "my_modules.Gate"}}
+            variant = variant_of(chosen)
+            torch.manual_seed(seed + number)
+            network = variant.network(chosen.model)
+            enliven(network)
+            shared = folder / "weights" if (folder / "weights/shared.safetensors").exists() else None
+            structure = structure_of(chosen, variant)
+            weights.save(network, folder / "weights", name, structure, {}, shared_from=shared)
 
 
 def sweep(folder, *words):
@@ -236,7 +230,7 @@ def test_pictures_that_are_not_there_are_told_once_before_any_job(tmp_path):
 
 def test_several_jobs_at_once_do_the_same(begun, swept, tmp_path):
     folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
-    done = bench("sweep", "+variant=base,gate", *OWN, "workers=2", "hydra/launcher=joblib", cwd=folder)
+    done = program("sweep", "+variant=base,gate", *OWN, "workers=2", "hydra/launcher=joblib", cwd=folder)
     assert done.code == 0, done.err
     assert "Warning" not in done.err
     assert points(folder).equals(points(swept[0]))
@@ -268,7 +262,7 @@ def test_shards_do_the_same(begun, swept, tmp_path):
 
 def started(folder: Path, *words: str) -> subprocess.Popen:
     command = [
-        str(Path(sys.executable).with_name("jpegai-bench")),
+        PROGRAM,
         "sweep",
         "+variant=base,gate",
         *OWN,

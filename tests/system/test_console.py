@@ -5,16 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from command import RUN, bench, fails, several
+from command import PROGRAM, RUN, bench, fails, program, several
 
 from jpegai_bench.commands.output import print_rich
 from jpegai_bench.system.console import complain, detail, logged, report, say, verbosity
 from jpegai_bench.system.progress import progress
-
-BENCH = str(Path(sys.executable).with_name("jpegai-bench"))
 
 
 @pytest.fixture
@@ -104,7 +101,7 @@ def on_a_terminal(*words: str, cwd, **environment: str) -> str:
     own = {"TERM": "xterm-256color", **environment}
     inherited = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
     with subprocess.Popen(
-        [BENCH, *words], cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, env={**inherited, **own}
+        [PROGRAM, *words], cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, env={**inherited, **own}
     ) as process:
         os.close(theirs)
         shown = b""
@@ -133,11 +130,9 @@ def test_escape_codes_go_to_a_terminal_alone_and_not_with_no_color(here):
     plain = on_a_terminal(*anchor, "results=plain", cwd=here, NO_COLOR="1")
     assert "\x1b" not in plain
     assert "anchor jpeg on photos: 2 of 2 images" in plain
-    piped = subprocess.run(
-        [BENCH, *complexity], cwd=here, capture_output=True, text=True, env={**os.environ, "FORCE_COLOR": "1"}
-    )
-    assert "\x1b" not in piped.stdout + piped.stderr
-    assert "base" in piped.stdout
+    piped = program(*complexity, cwd=here, env={**os.environ, "FORCE_COLOR": "1"})
+    assert "\x1b" not in piped.out + piped.err
+    assert "base" in piped.out
 
 
 def test_what_is_told_depends_on_how_much_is_asked_for(capsys, tmp_path):

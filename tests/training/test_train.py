@@ -3,14 +3,13 @@ import re
 import resource
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from command import TINY, bench, is_alive, save_tiny_weights, settings
+from command import PROGRAM, TINY, bench, is_alive, save_tiny_weights, settings
 from trainings import rows, truncate, write_photographs
 
 from jpegai_bench.config.variants import variant_of
@@ -45,7 +44,7 @@ def train(*words, variant="base"):
 
 def start(*words, cwd, **how):
     """The command in a process of its own, which can be interrupted, in a process group of its own."""
-    command = [str(Path(sys.executable).with_name("jpegai-bench")), "train", *words]
+    command = [PROGRAM, "train", *words]
 
     def prepare():
         signal.signal(signal.SIGINT, signal.default_int_handler)

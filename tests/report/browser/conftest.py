@@ -10,12 +10,14 @@ from plausible_store import make_report
 from jpegai_bench.errors import BenchError
 from jpegai_bench.store.store import Store
 
+SMOKE = "test_every_section_is_there_and_the_page_loads_nothing"
+"""The one test that runs each time; the others run on demand."""
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "browser" in item.path.parts:
+        if "browser" in item.path.parts and item.name != SMOKE:
             item.add_marker(pytest.mark.browser)
 
 
