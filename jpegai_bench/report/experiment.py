@@ -14,9 +14,9 @@ from jpegai_bench.report.gather.matching_runs import anchors_of, chosen_anchors
 from jpegai_bench.report.gather.missing import Missing, missing
 from jpegai_bench.report.gather.published_figures import PublishedFigures, published_figures
 from jpegai_bench.report.gather.reproduce import run_command
+from jpegai_bench.report.gather.studies import Selection, alike, finished_groups, prefix_of, study_of
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.report.gather.training_noise import by_seeds
-from jpegai_bench.report.rebuild import Selection, alike, finished_groups, prefix_of, study_of
 from jpegai_bench.report.tables.experiment_sheets import study_sheets, write_study
 from jpegai_bench.report.tables.experiment_tables import Experimental, Timing
 from jpegai_bench.report.tables.results import build_tables

@@ -12,7 +12,7 @@ from jpegai_bench.analysis.significance import welch
 from jpegai_bench.config.experiment import experiment_of
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.experiment import rebuild_experiment
-from jpegai_bench.report.rebuild import Selection
+from jpegai_bench.report.gather.studies import Selection
 from jpegai_bench.report.tables.sheets import to_markdown
 
 STUDIES = ("attention", "upsampling", "activation", "combination")

@@ -18,14 +18,14 @@ _SHOWN = (
 def runs_of(study: Study, results: str) -> list[dict[str, Any]]:
     """Each run that the study is made of: what its manifest says, and the command that makes it."""
     like = next((entry.run for entry in study.variants if entry.run), None)
-    found = []
+    shown = []
     for entry in study.entries:
         run = entry.run
         if run is None:
             continue
         variant = entry.kind == "variant"
         command = run_command(run, results) if variant else ""
-        found.append(
+        shown.append(
             {
                 "label": entry.label,
                 "name": entry.name,
@@ -37,7 +37,7 @@ def runs_of(study: Study, results: str) -> list[dict[str, Any]]:
                 },
             }
         )
-    return found
+    return shown
 
 
 def commands_of(study: Study, results: str) -> list[dict[str, str]]:
@@ -80,7 +80,7 @@ def lacks_of(study: Study, pictured: Collection[str], results: str) -> list[dict
 
 def unfinished(store: Store, results: str) -> list[dict[str, str]]:
     """Runs that are under way, killed or failed, and that no later one of their kind replaces."""
-    found = []
+    lines = []
     for kind in ("runs", "anchors"):
         runs = store.runs(kind)
         done = {(_same(run), str(run.manifest.get("end"))) for run in runs if run.done}
@@ -97,8 +97,8 @@ def unfinished(store: Store, results: str) -> list[dict[str, str]]:
             again = (
                 run_command(run, results) if kind == "runs" else anchor_command(run.label, on, None, results)
             )
-            found.append({"kind": "run", "what": what, "why": why, "command": again})
-    return found
+            lines.append({"kind": "run", "what": what, "why": why, "command": again})
+    return lines
 
 
 def _too_few_points(study: Study, results: str) -> list[dict[str, str]]:
