@@ -212,7 +212,7 @@ def _print(settings: "Settings", store: "Store", measured: list[Timed]) -> None:
 def _base(store: "Store", manifests: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What variants are set against: base as it was timed just now, or else last on an idle machine."""
     from jpegai_bench.latency.timing import latest_of
-    from jpegai_bench.report.tables.latency import BASE
+    from jpegai_bench.report.gather.study import BASE
 
     variants = [one for one in manifests if one.get("decode_parts")]
     now = next((one for one in variants if one["label"] == BASE), None)

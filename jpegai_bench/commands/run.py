@@ -11,7 +11,7 @@ from jpegai_bench.system.console import complain
 
 if TYPE_CHECKING:
     from jpegai_bench.config.schema import Settings
-    from jpegai_bench.report.rebuild import Selection
+    from jpegai_bench.report.gather.studies import Selection
     from jpegai_bench.sweep.job_notes import Result
     from jpegai_bench.sweep.sweep import How
 
@@ -83,7 +83,8 @@ def finish(values: Sequence[Any]) -> None:
     """Rebuild the tables and plots of everything that the jobs measured, and print them."""
     from jpegai_bench.config.experiment import Experiment
     from jpegai_bench.report.experiment import RebuiltExperiment, rebuild_experiment
-    from jpegai_bench.report.rebuild import Rebuilt, Selection, rebuild
+    from jpegai_bench.report.gather.studies import Selection
+    from jpegai_bench.report.rebuild import Rebuilt, rebuild
     from jpegai_bench.store.store import Store
 
     rebuilt: dict[str, Rebuilt | RebuiltExperiment] = {}
@@ -124,7 +125,7 @@ def _require_peers(settings: "Settings") -> None:
 def _selection(settings: "Settings", dataset: str) -> "Selection":
     """The tables and plots that a run belongs to."""
     from jpegai_bench.report.gather.peers import wanted_peers
-    from jpegai_bench.report.rebuild import Selection
+    from jpegai_bench.report.gather.studies import Selection
 
     return Selection(
         dataset,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jpegai_bench.config.schema import Settings
-    from jpegai_bench.report.rebuild import Selection
+    from jpegai_bench.report.gather.studies import Selection
 
 
 def dataset(settings: "Settings") -> str | None:
@@ -26,7 +26,7 @@ def model(settings: "Settings") -> str | None:
 def selection(settings: "Settings") -> "Selection":
     """What tables and plots are rebuilt."""
     from jpegai_bench.report.gather.peers import wanted_peers
-    from jpegai_bench.report.rebuild import Selection
+    from jpegai_bench.report.gather.studies import Selection
 
     return Selection(
         dataset(settings),

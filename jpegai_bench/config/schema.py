@@ -257,6 +257,12 @@ class Settings:
         """`workers`, or one a core."""
         return self.workers or self.cores
 
+    def words_again(self) -> list[str]:
+        """The words of the command line that make the same again: those typed, and the user's folders."""
+        here = Path.cwd()
+        folders = (f.relative_to(here) if f.is_relative_to(here) else f for f in self.config_folders[1:])
+        return [*self.typed, *(f"--config-dir={folder}" for folder in folders)]
+
     def typed_of(self, groups: Sequence[str]) -> list[str]:
         """The words of the command line that set one of these groups or settings, or something in it."""
         return [word for word in self.typed if key_of(word).partition(".")[0] in groups]

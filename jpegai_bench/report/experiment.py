@@ -1,5 +1,6 @@
 """The tables and plots of an experiment from the store alone: without torch, and without measuring."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import pandas as pd
 from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.errors import BenchError
 from jpegai_bench.latency.timing import latest_times
-from jpegai_bench.report.gather import missing
 from jpegai_bench.report.gather.codec_points import chosen_by
 from jpegai_bench.report.gather.matching_runs import anchors_of, chosen_anchors
+from jpegai_bench.report.gather.missing import Missing, missing
 from jpegai_bench.report.gather.published_figures import PublishedFigures, published_figures
+from jpegai_bench.report.gather.reproduce import run_command
+from jpegai_bench.report.gather.studies import Selection, alike, finished_groups, prefix_of, study_of
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.report.gather.training_noise import by_seeds
-from jpegai_bench.report.rebuild import Selection, alike, finished_groups, prefix_of, study_of
 from jpegai_bench.report.tables.experiment_sheets import study_sheets, write_study
 from jpegai_bench.report.tables.experiment_tables import Experimental, Timing
 from jpegai_bench.report.tables.results import build_tables
@@ -108,9 +110,9 @@ def _made(
     chosen = [latest[label] for label in experiment.variants if label in latest]
     anchors, notes = _anchors(store, experiment, selection, fit[-1])
     study = study_of(store, chosen, anchors, selection, experiment.reference, notes)
-    absent = missing.missing(store, experiment.variants, fit)
+    absent = missing(store, experiment.variants, fit)
     like = latest.get(experiment.reference, fit[-1])
-    remedy = missing.command(absent, like, store, experiment.config_folders) if absent else ""
+    remedy = _remedy(store, experiment, like, absent) if absent else ""
     return Experimental(
         experiment,
         build_tables(study),
@@ -121,6 +123,13 @@ def _made(
         {run.label: str(run.manifest.get("weights", "")) for run in chosen},
         {run.label: timing for run in chosen if (timing := _timing(store, run))},
     )
+
+
+def _remedy(store: Store, experiment: Experiment, like: Run, absent: Sequence[Missing]) -> str:
+    """The command that makes the missing runs, on what the run `like` was made on."""
+    here, folders = Path.cwd(), map(Path, experiment.config_folders)
+    shown = [folder.relative_to(here) if folder.is_relative_to(here) else folder for folder in folders]
+    return run_command(like, str(store.root), [one.variant for one in absent], folders=shown)
 
 
 def _anchors(

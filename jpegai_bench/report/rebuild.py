@@ -1,45 +1,15 @@
 """Tables and plots from the store alone: without torch, and without measuring anything."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from jpegai_bench.errors import BenchError
-from jpegai_bench.latency.timing import decode_seconds
-from jpegai_bench.report.gather.matching_runs import (
-    anchors_of,
-    chosen_anchors,
-    conditions_of,
-    shared_qualities,
-)
-from jpegai_bench.report.gather.peers import Wanted, codecs_alone, study_with
-from jpegai_bench.report.gather.study import Entry, Study
-from jpegai_bench.report.gather.training_remarks import notes as training_notes
-from jpegai_bench.report.gather.training_remarks import remarks
+from jpegai_bench.report.gather.studies import Selection, studies
 from jpegai_bench.report.tables.results import Tables, build_tables
 from jpegai_bench.report.tables.sheets import Sheet
 from jpegai_bench.report.tables.study_sheets import sheets, write_tables
-from jpegai_bench.store.store import Run, Store
-
-BASE = "base"
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What is rebuilt, and how it is compared; None leaves it to the store."""
-
-    dataset: str | None = None
-    model: str | None = None
-    rates: str | None = None
-    """The kind: `quality` or `target`."""
-    anchors: Sequence[str] | None = None
-    """Labels of codecs; None are those that the newest run was made with."""
-    peers: Wanted = ()
-    hvs: str = "hvs_m"
-    """As in `Study`: points hold both metrics, so a table may take either."""
-    method: str = "pchip"
+from jpegai_bench.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -77,99 +47,3 @@ def rebuild(store: Store, selection: Selection, tables: bool = True, plots: bool
 
             files += write_plots(study, store.root / "plots", prefix, made)
     return Rebuilt(built, files)
-
-
-def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
-    """Comparable runs together: a study for each data set, model preset and kind of rates, and its prefix.
-
-    For each, the newest run decides on images and versions of the metrics; of each variant the newest run on
-    them counts. The prefix begins the names of a study's files.
-    """
-    groups = finished_groups(store, selection)
-    if groups:
-        return [(_study(store, runs, selection), prefix_of(*key)) for key, runs in sorted(groups.items())]
-    if selection.dataset and selection.model is None and selection.peers:
-        study = codecs_alone(
-            store,
-            selection.dataset,
-            selection.anchors,
-            selection.peers,
-            base=BASE,
-            hvs=selection.hvs,
-            method=selection.method,
-        )
-        return [(study, prefix_of(selection.dataset, "codecs"))]
-    fits = " that fits" if any(run.done for run in store.runs("runs")) else ""
-    alone = "" if selection.dataset else ", or choose a data set with dataset=" if selection.peers else ""
-    raise BenchError(
-        f"{store.root}: holds no finished run{fits}; make one with: jpegai-bench run +variant=combined{alone}"
-    )
-
-
-def prefix_of(dataset: str, model: str, rates: str = "quality") -> str:
-    """How the names of a study's files begin."""
-    return f"{_file_name(dataset)}-{_file_name(model)}-{'target-' if rates == 'target' else ''}"
-
-
-def finished_groups(store: Store, selection: Selection) -> dict[tuple[str, str, str], list[Run]]:
-    """The finished runs that fit, by data set, model preset and kind of rates."""
-    groups: dict[tuple[str, str, str], list[Run]] = {}
-    wanted = (selection.dataset, selection.model, selection.rates)
-    for run in store.runs("runs"):
-        key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
-        if run.done and all(one in (None, own) for one, own in zip(wanted, key, strict=True)):
-            groups.setdefault(key, []).append(run)
-    return groups
-
-
-def alike(runs: Sequence[Run]) -> list[Run]:
-    """Those on the images and by the versions of the metrics of the newest, which is the last."""
-    runs = sorted(runs, key=lambda run: str(run.manifest["end"]))
-    same = {key: runs[-1].manifest.get(key) for key in ("images_key", "metrics")}
-    return [run for run in runs if {key: run.manifest.get(key) for key in same} == same]
-
-
-def study_of(
-    store: Store,
-    runs: Sequence[Run],
-    anchors: Sequence[Entry],
-    selection: Selection,
-    base: str = BASE,
-    notes: Sequence[str] = (),
-) -> Study:
-    """A study of runs that are alike, one a variant, in their order."""
-    conditions = conditions_of(runs[0])
-    shared, told = shared_qualities(runs)
-    trained = remarks(runs)
-    variants = [_variant(store, run, shared, trained.get(run.label, "")) for run in runs]
-    title = f"{conditions.dataset} at target rates" if runs[0].rates == "target" else ""
-    study = study_with(
-        store, variants, anchors, selection.peers, conditions,
-        base=base, title=title, hvs=selection.hvs, method=selection.method,
-    )  # fmt: skip
-    return replace(study, notes=(*notes, *told, *training_notes(runs), *study.notes))
-
-
-def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
-    fit = alike(runs)
-    latest = {run.label: run for run in fit}
-    order = sorted(latest.values(), key=lambda run: (run.label != BASE, run.label))
-    if selection.anchors:
-        anchors = chosen_anchors(store, fit[-1], selection.anchors)
-    else:
-        anchors = anchors_of(store, fit[-1])
-    return study_of(store, order, anchors, selection)
-
-
-def _variant(store: Store, run: Run, qualities: set[float] | None, note: str) -> Entry:
-    made_by = run.manifest.get("codec")
-    seconds = decode_seconds(store, made_by, run.manifest.get("images_key")) if made_by else None
-    points = run.points()
-    if qualities is not None:
-        points = points[points["quality"].isin(qualities)]
-    model = str(run.manifest.get("model"))
-    return Entry(run.label, "variant", points, run.complexity(), seconds, note, model, run=run)
-
-
-def _file_name(text: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in text)

@@ -115,6 +115,7 @@ def _stored(settings: Settings, run: _Run, workers: int | None) -> Measured:
         "anchor": folders[0],
         "anchors": folders,
         "config": _plain(settings),
+        "overrides": settings.words_again(),
     }
     complexity = counts(settings, run.variant, run.store)
     manifest = RunManifest("runs", run.plan, run.dataset.name, settings.metrics.hvs, settings.method, about)

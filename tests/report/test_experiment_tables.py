@@ -12,7 +12,7 @@ from jpegai_bench.analysis.significance import welch
 from jpegai_bench.config.experiment import experiment_of
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.experiment import rebuild_experiment
-from jpegai_bench.report.rebuild import Selection
+from jpegai_bench.report.gather.studies import Selection
 from jpegai_bench.report.tables.sheets import to_markdown
 
 STUDIES = ("attention", "upsampling", "activation", "combination")
@@ -202,7 +202,7 @@ def test_what_is_missing_is_told_with_the_command_that_makes_it(tmp_path, experi
         "attention_cs was not run",
         "attention_ds was run on other images or by other versions of the metrics",
         "run -m +variant=attention_cs,attention_ds,upsampling,combined,combined_ds dataset=kodak "
-        f"model=small results={tmp_path}",
+        f"results={tmp_path}",
     ):
         assert said in text
     assert "at step 3" not in text

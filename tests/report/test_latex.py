@@ -1,3 +1,4 @@
+import math
 import re
 import shutil
 import subprocess
@@ -7,16 +8,18 @@ import pytest
 from command import several
 from synthetic import fill_store, study
 
+from jpegai_bench.report.tables.cells import Cell
 from jpegai_bench.report.tables.latex import escape, frame_to_latex, to_latex
 from jpegai_bench.report.tables.results import build_tables
 from jpegai_bench.report.tables.sheets import Sheet
 from jpegai_bench.report.tables.study_sheets import sheets
 
 SPECIAL = r"50% & $2 #1 a_b {c} ~x^2 \end ÷ ± × → … – -- <|> [x] * “"
-ROWS = [["[a]", "-1.5\n-2.0…-1.0", "*"], ["b_c", "NA (1)", "–"]]
-WIDE = Sheet(
-    "Title_1 & 2", ["name", "of\ntwo", "x"], ROWS, SPECIAL, ["no overlap & 50%"], ["--config-dir=/a_b"]
-)
+ROWS = [
+    ["[a]", Cell(-1.5, 1, -2, -1), "*"],
+    ["b_c", Cell(math.nan, reason="no overlap & 50%"), "–"],
+]
+WIDE = Sheet("Title_1 & 2", ["name", "of\ntwo", "x"], ROWS, SPECIAL, ["--config-dir=/a_b"])
 
 
 def rows_of(text):

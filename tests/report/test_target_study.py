@@ -11,8 +11,9 @@ from synthetic import KMACS, points, study, variant
 from jpegai_bench.codecs.rates import TARGETS, coded_once, out_of_reach
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.matching_runs import Choice, variant_runs
+from jpegai_bench.report.gather.studies import Selection
 from jpegai_bench.report.plots.curves import panels
-from jpegai_bench.report.rebuild import Selection, rebuild
+from jpegai_bench.report.rebuild import rebuild
 from jpegai_bench.report.tables.results import build_tables
 from jpegai_bench.report.tables.sheets import to_markdown
 from jpegai_bench.report.tables.study_sheets import sheets

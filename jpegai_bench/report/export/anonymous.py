@@ -18,7 +18,8 @@ from jpegai_bench.config.setting_names import takes_a_path
 _PATH = re.compile(r"(?<![\w.:/~-])(?:~|file:/)?(?:/[^\s/'\":,;()\[\]]+){2,}/?")
 """A path of two names at least from the root, a home, or as an address."""
 _FREE_TEXT = {"traceback": "", "details": "", "error": "left out", "message": "left out"}
-_OF_PROCESSES = ("pid", "began")
+_LEFT_OUT = ("pid", "began", "overrides")
+"""What is of one process alone, and the words that were typed: `config` says the same."""
 _NAMED = ("shipped", "train", "")
 
 
@@ -65,7 +66,7 @@ class Names:
 def without(content: Any, names: Names) -> Any:
     """Plain data without them, without free text, and without what is of one process alone."""
     if isinstance(content, dict):
-        return {key: _value(key, value, names) for key, value in content.items() if key not in _OF_PROCESSES}
+        return {key: _value(key, value, names) for key, value in content.items() if key not in _LEFT_OUT}
     if isinstance(content, list):
         return [without(value, names) for value in content]
     return names.out_of(content) if isinstance(content, str) else content

@@ -29,8 +29,9 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.report.experiment import experimental, rebuild_experiment
 from jpegai_bench.report.export.anonymous import Names, without
 from jpegai_bench.report.gather.needed_runs import counted
+from jpegai_bench.report.gather.studies import Selection, finished_groups, studies
 from jpegai_bench.report.gather.study import Study
-from jpegai_bench.report.rebuild import Selection, finished_groups, rebuild, studies
+from jpegai_bench.report.rebuild import rebuild
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.system import console
 from jpegai_bench.system.files import make_folder, write_bytes
@@ -77,14 +78,14 @@ def supplement(
         BenchError: the store holds no finished run that fits, or a codec that is chosen lacks points.
     """
     if experiment is None:
-        found = studies(store, selection)
-        shown, prefixes = [study for study, _ in found], [prefix for _, prefix in found]
+        prefixed = studies(store, selection)
+        shown, prefixes = [study for study, _ in prefixed], [prefix for _, prefix in prefixed]
         name = prefixes[0].removesuffix("-") if len(prefixes) == 1 else "studies"
     else:
         shown = [made.tables.study for made, _ in experimental(store, experiment, selection)]
         chosen = [one for one in (selection.dataset, selection.model) if one]
         name = "-".join([experiment.name, *chosen])
-    runs = {run.folder: run for run in _behind(store, shown, selection, experiment)}
+    runs = {run.folder: run for run in _needed(store, shown, selection, experiment)}
     return Supplement(name, tuple(runs.values()), selection, experiment, tuple(words), tuple(folders))
 
 
@@ -118,7 +119,7 @@ def pack(store: Store, what: Supplement, target: Path, anonymous: bool = False) 
     return target
 
 
-def _behind(
+def _needed(
     store: Store, shown: Sequence[Study], selection: Selection, experiment: Experiment | None
 ) -> Iterable[Run]:
     for study in shown:

@@ -7,7 +7,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.codec_points import fitting
 from jpegai_bench.report.gather.matching_runs import anchor_names, conditions_of
 from jpegai_bench.report.gather.replicates import replicates
-from jpegai_bench.report.rebuild import Selection, alike, finished_groups
+from jpegai_bench.report.gather.studies import Selection, alike, finished_groups
 from jpegai_bench.store.store import Run, Store
 
 

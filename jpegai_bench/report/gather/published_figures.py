@@ -37,10 +37,14 @@ class Figure:
     """Where in the paper: table, text, conclusion."""
 
     @property
+    def quoted(self) -> str:
+        """Such as `833` or `up to 75`."""
+        return f"{'up to ' if self.quantity == 'largest reduction' else ''}{self.value:g}"
+
+    @property
     def told(self) -> str:
         """Such as `833 (table)` or `up to 75 (text)`."""
-        most = "up to " if self.quantity == "largest reduction" else ""
-        return f"{most}{self.value:g} ({self.where})"
+        return f"{self.quoted} ({self.where})"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from jpegai_bench.errors import BenchError
 if TYPE_CHECKING:
     from jpegai_bench.store.store import Run
 
+BASE = "base"
+"""The variant that others are compared with, where nothing else is said."""
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -11,12 +11,12 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.latency.timing import latest_times
 from jpegai_bench.report.gather.codec_points import images_of
 from jpegai_bench.report.gather.reproduce import first_run_command
+from jpegai_bench.report.gather.studies import Selection, studies
 from jpegai_bench.report.gather.study import Study
 from jpegai_bench.report.page.about import about, name_of
 from jpegai_bench.report.page.figures import figures
 from jpegai_bench.report.page.picture_choice import Scene, scenes
 from jpegai_bench.report.page.provenance import commands_of, lacks_of, runs_of, unfinished
-from jpegai_bench.report.rebuild import Selection, studies
 from jpegai_bench.report.tables.csv_frames import to_csv
 from jpegai_bench.report.tables.results import Tables, build_tables
 from jpegai_bench.store.store import Store

@@ -3,12 +3,11 @@
 from collections.abc import Collection
 from typing import Any
 
+from jpegai_bench.analysis.bdrate import FEWEST_POINTS
 from jpegai_bench.report.gather.reproduce import anchor_command, latency_command, rebuild_command, run_command
 from jpegai_bench.report.gather.study import Study
 from jpegai_bench.store.store import Run, Store
 
-MIN_POINTS = 4
-"""Fewer make no BD-rate."""
 _SHOWN = (
     "note", "chroma", "model", "weights", "dataset", "rates", "qualities", "targets", "hvs", "bd_method",
     "start", "end", "host", "codec", "metrics", "versions", "images", "anchors", "trained", "config",
@@ -19,14 +18,14 @@ _SHOWN = (
 def runs_of(study: Study, results: str) -> list[dict[str, Any]]:
     """Each run that the study is made of: what its manifest says, and the command that makes it."""
     like = next((entry.run for entry in study.variants if entry.run), None)
-    found = []
+    shown = []
     for entry in study.entries:
         run = entry.run
         if run is None:
             continue
         variant = entry.kind == "variant"
         command = run_command(run, results) if variant else ""
-        found.append(
+        shown.append(
             {
                 "label": entry.label,
                 "name": entry.name,
@@ -38,7 +37,7 @@ def runs_of(study: Study, results: str) -> list[dict[str, Any]]:
                 },
             }
         )
-    return found
+    return shown
 
 
 def commands_of(study: Study, results: str) -> list[dict[str, str]]:
@@ -63,21 +62,25 @@ def lacks_of(study: Study, pictured: Collection[str], results: str) -> list[dict
         if entry.decode_s is None:
             lacks.append(_lack("time", f"decode time of {entry.label}", latency_command(run, results)))
         if entry.label not in pictured:
-            lacks.append(_lack("pictures", f"pictures of {entry.label}", run_command(run, results)))
+            lacks.append(
+                _lack(
+                    "pictures", f"pictures of {entry.label}", run_command(run, results, without=("pictures",))
+                )
+            )
     for entry in study.entries:
         if entry.kind == "codec" and entry.label not in pictured:
             command = anchor_command(entry.label, study.dataset, like, results)
             lacks.append(_lack("pictures", f"pictures of {entry.name}", command))
     lacks += _too_few_points(study, results)
     if study.variants and study.base_entry is None and like is not None:
-        command = run_command(_as(like, study.base), results)
+        command = run_command(like, results, [study.base])
         lacks.append(_lack("base", f"the variant {study.base!r} that others are compared with", command))
     return lacks
 
 
 def unfinished(store: Store, results: str) -> list[dict[str, str]]:
     """Runs that are under way, killed or failed, and that no later one of their kind replaces."""
-    found = []
+    lines = []
     for kind in ("runs", "anchors"):
         runs = store.runs(kind)
         done = {(_same(run), str(run.manifest.get("end"))) for run in runs if run.done}
@@ -94,28 +97,23 @@ def unfinished(store: Store, results: str) -> list[dict[str, str]]:
             again = (
                 run_command(run, results) if kind == "runs" else anchor_command(run.label, on, None, results)
             )
-            found.append({"kind": "run", "what": what, "why": why, "command": again})
-    return found
+            lines.append({"kind": "run", "what": what, "why": why, "command": again})
+    return lines
 
 
 def _too_few_points(study: Study, results: str) -> list[dict[str, str]]:
     """Variants whose every curve is too short for a BD-rate; the command leaves out which rates to take."""
     lacks = []
     for entry in study.variants:
-        if entry.run and entry.points.groupby("image").size().max() < MIN_POINTS:
-            config = {**(entry.run.manifest.get("config") or {}), "qualities": None, "targets": None}
-            run = Run(entry.run.folder, {**entry.run.manifest, "config": config})
-            what = f"BD-rates of {entry.label}: they need {MIN_POINTS} rates of an image at least"
-            lacks.append(_lack("points", what, run_command(run, results)))
+        if entry.run and entry.points.groupby("image").size().max() < FEWEST_POINTS:
+            what = f"BD-rates of {entry.label}: they need {FEWEST_POINTS} rates of an image at least"
+            command = run_command(entry.run, results, without=("qualities", "targets"))
+            lacks.append(_lack("points", what, command))
     return lacks
 
 
 def _same(run: Run) -> tuple[str, ...]:
     return (run.label, str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
-
-
-def _as(run: Run, label: str) -> Run:
-    return Run(run.folder, {**run.manifest, "label": label})
 
 
 def _lack(kind: str, what: str, command: str) -> dict[str, str]:

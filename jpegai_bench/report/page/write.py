@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from jpegai_bench.config.experiment import Experiment
+from jpegai_bench.report.gather.studies import Selection
 from jpegai_bench.report.page.content import content
 from jpegai_bench.report.page.pictures import FOLDER, FULL, Gallery, embedded, linked
-from jpegai_bench.report.rebuild import Selection
 from jpegai_bench.store.store import Store
 from jpegai_bench.system.files import make_folder, write_bytes
 from jpegai_bench.version import __version__

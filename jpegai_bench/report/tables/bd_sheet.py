@@ -3,13 +3,14 @@
 import json
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 from jpegai_bench.analysis.bdtable import BDTable
 from jpegai_bench.analysis.rdpoints import RDPoints
 from jpegai_bench.analysis.statistics import Interval, MetricSummary
 from jpegai_bench.metrics.catalogue import METRICS
+from jpegai_bench.report.tables.cells import Cell
 from jpegai_bench.report.tables.sheets import Sheet
 
 _MOST_NAMES = 5
@@ -26,17 +27,16 @@ def bd_sheet(table: BDTable) -> Sheet:
     qualities: Sequence[MetricSummary | None] = table.qualities or [None] * len(table.rates)
     for rate, quality in zip(table.rates, qualities, strict=True):
         reason = table.reason(rate)
-        cells = [*_interval(sheet, rate.bd_rate, reason), *table.counts(rate), f"{rate.overlap:.3f}"]
+        cells = [*_interval(rate.bd_rate, reason), *_counts(*table.counts(rate), rate.overlap)]
         if quality is not None:
             known = _KNOWN.get(rate.metric)
-            digits = None if known is None else known.decimals
-            cells += _interval(sheet, quality.bd_rate, table.reason(quality), digits)
-        sheet.rows.append([metric_label(rate.metric), *(_shown(cell) for cell in cells)])
+            digits = known.decimals if known else "{:.4g}".format
+            cells += _interval(quality.bd_rate, table.reason(quality), digits)
+        sheet.rows.append([metric_label(rate.metric), *cells])
     if table.average is not None:
-        fewest, most, overlap = table.average_counts()
-        cells = [*_interval(sheet, table.average, table.average_reason), fewest, most, f"{overlap:.3f}"]
+        cells = [*_interval(table.average, table.average_reason), *_counts(*table.average_counts())]
         cells += ["", ""] if options.bd_metric else []
-        sheet.rows.append(["mean of 7", *(_shown(cell) for cell in cells)])
+        sheet.rows.append(["mean of 7", *cells])
     sheet.notes = [*problems(table), *_no_interval(table), *_rates(table)]
     return sheet
 
@@ -136,19 +136,12 @@ def _left_out(table: BDTable) -> list[str]:
     return lines
 
 
-def _interval(sheet: Sheet, interval: Interval, reason: str, digits: int | None = 2) -> list[str]:
+def _interval(interval: Interval, reason: str, digits: int | Callable[[float], str] = 2) -> list[Cell | str]:
+    """The mean, and its interval in a column of its own."""
     if math.isnan(interval.mean):
-        if reason not in sheet.reasons:
-            sheet.reasons.append(reason)
-        return [f"NA ({sheet.reasons.index(reason) + 1})", ""]
-    ends = [_figure(value, digits) for value in (interval.low, interval.high)]
-    shown = "NA" if math.isnan(interval.low) else "…".join(ends)
-    return [_figure(interval.mean, digits), shown]
+        return [Cell(math.nan, reason=reason), ""]
+    return [Cell(interval.mean, digits), Cell(math.nan, digits, interval.low, interval.high)]
 
 
-def _figure(value: float, digits: int | None) -> str:
-    return f"{value:.4g}" if digits is None else f"{round(value, digits) + 0.0:.{digits}f}"
-
-
-def _shown(cell: object) -> str:
-    return "NA" if cell == "nan" else str(cell)
+def _counts(images: int, left_out: int, overlap: float) -> list[Cell]:
+    return [Cell(images, 0), Cell(left_out, 0), Cell(overlap, 3)]

@@ -8,9 +8,11 @@ from jpegai_bench.analysis.significance import Spread, welch
 from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL, Interval
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.gather.compare_inputs import Match, Side
+from jpegai_bench.report.tables.cells import Cell
 from jpegai_bench.report.tables.sheets import Sheet
-from jpegai_bench.report.tables.verdict import figure, range_text
+from jpegai_bench.report.tables.verdict import figure
 
+_P = "{:.2g}".format
 _LABELS = {metric.name: metric.label for metric in METRICS}
 
 
@@ -30,12 +32,12 @@ def comparison_sheet(comparison: Comparison, found: Match, method: str) -> Sheet
         sheet.rows.append(
             [
                 _label(row.metric),
-                *(_cell(sheet, figure(spread.mean), row.reason) for spread in row.seeds),
-                _cell(sheet, _with_interval(row.difference), row.reason),
-                _cell(sheet, _p(row.p_value), row.reason),
-                _cell(sheet, _p(row.p_adjusted), row.reason),
-                str(row.images),
-                _cell(sheet, _with_interval(row.direct), row.reason or "no direct BD-rate"),
+                *(Cell(spread.mean, figure, reason=row.reason) for spread in row.seeds),
+                _cell(row.difference, row.reason),
+                Cell(row.p_value, _P, reason=row.reason),
+                Cell(row.p_adjusted, _P, reason=row.reason),
+                Cell(row.images, 0),
+                _cell(row.direct, row.reason or "no direct BD-rate"),
             ]
         )
     sheet.notes = [*_left_out(comparison), *_notes(found)]
@@ -60,14 +62,13 @@ def seeds_sheet(comparison: Comparison, found: Match, method: str) -> Sheet:
         notes=[_by_seed(side, comparison.row(MEAN).seeds[place]) for place, side in enumerate(sides)],
     )
     for row in comparison.rows:
-        cells = [_spread(row.seeds[place]) for place in range(len(sides))]
+        test = welch(*row.seeds)
+        reason = row.reason if not tested or math.isnan(test.difference) else test.reason
+        cells = [_spread(row.seeds[place], reason) for place in range(len(sides))]
         if tested:
-            test = welch(*row.seeds)
-            cells += [_with_interval(Interval(test.difference, test.low, test.high)), _p(test.p_value)]
-            reason = row.reason if math.isnan(test.difference) else test.reason
-        else:
-            reason = row.reason
-        sheet.rows.append([_label(row.metric), *(_cell(sheet, cell, reason) for cell in cells)])
+            cells.append(_cell(Interval(test.difference, test.low, test.high), reason))
+            cells.append(Cell(test.p_value, _P, reason=reason))
+        sheet.rows.append([_label(row.metric), *cells])
     sheet.notes += _notes(found)
     return sheet
 
@@ -120,28 +121,11 @@ def _left_out(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _cell(sheet: Sheet, text: str, reason: str) -> str:
-    """The text, or NA with the number of its reason."""
-    if text != "NA":
-        return text
-    if reason not in sheet.reasons:
-        sheet.reasons.append(reason)
-    return f"NA ({sheet.reasons.index(reason) + 1})"
+def _cell(value: Interval, reason: str) -> Cell:
+    return Cell(value.mean, figure, value.low, value.high, reason=reason)
 
 
-def _with_interval(value: Interval) -> str:
-    interval = range_text(value)
-    return figure(value.mean) + (f"\n{interval}" if interval else "")
-
-
-def _p(p_value: float) -> str:
-    return "NA" if math.isnan(p_value) else f"{p_value:.2g}"
-
-
-def _spread(spread: Spread) -> str:
+def _spread(spread: Spread, reason: str) -> Cell:
     if len(spread.values) < 2:
-        return figure(spread.mean)
-    return (
-        f"{figure(spread.mean)} ± {figure(spread.deviation)}\n"
-        f"{figure(min(spread.values))}…{figure(max(spread.values))}"
-    )
+        return Cell(spread.mean, figure, reason=reason)
+    return Cell(spread.mean, figure, min(spread.values), max(spread.values), spread.deviation)

@@ -8,12 +8,13 @@ from typing import Any
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.config.experiment import Ablation
 from jpegai_bench.metrics.catalogue import average_of
+from jpegai_bench.report.gather.published_figures import Figure
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.report.gather.training_noise import seed_names
 from jpegai_bench.report.tables import verdict
-from jpegai_bench.report.tables.cells import NONE, bd_rate, figure, image_count, na
+from jpegai_bench.report.tables.cells import NONE, Cell, bd_rate, image_count
 from jpegai_bench.report.tables.csv_frames import write_csv
-from jpegai_bench.report.tables.experiment_tables import Experimental
+from jpegai_bench.report.tables.experiment_tables import Experimental, by_column
 from jpegai_bench.report.tables.latex import to_latex
 from jpegai_bench.report.tables.sheets import Sheet, write_markdown
 from jpegai_bench.report.tables.study_sheets import caption, labels, left_out, missed_targets
@@ -61,38 +62,36 @@ def _summary(made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequen
         f"a picture. {_noise_told(made, rows)}",
     )  # fmt: skip
     for row in rows:
-        sheet.rows.append([row["variant"], *_complexity(sheet, row, base), *_differences(sheet, row, base)])
+        sheet.rows.append([row["variant"], *_complexity(row, base), *_differences(row, base)])
     sheet.notes = [*_over_seeds(made, rows), *missed_targets(made.tables.study)]
     return sheet
 
 
-def _complexity(sheet: Sheet, row: dict[str, Any], base: str) -> list[str]:
+def _complexity(row: dict[str, Any], base: str) -> list[Cell | str]:
     if row["kind"] != "variant":
         return [NONE] * 6
-    told = row["mean_reason"] if row["status"] != "done" else "complexity not counted"
-    lacking = told if math.isnan(row["published_kmacs_px"]) else f"complexity of {base} is not known"
+    uncounted = row["mean_reason"] if row["status"] != "done" else "complexity not counted"
+    lacking = uncounted if math.isnan(row["published_kmacs_px"]) else f"complexity of {base} is not known"
     return [
-        figure(sheet, row["published_kmacs_px"], reason=told),
-        figure(sheet, row["all_kmacs_px"], reason=told),
-        figure(sheet, row["reduction_percent"], reason=lacking),
-        figure(sheet, row["all_ratio"], 3, reason=lacking),
-        figure(sheet, row["decode_s"], 2, row["decode_reason"]),
-        figure(sheet, row["decode_ratio"], 3, row["decode_reason"]),
+        Cell(row["published_kmacs_px"], reason=uncounted),
+        Cell(row["all_kmacs_px"], reason=uncounted),
+        Cell(row["reduction_percent"], reason=lacking),
+        Cell(row["all_ratio"], 3, reason=lacking),
+        Cell(row["decode_s"], 2, reason=row["decode_reason"]),
+        Cell(row["decode_ratio"], 3, reason=row["decode_reason"]),
     ]
 
 
-def _differences(sheet: Sheet, row: dict[str, Any], base: str) -> list[str]:
+def _differences(row: dict[str, Any], base: str) -> list[Cell | str]:
     if row["variant"] == base:
-        return [bd_rate(sheet, row, "mean"), NONE, NONE]
-    against = [bd_rate(sheet, row, "mean"), bd_rate(sheet, row, "vs_base", digits=2)]
-    if row["kind"] != "variant":
-        return [*against, NONE]
-    return [*against, _beyond(sheet, row)]
+        return [bd_rate(row, "mean"), NONE, NONE]
+    against = [bd_rate(row, "mean"), bd_rate(row, "vs_base", digits=2)]
+    return [*against, _beyond(row) if row["kind"] == "variant" else NONE]
 
 
-def _beyond(sheet: Sheet, row: dict[str, Any]) -> str:
+def _beyond(row: dict[str, Any]) -> Cell | str:
     if row["exceeds_noise"] == "NA":
-        return na(sheet, row["noise_reason"])
+        return Cell(math.nan, reason=row["noise_reason"])
     return f"{row['exceeds_noise']}{'*' if row['noise'] == 'seeds' else ''}"
 
 
@@ -107,7 +106,7 @@ def _by_metric(
         _caption(made, anchor, rows),
     )
     for row in rows:
-        sheet.rows.append([row["variant"], *(bd_rate(sheet, row, name) for name in seven)])
+        sheet.rows.append([row["variant"], *(bd_rate(row, name) for name in seven)])
     named = {row["variant"] for row in rows}
     sheet.notes = left_out(made.tables, anchor, named)
     return sheet
@@ -133,24 +132,25 @@ def _beside_the_paper(
     what = "beside the paper" if quotes else "counted at model=paper"
     sheet = Sheet(_title(made, ablation, what), columns, [], _told_beside(made, anchor, rows))
     for row in rows:
-        paper = [[_quoted(row, name)] if quotes else [] for name in _PAPER]
         of_study, is_base = row["kind"] == "paper", row["variant"] == base
+        label = row["variant"]
+        figures = made.figures.of_study(ablation.name) if of_study else made.figures.of_variant(label)
+        paper = [[_quoted(given)] if quotes else [] for given in by_column(figures).values()]
         sheet.rows.append(
             [
-                "whole study" if of_study else row["variant"],
-                *(_at_paper_size(sheet, row, name) for name in _COUNTS),
+                "whole study" if of_study else label,
+                *(_at_paper_size(row, name) for name in _COUNTS),
                 *paper[0],
                 *paper[1],
-                NONE if of_study else bd_rate(sheet, row, "mean"),
+                NONE if of_study else bd_rate(row, "mean"),
                 *paper[2],
-                NONE if of_study or is_base else bd_rate(sheet, row, "vs_base", 2),
+                NONE if of_study or is_base else bd_rate(row, "vs_base", 2),
                 *paper[3],
             ]
         )
     return sheet
 
 
-_PAPER = ("paper_kmacs_px", "paper_reduction_percent", "paper_mean_bd_rate", "paper_vs_base_bd_rate")
 _COUNTS = ("paper_size_published_kmacs_px", "paper_size_all_kmacs_px", "paper_size_reduction_percent")
 
 
@@ -173,17 +173,16 @@ def _told_beside(made: Experimental, anchor: Entry, rows: Sequence[dict[str, Any
     )
 
 
-def _quoted(row: dict[str, Any], name: str) -> str:
+def _quoted(figures: Sequence[Figure]) -> str:
     """The paper's figures, several with a slash; the places are in the caption."""
-    told = str(row[f"{name}_told"])
-    return " / ".join(part.rpartition(" (")[0] for part in told.split("; ")) if told else NONE
+    return " / ".join(figure.quoted for figure in figures) or NONE
 
 
-def _at_paper_size(sheet: Sheet, row: dict[str, Any], name: str) -> str:
+def _at_paper_size(row: dict[str, Any], name: str) -> Cell | str:
     if row["kind"] != "variant":
         return NONE
     reason = row["paper_size_reason"] or "the reference is not known at model=paper"
-    return figure(sheet, row[name], 1, reason)
+    return Cell(row[name], reason=reason)
 
 
 def _title(made: Experimental, ablation: Ablation, what: str, anchor: Entry | None = None) -> str:

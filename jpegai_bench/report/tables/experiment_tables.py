@@ -172,17 +172,21 @@ def _blank(label: str, anchor: str, reason: str, made: Experimental) -> dict[str
     }  # fmt: skip
 
 
-def _of_paper(figures: PublishedFigures) -> dict[str, Any]:
-    """The first figure of each kind, and all of them as text."""
-    row: dict[str, Any] = {}
-    kinds: dict[str, Sequence[Figure]] = {
+def by_column(figures: PublishedFigures) -> dict[str, Sequence[Figure]]:
+    """The paper's figures of a row, by the column that holds them."""
+    return {
         "paper_kmacs_px": figures.complexity,
         "paper_reduction_percent": figures.reduction,
         "paper_mean_bd_rate": figures.against_anchor,
         "paper_vs_base_bd_rate": figures.against_reference,
     }
-    for name, found in kinds.items():
-        row[name] = found[0].value if found else math.nan
-        row[f"{name}_told"] = "; ".join(figure.told for figure in found)
+
+
+def _of_paper(figures: PublishedFigures) -> dict[str, Any]:
+    """The first figure of each kind, and all of them as text."""
+    row: dict[str, Any] = {}
+    for name, given in by_column(figures).items():
+        row[name] = given[0].value if given else math.nan
+        row[f"{name}_told"] = "; ".join(figure.told for figure in given)
     row["paper_anchor"] = " ".join(figures.anchors)
     return row

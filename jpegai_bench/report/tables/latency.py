@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 """What a `latency.json` holds."""
-BASE = "base"
 _STEPS = ("encode", "decode")
 _OF_A_PART = ("s", "lowest_s", "highest_s", "mp_s", "share", "kmacs_px", "gflop_s", "peak_share")
 

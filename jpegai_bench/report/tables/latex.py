@@ -1,5 +1,6 @@
 """Sheets and frames as LaTeX tables; a document needs `\\usepackage{booktabs}` and no more."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,6 @@ def to_latex(parts: Sequence[Sheet], label: str = "") -> str:
     """
     tables = []
     for number, sheet in enumerate(parts, 1):
-        below = [f"({i}) {reason}" for i, reason in enumerate(sheet.reasons, 1)]
         lines = [
             r"\begin{table*}[tbp]",
             r"\centering\scriptsize",
@@ -64,10 +64,10 @@ def to_latex(parts: Sequence[Sheet], label: str = "") -> str:
             r"\toprule",
             *_head(sheet.columns),
             r"\midrule",
-            *(line for row in sheet.rows for line in _row(row)),
+            *(line for row in sheet.lines() for line in _row(row)),
             r"\bottomrule",
             r"\end{tabular}}",
-            *_notes([*below, *sheet.notes]),
+            *_notes(sheet.below),
             r"\end{table*}",
         ]
         tables.append("\n".join(lines))
@@ -95,30 +95,23 @@ def _head(columns: Sequence[str]) -> list[str]:
     return [" & ".join(map(escape, line)) + r" \\" for line in lines]
 
 
-def _row(cells: Sequence[str]) -> list[str]:
+def _row(cells: Sequence[tuple[str, str]]) -> list[str]:
     """The figures, and where there are intervals a line of them in small print."""
-    firsts, seconds = zip(*(cell.partition("\n")[::2] for cell in cells), strict=True)
-    first = " & ".join(map(_figure, firsts)) + r" \\"
-    if not any(seconds):
+    figures, intervals = zip(*cells, strict=True)
+    first = " & ".join(map(_figure, figures)) + r" \\"
+    if not any(intervals):
         return [first]
-    small = " & ".join(rf"\tiny {_figure(cell)}" if cell else "" for cell in seconds)
+    small = " & ".join(rf"\tiny {_figure(text)}" if text else "" for text in intervals)
     return [rf"{first}[-2pt]", rf"{small} \\[2pt]"]
 
 
 def _figure(text: str) -> str:
-    return _minus(escape(text.replace("\n", " ")))
-
-
-def _minus(text: str) -> str:
-    """A hyphen before a digit, at the start or after a range's dots, is a minus."""
-    words = text.split(r"\ldots{}")
-    return r"\ldots{}".join(
-        f"$-${word[1:]}" if word[:1] == "-" and word[1:2].isdigit() else word for word in words
-    )
+    """A hyphen before a number is a minus."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", escape(text.replace("\n", " ")))
 
 
 def _notes(lines: Sequence[str]) -> list[str]:
     if not lines:
         return []
-    told = "\\par\n".join(escape(line) for line in lines)
-    return [r"\par\smallskip\begin{minipage}{\linewidth}\raggedright\scriptsize", told, r"\end{minipage}"]
+    text = "\\par\n".join(escape(line) for line in lines)
+    return [r"\par\smallskip\begin{minipage}{\linewidth}\raggedright\scriptsize", text, r"\end{minipage}"]

@@ -6,6 +6,7 @@ from statistics import fmean
 
 from jpegai_bench.analysis.pairs import Measured
 from jpegai_bench.metrics.catalogue import METRICS, Metric, average_of
+from jpegai_bench.report.tables.cells import Cell
 from jpegai_bench.report.tables.sheets import Sheet
 
 BESIDE_NAMES = (*average_of(), "psnr_hvs", "psnr_y")
@@ -21,7 +22,7 @@ def as_list(measured: Measured, title: str) -> Sheet:
         _direction(list(measured.values)),
     )
     for metric in _metrics(list(measured.values)):
-        sheet.rows.append([metric.label, _cell(sheet, measured, metric), metric.unit])
+        sheet.rows.append([metric.label, _cell(measured, metric), metric.unit])
     return sheet
 
 
@@ -33,28 +34,22 @@ def as_table(pairs: Sequence[Measured], names: Sequence[str], title: str) -> She
         labels = [label.replace("PSNR-", "PSNR\n") for label in labels]
     sheet = Sheet(title, ["image", *labels], [], _direction(names))
     for measured in pairs:
-        sheet.rows.append([measured.pair.name, *(_cell(sheet, measured, metric) for metric in metrics)])
+        sheet.rows.append([measured.pair.name, *(_cell(measured, metric) for metric in metrics)])
     if len(pairs) > 1:
         sheet.rows.append([f"mean of {len(pairs)}", *(_mean(sheet, pairs, metric) for metric in metrics)])
     return sheet
 
 
-def _mean(sheet: Sheet, pairs: Sequence[Measured], metric: Metric) -> str:
+def _mean(sheet: Sheet, pairs: Sequence[Measured], metric: Metric) -> Cell:
     values = [measured.values[metric.name] for measured in pairs]
     there = [value for value in values if not math.isnan(value)]
     if len(there) < len(values):
         sheet.notes.append(f"{metric.label}: {len(there)} of {len(values)} pairs have it and enter the mean.")
-    return f"{fmean(there):.{metric.decimals}f}" if there else "NA"
+    return Cell(fmean(there) if there else math.nan, metric.decimals)
 
 
-def _cell(sheet: Sheet, measured: Measured, metric: Metric) -> str:
-    value = measured.values[metric.name]
-    if not math.isnan(value):
-        return f"{value:.{metric.decimals}f}"
-    reason = measured.reasons[metric.name]
-    if reason not in sheet.reasons:
-        sheet.reasons.append(reason)
-    return f"NA ({sheet.reasons.index(reason) + 1})"
+def _cell(measured: Measured, metric: Metric) -> Cell:
+    return Cell(measured.values[metric.name], metric.decimals, reason=measured.reasons.get(metric.name, ""))
 
 
 def _metrics(names: Sequence[str]) -> list[Metric]:

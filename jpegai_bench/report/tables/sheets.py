@@ -1,10 +1,11 @@
 """Tables as people read them: on the terminal and in Markdown, NA with numbered reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.report.tables.cells import Cell
 from jpegai_bench.system.files import make_folder, write_bytes
 
 if TYPE_CHECKING:
@@ -16,15 +17,30 @@ TERMINAL_WIDTH = 100
 
 @dataclass
 class Sheet:
-    """A table of finished cells; a cell's second line is its interval."""
+    """A table: numbers are cells, all else is text."""
 
     title: str
     columns: list[str]
-    rows: list[list[str]]
+    rows: list[list[Cell | str]]
     caption: str
-    reasons: list[str] = field(default_factory=list)
-    """Why cells are NA, in the order of their numbers."""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why cells are NA, in the order of their numbers."""
+        cells = [cell for row in self.rows for cell in row if isinstance(cell, Cell) and cell.is_na]
+        return list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
+
+    @property
+    def below(self) -> list[str]:
+        """The numbered reasons, then the notes."""
+        return [*(f"({i}) {reason}" for i, reason in enumerate(self.reasons, 1)), *self.notes]
+
+    def lines(self) -> Iterator[list[tuple[str, str]]]:
+        """Row by row what each cell says, and its interval; empty where it has none."""
+        reasons = self.reasons
+        for row in self.rows:
+            yield [(cell, "") if isinstance(cell, str) else cell.lines(reasons) for cell in row]
 
 
 def to_rich(parts: Sequence[Sheet]) -> "Group":
@@ -47,15 +63,10 @@ def to_rich(parts: Sequence[Sheet]) -> "Group":
                 vertical="top",
                 no_wrap=False,
             )
-        for row in sheet.rows:
-            table.add_row(*(Text(cell) for cell in row))
-        below = [
-            sheet.caption,
-            *(f"({i}) {reason}" for i, reason in enumerate(sheet.reasons, 1)),
-            *sheet.notes,
-        ]
+        for row in sheet.lines():
+            table.add_row(*(Text("\n".join(filter(None, lines))) for lines in row))
         shown += [Text(sheet.title, style="bold"), table]
-        shown.append(Padding(Text("\n".join(below), style="dim"), (0, 0, 1, 0)))
+        shown.append(Padding(Text("\n".join([sheet.caption, *sheet.below]), style="dim"), (0, 0, 1, 0)))
     return Group(*shown)
 
 
@@ -63,8 +74,9 @@ def to_markdown(parts: Sequence[Sheet]) -> str:
     """As Markdown, one section a sheet."""
     sections = []
     for sheet in parts:
-        head = [_cell(name, interval=False) for name in sheet.columns]
-        body = [[_cell(cell) for cell in row] for row in sheet.rows]
+        head = [_escaped(name.replace("\n", " ")) for name in sheet.columns]
+        body = [[_escaped(f"{figure} ({interval})" if interval else figure) for figure, interval in row]
+                for row in sheet.lines()]  # fmt: skip
         lines = [head, ["---"] + ["---:"] * (len(head) - 1), *body]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         reasons = "\n".join(f"{i}. {reason}" for i, reason in enumerate(sheet.reasons, 1))
@@ -85,6 +97,5 @@ def write_markdown(parts: Sequence[Sheet], path: str | Path) -> Path:
     return path
 
 
-def _cell(text: str, interval: bool = True) -> str:
-    first, *more = text.replace("|", "\\|").split("\n")
-    return " ".join([first, *(f"({line})" if interval else line for line in more)])
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -10,7 +10,7 @@ from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from jpegai_bench.codecs.rates import out_of_reach
 from jpegai_bench.metrics.catalogue import METRICS, average_of
 from jpegai_bench.report.gather.study import Entry, Study
-from jpegai_bench.report.tables.cells import bd_rate, figure, image_count, na
+from jpegai_bench.report.tables.cells import NONE, Cell, bd_rate, image_count
 from jpegai_bench.report.tables.csv_frames import write_csv
 from jpegai_bench.report.tables.results import Tables
 from jpegai_bench.report.tables.sheets import Sheet, write_markdown
@@ -57,15 +57,15 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
         f"{_start_up(tables, anchor)}",
     )  # fmt: skip
     for row in _rows(tables, anchor):
-        against_base = "base" if row["variant"] == study.base else bd_rate(sheet, row, "vs_base", digits=2)
+        against_base = "base" if row["variant"] == study.base else bd_rate(row, "vs_base", digits=2)
         sheet.rows.append(
             [
                 _name(tables, row),
-                *_complexity(sheet, study, row),
-                bd_rate(sheet, row, "mean"),
+                *_complexity(study, row),
+                bd_rate(row, "mean"),
                 against_base,
                 image_count(row),
-                _seconds(sheet, row),
+                _seconds(row),
             ]
         )
     sheet.notes = missed_targets(study)
@@ -78,8 +78,8 @@ def _summary_of_codecs(tables: Tables, anchor: Entry) -> Sheet:
     columns = ["codec", "mean of 7\nBD-rate, %", "images", *(["decode\ns"] if timed else [])]
     sheet = Sheet(title, columns, [], caption(tables, anchor) + _start_up(tables, anchor))
     for row in _rows(tables, anchor):
-        seconds = [_seconds(sheet, row)] if timed else []
-        sheet.rows.append([_name(tables, row), bd_rate(sheet, row, "mean"), image_count(row), *seconds])
+        seconds = [_seconds(row)] if timed else []
+        sheet.rows.append([_name(tables, row), bd_rate(row, "mean"), image_count(row), *seconds])
     return sheet
 
 
@@ -91,12 +91,9 @@ def _start_up(tables: Tables, anchor: Entry) -> str:
     return " Decoding on one core; a codec that runs a program for each picture has its start in it."
 
 
-def _seconds(sheet: Sheet, row: dict[str, Any]) -> str:
+def _seconds(row: dict[str, Any]) -> Cell:
     """Seconds to decode a picture, as `latency` measures them: below one, two digits that count."""
-    value = row["decode_s"]
-    if math.isnan(value):
-        return na(sheet, "not timed")
-    return f"{value:.2f}" if value >= 1 else f"{value:#.2g}"
+    return Cell(row["decode_s"], lambda s: f"{s:.2f}" if s >= 1 else f"{s:#.2g}", reason="not timed")
 
 
 def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
@@ -105,7 +102,7 @@ def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
     title = _title(tables, "BD-rate by metric, %", anchor)
     sheet = Sheet(title, columns, [], caption(tables, anchor))
     for row in _rows(tables, anchor):
-        sheet.rows.append([_name(tables, row), *(bd_rate(sheet, row, name) for name in seven)])
+        sheet.rows.append([_name(tables, row), *(bd_rate(row, name) for name in seven)])
     sheet.notes = [*left_out(tables, anchor), *not_applicable(tables.study)]
     return sheet
 
@@ -122,7 +119,7 @@ def _by_metric_against_base(tables: Tables) -> Sheet:
     rows = {row["variant"]: row for anchor in study.anchor_entries for row in _rows(tables, anchor)}
     for label, row in rows.items():
         if label != study.base:
-            cells = (bd_rate(sheet, row, f"{name}_vs_base", digits=2) for name in seven)
+            cells = (bd_rate(row, f"{name}_vs_base", digits=2) for name in seven)
             sheet.rows.append([_name(tables, row), *cells])
     return sheet
 
@@ -245,15 +242,11 @@ def labels() -> dict[str, str]:
     return {metric.name: metric.label for metric in METRICS}
 
 
-def _complexity(sheet: Sheet, study: Study, row: dict[str, Any]) -> list[str]:
+def _complexity(study: Study, row: dict[str, Any]) -> list[Cell | str]:
     """kMACs/pixel in three countings and the reduction; what is no network of ours has none."""
     if row["kind"] != "variant":
-        return ["–"] * 4
-    counted = (figure(sheet, row[f"{name}_kmacs_px"]) for name in ("published", "input_size", "all"))
-    return [*counted, _reduction(sheet, study, row)]
-
-
-def _reduction(sheet: Sheet, study: Study, row: dict[str, Any]) -> str:
-    absent = study.base_entry is None
-    reason = row["vs_base_reason"] if absent else "complexity not counted"
-    return figure(sheet, row["reduction_percent"], reason=reason)
+        return [NONE] * 4
+    uncounted = "complexity not counted"
+    reason = row["vs_base_reason"] if study.base_entry is None else uncounted
+    counted = (Cell(row[f"{name}_kmacs_px"], reason=uncounted) for name in ("published", "input_size", "all"))
+    return [*counted, Cell(row["reduction_percent"], reason=reason)]
