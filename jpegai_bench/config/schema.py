@@ -188,7 +188,7 @@ class Settings:
     peers: Any = None
     arch: str | None = None
     checkpoint: Any = None
-    quality: float = 3.0
+    quality: float | None = None
     target_bpp: float | None = None
     rdo: bool = True
     reconstruction: str | None = None

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.latency.timing import decode_seconds
 from jpegai_bench.report.gather.matching_runs import (
     anchors_of,
     chosen_anchors,
@@ -22,6 +21,7 @@ from jpegai_bench.report.tables.results import Tables, build_tables
 from jpegai_bench.report.tables.sheets import Sheet
 from jpegai_bench.report.tables.study_sheets import sheets, write_tables
 from jpegai_bench.store.store import Run, Store
+from jpegai_bench.store.times import decode_seconds
 
 BASE = "base"
 
