@@ -29,10 +29,13 @@ one that meets a rate within 2%, or the nearest.
     results="the bitstream in OUT, its size on stdout.",
 )
 
+_QUALITY = 3.0
+"""The rate where neither a quality nor a target is given."""
+
 
 def command(settings: "Settings", source: str, target: str) -> int:
     """Code `source` into `target`, print its size."""
-    from jpegai_bench.codecs.rates import check_target
+    from jpegai_bench.codecs.rates import check_target, learned_qualities
     from jpegai_bench.config.variants import variant_of
     from jpegai_bench.images.read import read_rgb, write_png
     from jpegai_bench.runner.inputs import learned_codec
@@ -40,13 +43,13 @@ def command(settings: "Settings", source: str, target: str) -> int:
 
     require_separate_files(IN=source, OUT=target, reconstruction=settings.reconstruction)
     require_png(reconstruction=settings.reconstruction)
-    aim, quality = settings.target_bpp, settings.quality
-    if aim is not None:
+    aim, quality = settings.target_bpp, _QUALITY if settings.quality is None else settings.quality
+    if aim is None:
+        learned_qualities([quality], settings.model.qualities - 1, settings.model.name, "quality")
+    elif settings.quality is not None:
+        raise UsageError("quality and target_bpp are given; one of them says the rate")
+    else:
         check_target("target_bpp", aim)
-        if settings.is_typed("quality"):
-            raise UsageError("quality and target_bpp are given; one of them says the rate")
-    elif not 0 <= quality <= settings.model.qualities - 1:
-        raise UsageError(f"quality {quality:g} is out of range: 0 to {settings.model.qualities - 1}")
     image = read_rgb(source)
     codec = learned_codec(settings, variant_of(settings))
     if aim is not None:

@@ -63,7 +63,7 @@ def command(settings: "Settings") -> int:
 
     _refuse_beside_runs(Store(settings.results))
     codecs = _codecs(settings)
-    if settings.is_typed("quality") and len(codecs) > 1:
+    if settings.quality is not None and len(codecs) > 1:
         raise UsageError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
     store = Store(settings.results)
     store.prepare()
@@ -98,7 +98,7 @@ def command(settings: "Settings") -> int:
 
 
 def _refuse_beside_runs(store: "Store") -> None:
-    from jpegai_bench.latency.timing import runs_under_way
+    from jpegai_bench.store.times import runs_under_way
 
     if runs := runs_under_way(store):
         first, more = runs[0], f" and {len(runs) - 1} more" if len(runs) > 1 else ""
@@ -139,7 +139,7 @@ def _qualities(settings: "Settings", codec: "AnchorCodec") -> tuple[float, ...]:
     """The quality asked for, or the codec's grid; a variant's are the whole numbers."""
     from jpegai_bench.codecs.rates import learned_qualities
 
-    asked = [settings.quality] if settings.is_typed("quality") else None
+    asked = None if settings.quality is None else [settings.quality]
     if hasattr(codec, "qualities"):
         return tuple(asked or codec.qualities)
     return learned_qualities(asked, settings.model.qualities - 1, settings.model.name, "quality").values
@@ -211,8 +211,8 @@ def _print(settings: "Settings", store: "Store", measured: list[Timed]) -> None:
 
 def _base(store: "Store", manifests: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What variants are set against: base as it was timed just now, or else last on an idle machine."""
-    from jpegai_bench.latency.timing import latest_of
     from jpegai_bench.report.gather.study import BASE
+    from jpegai_bench.store.times import latest_of
 
     variants = [one for one in manifests if one.get("decode_parts")]
     now = next((one for one in variants if one["label"] == BASE), None)

@@ -192,7 +192,7 @@ class Settings:
     peers: Any
     arch: str | None
     checkpoint: Any
-    quality: float
+    quality: float | None
     target_bpp: float | None
     rdo: bool
     reconstruction: str | None

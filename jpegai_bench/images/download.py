@@ -1,13 +1,13 @@
 """Bring a published test set into a folder: what is missing, checked, each file whole or not at all."""
 
-import fcntl
 import hashlib
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import pixel_hash
@@ -174,24 +174,15 @@ def _alone_in(folder: Path, say: Say) -> Iterator[bool]:
         Whether another download has ended meanwhile.
     """
     path, waited = folder / ".download.lock", False
-    while True:
-        with path.open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say(f"{folder}: another download goes on there, waiting for its end")
-                waited = True
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _is(path, lock.fileno()):
-                continue  # the one before has removed it
-            try:
-                yield waited
-            finally:
-                path.unlink(missing_ok=True)
-            return
-
-
-def _is(path: Path, descriptor: int) -> bool:
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        say(f"{folder}: another download goes on there, waiting for its end")
+        waited = True
+        lock.acquire()
+    try:
+        yield waited
+    finally:
+        path.unlink(missing_ok=True)  # one that waits takes a new file then
+        lock.release()

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -28,7 +28,8 @@ from jpegai_bench.latency import clocks
 from jpegai_bench.latency.median_process import middle
 from jpegai_bench.latency.timed_process import Beat, Job, measure
 from jpegai_bench.store.keys import content_key
-from jpegai_bench.store.store import Run, Store, now
+from jpegai_bench.store.store import Store, now
+from jpegai_bench.store.times import runs_under_way
 from jpegai_bench.system.files import make_folder, write_bytes
 from jpegai_bench.system.processes import join_work, kill_group
 from jpegai_bench.version import __version__
@@ -39,12 +40,6 @@ _TIMEOUT = 3600.0
 """Of one encoding or decoding, where a codec has no `timeout` of its own."""
 _GRACE = 60.0
 """For a codec that notices for itself that its program hangs."""
-
-
-def runs_under_way(store: Store) -> list[Run]:
-    """Runs of this results folder that are at work on this machine: nothing can be timed beside them."""
-    held = ((run, run.holder) for kind in ("runs", "anchors") for run in store.runs(kind))
-    return [run for run, holder in held if holder is not None and holder.is_here]
 
 
 def time_codec(
@@ -105,67 +100,6 @@ def time_codec(
     folder = make_folder(store.run_folder("latency", codec.name, key))
     write_bytes(folder / "latency.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
     return folder, manifest
-
-
-def latest_times(
-    store: Store, fingerprint: Mapping[str, str], images_key: str | None = None
-) -> dict[str, Any] | None:
-    """What `latency.json` holds that was measured last on an idle machine, or None.
-
-    Args:
-        store: where to look.
-        fingerprint: the codec's, as it is or as `codec` in the manifest of a run.
-        images_key: that of the images, as in the manifest of a run; None: of whatever images.
-    """
-    found = [
-        manifest
-        for manifest in _idle(store)
-        if manifest.get("codec") == dict(fingerprint) and images_key in (None, manifest.get("images_key"))
-    ]
-    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
-
-
-def latest_of(store: Store, label: str, like: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What was measured last on an idle machine of a variant that another can be set against, or None.
-
-    Args:
-        store: where to look.
-        label: the name of the variant, whose weights may lie elsewhere than those of `like`.
-        like: `latency.json` of another variant.
-    """
-    found = [
-        one
-        for one in _idle(store)
-        if one.get("label") == label and one.get("decode_parts") and comparable(one, like)
-    ]
-    return max(found, key=lambda manifest: str(manifest.get("end")), default=None)
-
-
-def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two variants were timed on the same bytes of the same pictures, by like machines."""
-    alike = all(one.get(key) == other.get(key) for key in ("images_key", "quality", "device", "versions"))
-    encoders = (manifest["codec"].get("shared_weights") for manifest in (one, other))
-    machines = ([manifest["machine"].get(key) for key in ("cpu", "gpus")] for manifest in (one, other))
-    return alike and len(set(encoders)) == 1 and next(machines) == next(machines)
-
-
-def _idle(store: Store) -> Iterator[dict[str, Any]]:
-    """All that was measured while the machine did nothing else."""
-    for path in store.root.glob("latency/*/*/latency.json"):
-        try:
-            manifest = json.loads(path.read_text())
-        except (OSError, ValueError):
-            continue
-        if not manifest.get("busy", True):
-            yield manifest
-
-
-def decode_seconds(
-    store: Store, fingerprint: Mapping[str, str], images_key: str | None = None
-) -> float | None:
-    """Seconds to decode a picture, mean over the images of `latest_times`; None where there are none."""
-    found = latest_times(store, fingerprint, images_key)
-    return None if found is None else float(found["summary"]["decode_s"])
 
 
 def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:

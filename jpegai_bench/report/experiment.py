@@ -8,7 +8,6 @@ import pandas as pd
 
 from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.errors import BenchError
-from jpegai_bench.latency.timing import latest_times
 from jpegai_bench.report.gather.codec_points import chosen_by
 from jpegai_bench.report.gather.matching_runs import anchors_of, chosen_anchors
 from jpegai_bench.report.gather.missing import Missing, missing
@@ -22,6 +21,7 @@ from jpegai_bench.report.tables.experiment_tables import Experimental, Timing
 from jpegai_bench.report.tables.results import build_tables
 from jpegai_bench.report.tables.sheets import Sheet
 from jpegai_bench.store.store import Run, Store
+from jpegai_bench.store.times import latest_times
 from jpegai_bench.system.files import make_folder
 
 

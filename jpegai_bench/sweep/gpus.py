@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from fcntl import LOCK_EX, LOCK_NB, lockf
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from jpegai_bench.system.files import make_folder
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
-_held: list[IO[str]] = []
-"""Open and locked as long as this process lives."""
+_held: list[FileLock] = []
+"""Locked as long as this process lives."""
 
 
 def visible() -> list[str]:
@@ -35,13 +36,10 @@ def take_one(folder: Path, devices: Sequence[str]) -> str | None:
         return None
     make_folder(folder)
     for device in devices:
-        file = (folder / f"gpu-{device.replace('/', '_')}.lock").open("w")
-        try:
-            lockf(file, LOCK_EX | LOCK_NB)
-        except OSError:
-            file.close()
-            continue
-        _held.append(file)
-        os.environ[VISIBLE] = device
-        return device
+        lock = FileLock(folder / f"gpu-{device.replace('/', '_')}.lock", blocking=False)
+        with suppress(Timeout):
+            lock.acquire()
+            _held.append(lock)
+            os.environ[VISIBLE] = device
+            return device
     return None

@@ -4,9 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, lockf
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files
@@ -116,12 +117,10 @@ def alone(folder: Path) -> Iterator[None]:
         BenchError: another one is at work there, or the folder cannot be written.
     """
     try:
-        file = (folder / "lock").open("w")
+        held = FileLock(folder / "lock").acquire(blocking=False)
+    except Timeout:
+        raise BenchError(f"{folder}: another process is training there") from None
     except OSError as error:
         raise BenchError(f"{folder}: cannot be written ({error.strerror})") from None
-    with file:
-        try:
-            lockf(file, LOCK_EX | LOCK_NB)  # not inherited by processes that read photographs
-        except OSError:
-            raise BenchError(f"{folder}: another process is training there") from None
+    with held:
         yield

@@ -86,7 +86,7 @@ WRONG_COMMAND_LINES = {
     ("tables", "dataset=kodak", "peers=vvc"): "the anchor already",
     ("compare", "a", "b", "anchor=[vvc,hevc]"): "takes one anchor",
     ("bdrate", "a", "b", "plot=x.jpg"): "end the name with",
-    ("encode", "a.png", "b", "quality=9"): "quality 9 is out of range",
+    ("encode", "a.png", "b", "quality=9"): "quality: 9 is out of range",
     ("encode", "a.png", "b", "target_bpp=0"): "is no rate",
     ("encode", "a.png", "b", "target_bpp=1", "quality=3"): "one of them",
 }
@@ -319,7 +319,10 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (["encode", "bare", "out.jai", *own], "bare: is a folder"),
         (["encode", "photo.png", "bare", *own], "bare: cannot be written"),
         (["encode", "photo.png", "out.jai", "reconstruction=nowhere/r.png", *own], "nowhere/r.png: cannot"),
-        (["encode", "photo.png", "out.jai", "quality=5.5", *own], "quality 5.5 is out of range: 0 to 5"),
+        (
+            ["encode", "photo.png", "out.jai", "quality=5.5", *own],
+            "quality: 5.5 is out of range",
+        ),
         (["encode", "photo.png", "out.jai", *TINY, "weights=weights.pt"], "weights.pt: give the folder"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=pickled"], "never opened"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=damaged"], "base.safetensors: damaged weights"),

@@ -37,12 +37,13 @@ from jpegai_bench.config.variants import structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.latency import timing
-from jpegai_bench.latency.timing import decode_seconds, latest_of, latest_times, time_codec
+from jpegai_bench.latency.timing import time_codec
 from jpegai_bench.network import weights
 from jpegai_bench.network.codec import Network
 from jpegai_bench.report.tables.latency import as_frame
 from jpegai_bench.store.leases import Holder
 from jpegai_bench.store.store import Store
+from jpegai_bench.store.times import decode_seconds, latest_of, latest_times
 
 PHOTOS = ("dataset=folder", "dataset.path=photos", "repeats=2", "processes=1")
 

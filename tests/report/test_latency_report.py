@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from jpegai_bench.latency.timing import comparable
 from jpegai_bench.report.tables.latency import as_frame, as_rich
+from jpegai_bench.store.times import comparable
 
 
 def part(name, seconds, kmacs=None):

@@ -13,11 +13,11 @@ from jpegai_bench.codecs.shipped_points import shipped_runs
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import NAMES
-from jpegai_bench.latency.timing import decode_seconds
 from jpegai_bench.metrics.backends import backend_of
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Run, Store
+from jpegai_bench.store.times import decode_seconds
 
 MAIN_ANCHOR = "vvc"
 """What BD-rates are taken against where neither a run nor the command line says."""

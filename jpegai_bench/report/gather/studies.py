@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.latency.timing import decode_seconds
 from jpegai_bench.report.gather.matching_runs import (
     anchors_of,
     chosen_anchors,
@@ -16,6 +15,7 @@ from jpegai_bench.report.gather.study import BASE, Entry, Study
 from jpegai_bench.report.gather.training_remarks import notes as training_notes
 from jpegai_bench.report.gather.training_remarks import remarks
 from jpegai_bench.store.store import Run, Store
+from jpegai_bench.store.times import decode_seconds
 
 
 @dataclass(frozen=True)

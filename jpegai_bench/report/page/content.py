@@ -8,7 +8,6 @@ import pandas as pd
 
 from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.errors import BenchError
-from jpegai_bench.latency.timing import latest_times
 from jpegai_bench.report.gather.codec_points import images_of
 from jpegai_bench.report.gather.reproduce import first_run_command
 from jpegai_bench.report.gather.studies import Selection, studies
@@ -20,6 +19,7 @@ from jpegai_bench.report.page.provenance import commands_of, lacks_of, runs_of, 
 from jpegai_bench.report.tables.csv_frames import to_csv
 from jpegai_bench.report.tables.results import Tables, build_tables
 from jpegai_bench.store.store import Store
+from jpegai_bench.store.times import latest_times
 from jpegai_bench.version import __version__
 
 

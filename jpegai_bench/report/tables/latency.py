@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from jpegai_bench.latency.timing import comparable
+from jpegai_bench.store.times import comparable
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -1,0 +1,79 @@
+"""Coding times in a results folder: found again by codec and images, as `latency.timing` left them.
+
+results/latency/<codec>/<key>/latency.json
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from jpegai_bench.store.store import Run, Store
+
+
+def runs_under_way(store: Store) -> list[Run]:
+    """Runs of this results folder that are at work on this machine: nothing can be timed beside them."""
+    held = ((run, run.holder) for kind in ("runs", "anchors") for run in store.runs(kind))
+    return [run for run, holder in held if holder is not None and holder.is_here]
+
+
+def latest_times(
+    store: Store, fingerprint: Mapping[str, str], images_key: str | None = None
+) -> dict[str, Any] | None:
+    """What `latency.json` holds that was measured last on an idle machine, or None.
+
+    Args:
+        store: where to look.
+        fingerprint: the codec's, as it is or as `codec` in the manifest of a run.
+        images_key: that of the images, as in the manifest of a run; None: of whatever images.
+    """
+    return _latest(
+        manifest
+        for manifest in _idle(store)
+        if manifest.get("codec") == dict(fingerprint) and images_key in (None, manifest.get("images_key"))
+    )
+
+
+def latest_of(store: Store, label: str, like: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was measured last on an idle machine of a variant that another can be set against, or None.
+
+    Args:
+        store: where to look.
+        label: the name of the variant, whose weights may lie elsewhere than those of `like`.
+        like: `latency.json` of another variant.
+    """
+    return _latest(
+        manifest
+        for manifest in _idle(store)
+        if manifest.get("label") == label and manifest.get("decode_parts") and comparable(manifest, like)
+    )
+
+
+def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two variants were timed on the same bytes of the same pictures, by like machines."""
+    alike = all(one.get(key) == other.get(key) for key in ("images_key", "quality", "device", "versions"))
+    encoders = (manifest["codec"].get("shared_weights") for manifest in (one, other))
+    machines = ([manifest["machine"].get(key) for key in ("cpu", "gpus")] for manifest in (one, other))
+    return alike and len(set(encoders)) == 1 and next(machines) == next(machines)
+
+
+def decode_seconds(
+    store: Store, fingerprint: Mapping[str, str], images_key: str | None = None
+) -> float | None:
+    """Seconds to decode a picture, mean over the images of `latest_times`; None where there are none."""
+    times = latest_times(store, fingerprint, images_key)
+    return None if times is None else float(times["summary"]["decode_s"])
+
+
+def _idle(store: Store) -> Iterator[dict[str, Any]]:
+    """All that was measured while the machine did nothing else."""
+    for path in store.root.glob("latency/*/*/latency.json"):
+        try:
+            manifest = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        if not manifest.get("busy", True):
+            yield manifest
+
+
+def _latest(manifests: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    return max(manifests, key=lambda manifest: str(manifest.get("end")), default=None)
