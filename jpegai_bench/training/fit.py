@@ -242,7 +242,7 @@ def _trainer(
         accelerator="gpu" if gpu else "cpu",
         devices=operation.devices,
         strategy=DDPStrategy(process_group_backend="nccl" if gpu else "gloo") if several else "auto",
-        precision="bf16-mixed" if precision_of(recipe, accelerator_of(operation)) == "bf16" else "32-true",
+        precision="bf16-mixed" if precision_of(recipe, "gpu" if gpu else "cpu") == "bf16" else "32-true",
         plugins=[LightningEnvironment()],
         callbacks=callbacks,
         logger=logs,

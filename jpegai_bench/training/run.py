@@ -161,7 +161,7 @@ def _note(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "own_source": users_files(plan.identity["source"]),
         "devices": plan.settings.training.devices,
         "accelerator": plan.settings.training.accelerator,
-        "precision": precision_of(plan.recipe, accelerator_of(_operation(plan.settings))),
+        "precision": precision_of(plan.recipe, accelerator_of(plan.settings.training.accelerator)),
         "steps_per_second": outcome.steps_per_second and round(outcome.steps_per_second, 3),
         "waiting": outcome.waiting and round(outcome.waiting, 4),
         "peak_gpu_bytes": outcome.peak_gpu_bytes,
