@@ -31,8 +31,8 @@ def codec_of(label: str, node: Any) -> AnchorCodec:
     arguments = {"name": label, **{key: value for key, value in node.items() if key != "_target_"}}
     known = inspect.signature(target).parameters
     if unknown := sorted(arguments.keys() - known.keys()):
-        told = f"no setting {unknown[0]!r}{hint(unknown[0], known)}"
-        raise UsageError(f"{where}: {told}; there are {', '.join(known)}")
+        problem = f"no setting {unknown[0]!r}{hint(unknown[0], known)}"
+        raise UsageError(f"{where}: {problem}; there are {', '.join(known)}")
     given = {key: value for key, value in arguments.items() if value is not None}
     if given.get("chroma") in _SEXAGESIMAL:
         given["chroma"] = _SEXAGESIMAL[given["chroma"]]
@@ -41,8 +41,8 @@ def codec_of(label: str, node: Any) -> AnchorCodec:
     try:
         codec: AnchorCodec = target(**given)
     except BenchError as error:
-        told = str(error)
-        raise UsageError(told if told.startswith(label) else f"{where}: {told}") from None
+        message = str(error)
+        raise UsageError(message if message.startswith(label) else f"{where}: {message}") from None
     except TypeError as error:
         raise UsageError(f"{where}: {error}") from None
     return codec

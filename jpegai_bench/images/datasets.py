@@ -72,11 +72,11 @@ class Dataset:
 
     def hashes(self) -> dict[str, str]:
         """Name and pixel hash of every picture that can be read."""
-        found = {}
+        hashes = {}
         for image in self.images:
             with suppress(BenchError):
-                found[image.name] = image.sha256
-        return found
+                hashes[image.name] = image.sha256
+        return hashes
 
 
 def pixel_hash(image: Image8) -> str:

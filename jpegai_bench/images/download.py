@@ -136,20 +136,24 @@ class _Fetch:
     def _bring(self, file: str) -> None:
         url, part = f"{self._base}/{file}", self._folder / f".{file}.part"
         resumed = self._transfers.receive(url, part)
-        found = _checksum(self._chosen, part)
-        if resumed and found != self._chosen.checksums[file]:
+        checksum = _checksum(self._chosen, part)
+        if resumed and checksum != self._chosen.checksums[file]:
             # The beginning may be from a file that has changed since, or from another mirror.
             part.unlink()
             self._transfers.receive(url, part)
-            found = _checksum(self._chosen, part)
-        if found == self._chosen.checksums[file]:
+            checksum = _checksum(self._chosen, part)
+        if checksum == self._chosen.checksums[file]:
             part.replace(self._folder / file)
             return
         part.unlink()
         must = f"must have SHA-256 {self._chosen.checksums[file]}"
         kind = "pixels" if self._chosen.by_pixels else "bytes"
-        told = f"its {kind} have SHA-256 {found}, {must}" if found else f"it is no picture, its {kind} {must}"
-        raise BenchError(f"{url}: not {file} as published: {told}; nothing of it is kept")
+        difference = (
+            f"its {kind} have SHA-256 {checksum}, {must}"
+            if checksum
+            else f"it is no picture, its {kind} {must}"
+        )
+        raise BenchError(f"{url}: not {file} as published: {difference}; nothing of it is kept")
 
 
 @contextmanager

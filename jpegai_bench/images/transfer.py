@@ -94,8 +94,8 @@ class Transfers:
             reason = error.reason
             if self.received or isinstance(reason, ConnectionResetError | BrokenPipeError):
                 raise _Cut(reason) from None
-            told = getattr(reason, "strerror", None) or reason
-            raise Unavailable(f"{urlsplit(url).hostname} cannot be reached ({told})") from None
+            why = getattr(reason, "strerror", None) or reason
+            raise Unavailable(f"{urlsplit(url).hostname} cannot be reached ({why})") from None
         except (http.client.InvalidURL, ValueError) as error:
             raise BenchError(f"{url}: no address of the web ({error})") from None
         except (OSError, http.client.HTTPException) as error:
@@ -111,11 +111,11 @@ class Transfers:
     def _refused(self, url: str, error: urllib.error.HTTPError, start: int) -> bool:
         if error.code == 416 and start:  # nothing lies beyond what is there
             return True
-        told = f"{error.code} {error.reason}"
+        answer = f"{error.code} {error.reason}"
         if error.code not in _TRY_AGAIN:
-            raise Unavailable(f"{url}: {told}")
+            raise Unavailable(f"{url}: {answer}")
         asked = str(error.headers.get("Retry-After", ""))
-        raise _Cut(told, min(float(asked), _LONGEST_WAIT_S) if asked.isdecimal() else 0.0)
+        raise _Cut(answer, min(float(asked), _LONGEST_WAIT_S) if asked.isdecimal() else 0.0)
 
     def _store(self, response: http.client.HTTPResponse, part: Path, mode: str) -> None:
         missing = response.length  # None where the server does not say

@@ -26,10 +26,10 @@ class Coded:
     def split(self) -> dict[str, tuple[float, ...]]:
         """Seconds of each part for each repeat, in the order of the work; then the rest, and the whole."""
         names = list(dict.fromkeys(name for repeat in self.times.parts for name in repeat))
-        found = {name: tuple(repeat.get(name, 0.0) for repeat in self.times.parts) for name in names}
+        by_part = {name: tuple(repeat.get(name, 0.0) for repeat in self.times.parts) for name in names}
         repeats = zip(self.times.seconds, self.times.parts, strict=True)
         rest = tuple(whole - sum(repeat.values()) for whole, repeat in repeats)
-        return {**found, REST: rest, WHOLE: self.times.seconds}
+        return {**by_part, REST: rest, WHOLE: self.times.seconds}
 
 
 def summary(
@@ -47,18 +47,18 @@ def summary(
         repeats), `mp_s`, `share` of the whole; where it multiplies `kmacs_px`, `gflop_s` and `peak_share`,
         which for the whole is the time that its multiplications would take at the peak, by the time it took.
     """
-    splits = [one.split() for one in coded]
-    pixels, computed = sum(one.pixels for one in coded), sum(one.computed for one in coded)
+    splits = [picture.split() for picture in coded]
+    pixels, computed = sum(picture.pixels for picture in coded), sum(picture.computed for picture in coded)
     names = list(dict.fromkeys(name for split in splits for name in split if name not in (REST, WHOLE)))
-    whole = statistics.fmean(one.times.median for one in coded)
+    whole = statistics.fmean(picture.times.median for picture in coded)
     multiplying = {name: work[name] for name in names if name in work}
     rows: list[dict[str, Any]] = []
     for name in [*names, REST, WHOLE]:
         repeats = [split.get(name, (0.0,)) for split in splits]
         seconds = statistics.fmean(map(statistics.median, repeats))
         parts = multiplying if name == WHOLE else {name: work[name]} if name in work else {}
-        flops = {one: 2e3 * of.kmacs_px * computed for one, of in parts.items()}
-        at_peak = sum(flops[one] / 1e9 / peaks[of.precision].gflop_s for one, of in parts.items())
+        flops = {part: 2e3 * of.kmacs_px * computed for part, of in parts.items()}
+        at_peak = sum(flops[part] / 1e9 / peaks[of.precision].gflop_s for part, of in parts.items())
         total = seconds * len(coded)
         rows.append(
             {

@@ -103,9 +103,9 @@ def read_clocks() -> Clocks:
     tick = os.sysconf("SC_CLK_TCK")
     cores = {}
     for line in lines:
-        if found := re.match(r"cpu(\d+) (.*)", line):
-            user, nice, system, _idle, _waiting, *interrupts_and_stolen = map(int, found[2].split()[:8])
-            cores[int(found[1])] = (user + nice + system + sum(interrupts_and_stolen)) / tick
+        if core := re.match(r"cpu(\d+) (.*)", line):
+            user, nice, system, _idle, _waiting, *interrupts_and_stolen = map(int, core[2].split()[:8])
+            cores[int(core[1])] = (user + nice + system + sum(interrupts_and_stolen)) / tick
     return Clocks(time.perf_counter(), sum(_worked()), cores)
 
 
@@ -126,7 +126,7 @@ def pin_to_idlest_core(before: Clocks, after: Clocks) -> int | None:
     if not hasattr(os, "sched_setaffinity"):
         return None
     allowed = sorted(os.sched_getaffinity(0))
-    core = min(allowed, key=lambda one: after.cores.get(one, 0.0) - before.cores.get(one, 0.0))
+    core = min(allowed, key=lambda core: after.cores.get(core, 0.0) - before.cores.get(core, 0.0))
     os.sched_setaffinity(0, {core})
     return core
 
@@ -151,13 +151,13 @@ def _worked() -> tuple[float, float]:
 
 def _cpu_model() -> str:
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
+        model = None
+    return model[1].strip() if model else platform.processor() or platform.machine()
 
 
 def _gpus() -> list[str]:
     """By NVIDIA's driver, without loading torch."""
-    told = (path.read_text() for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")))
-    return [found[1].strip() for text in told if (found := re.search(r"^Model:(.+)$", text, re.MULTILINE))]
+    texts = (path.read_text() for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")))
+    return [model[1].strip() for text in texts if (model := re.search(r"^Model:(.+)$", text, re.MULTILINE))]

@@ -5,11 +5,11 @@ from typing import Any
 
 _STEPS = ("encode", "decode")
 
-Found = Mapping[str, Any]
+Figures = Mapping[str, Any]
 """What `timed_process.measure` tells."""
 
 
-def middle(processes: Sequence[Found]) -> dict[str, Any]:
+def middle(processes: Sequence[Figures]) -> dict[str, Any]:
     """Encoding as in the process whose encoding is the middle one by seconds, decoding likewise.
 
     `lowest_s` and `highest_s` are over all of them; the machine was as busy as it was at worst. Memory is
@@ -20,30 +20,30 @@ def middle(processes: Sequence[Found]) -> dict[str, Any]:
         processes: at least one, of the same pictures at the same quality. Of an even number the slower of
             the two in the middle counts.
     """
-    found: dict[str, Any] = dict(processes[0])
-    found["counts"] = {step: _in_the_middle(processes, step) for step in _STEPS}
-    for step, number in found["counts"].items():
+    figures: dict[str, Any] = dict(processes[0])
+    figures["counts"] = {step: _in_the_middle(processes, step) for step in _STEPS}
+    for step, number in figures["counts"].items():
         chosen = processes[number]
-        found["summary"] = {**found["summary"], **_of(step, chosen["summary"]), **_ends(processes, step)}
-        both = zip(found["pictures"], chosen["pictures"], strict=True)
-        found["pictures"] = [{**picture, **_of(step, other)} for picture, other in both]
+        figures["summary"] = {**figures["summary"], **_of(step, chosen["summary"]), **_ends(processes, step)}
+        both = zip(figures["pictures"], chosen["pictures"], strict=True)
+        figures["pictures"] = [{**picture, **_of(step, other)} for picture, other in both]
         if f"{step}_parts" in chosen:
-            found[f"{step}_parts"] = _parts(processes, chosen, f"{step}_parts")
-    decoding = processes[found["counts"]["decode"]]
-    found |= {name: decoding[name] for name in ("core", "peak") if name in decoding}
-    known = [one["others_cores"] for one in processes if one["others_cores"] is not None]
+            figures[f"{step}_parts"] = _parts(processes, chosen, f"{step}_parts")
+    decoding = processes[figures["counts"]["decode"]]
+    figures |= {name: decoding[name] for name in ("core", "peak") if name in decoding}
+    known = [process["others_cores"] for process in processes if process["others_cores"] is not None]
     return {
-        **found,
-        "load": max(one["load"] for one in processes),
+        **figures,
+        "load": max(process["load"] for process in processes),
         "others_cores": max(known, default=None),
-        "cpu_share": min(one["cpu_share"] for one in processes),
-        "busy": any(one["busy"] for one in processes),
-        "processes": [_told(one) for one in processes],
+        "cpu_share": min(process["cpu_share"] for process in processes),
+        "busy": any(process["busy"] for process in processes),
+        "processes": [_outline(process) for process in processes],
     }
 
 
-def _in_the_middle(processes: Sequence[Found], step: str) -> int:
-    seconds = [float(one["summary"][f"{step}_s"]) for one in processes]
+def _in_the_middle(processes: Sequence[Figures], step: str) -> int:
+    seconds = [float(process["summary"][f"{step}_s"]) for process in processes]
     return sorted(range(len(seconds)), key=seconds.__getitem__)[len(seconds) // 2]
 
 
@@ -53,27 +53,27 @@ def _of(step: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if name.startswith(own) and memory not in name}
 
 
-def _ends(processes: Sequence[Found], step: str) -> dict[str, float]:
+def _ends(processes: Sequence[Figures], step: str) -> dict[str, float]:
     lowest, highest = f"{step}_lowest_s", f"{step}_highest_s"
     return {
-        lowest: min(one["summary"][lowest] for one in processes),
-        highest: max(one["summary"][highest] for one in processes),
+        lowest: min(process["summary"][lowest] for process in processes),
+        highest: max(process["summary"][highest] for process in processes),
     }
 
 
-def _parts(processes: Sequence[Found], chosen: Found, parts: str) -> list[dict[str, Any]]:
-    by_name = [{part["part"]: part for part in one[parts]} for one in processes]
+def _parts(processes: Sequence[Figures], chosen: Figures, parts: str) -> list[dict[str, Any]]:
+    by_name = [{part["part"]: part for part in process[parts]} for process in processes]
     return [
         {
             **part,
-            "lowest_s": min(one[part["part"]]["lowest_s"] for one in by_name),
-            "highest_s": max(one[part["part"]]["highest_s"] for one in by_name),
+            "lowest_s": min(parts_of[part["part"]]["lowest_s"] for parts_of in by_name),
+            "highest_s": max(parts_of[part["part"]]["highest_s"] for parts_of in by_name),
         }
         for part in chosen[parts]
     ]
 
 
-def _told(one: Found) -> dict[str, Any]:
+def _outline(process: Figures) -> dict[str, Any]:
     names = ("core", "peak", "load", "others_cores", "cpu_share", "busy")
-    about = {name: one[name] for name in names if name in one}
-    return about | {f"{step}_s": one["summary"][f"{step}_s"] for step in _STEPS}
+    about = {name: process[name] for name in names if name in process}
+    return about | {f"{step}_s": process["summary"][f"{step}_s"] for step in _STEPS}

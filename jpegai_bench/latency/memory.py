@@ -37,10 +37,10 @@ def peak_bytes(call: Callable[[], object], device: str = "cpu") -> int | None:
 
 
 def _status(name: str) -> int:
-    found = re.search(rf"^{name}:\s*(\d+) kB$", _STATUS.read_text(), re.MULTILINE)
-    if found is None:
+    line = re.search(rf"^{name}:\s*(\d+) kB$", _STATUS.read_text(), re.MULTILINE)
+    if line is None:
         raise LookupError(name)
-    return 1024 * int(found[1])
+    return 1024 * int(line[1])
 
 
 def _on_gpu(call: Callable[[], object], device: str) -> int:

@@ -50,11 +50,11 @@ def measured_peak(precision: str, device: str, wait: Callable[[], None]) -> Peak
     try:
         with torch.inference_mode():
             candidates = _candidates(getattr(torch, precision), device)
-            found = [(flops / _fastest(call, wait) / 1e9, name) for name, flops, call in candidates]
+            speeds = [(flops / _fastest(call, wait) / 1e9, name) for name, flops, call in candidates]
     finally:
         torch.backends.cuda.matmul.allow_tf32 = allowed
-    gflop_s, by = max(found)
-    return Peak(gflop_s, by, max(speed for speed, name in found if name.startswith("product")))
+    gflop_s, by = max(speeds)
+    return Peak(gflop_s, by, max(speed for speed, name in speeds if name.startswith("product")))
 
 
 def _candidates(

@@ -146,7 +146,7 @@ class _Picture:
         return Coded(self.width * self.height, width * height, times)
 
     def as_dict(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
+        figures: dict[str, Any] = {
             "image": self.name,
             "width": self.width,
             "height": self.height,
@@ -154,14 +154,14 @@ class _Picture:
         }
         for what in ("encode", "decode"):
             times: Times = getattr(self, what)
-            found |= {
+            figures |= {
                 f"{what}_s": times.median,
                 f"{what}_repeats_s": times.seconds,
                 f"{what}_peak_bytes": getattr(self, f"{what}_bytes"),
             }
             if coded := self.coded(what, 1):
-                found[f"{what}_parts_repeats_s"] = coded.split()
-        return found
+                figures[f"{what}_parts_repeats_s"] = coded.split()
+        return figures
 
 
 def _time_both(job: Job, pixels: Image8, quality: float, beat: Callable[[], None]) -> _Both:
@@ -203,17 +203,17 @@ def _by_part(job: Job, pictures: Sequence[_Picture]) -> dict[str, Any]:
         work = codec.work()
     except BenchError as error:
         not_counted = str(error)
-    precisions = sorted({one.precision for one in work.values()})
+    precisions = sorted({part.precision for part in work.values()})
     peaks = {precision: measured_peak(precision, job.device, job.wait()) for precision in precisions}
-    found: dict[str, Any] = {
-        "work": {part: asdict(one) for part, one in work.items()},
+    figures: dict[str, Any] = {
+        "work": {part: asdict(operations) for part, operations in work.items()},
         "work_not_counted": not_counted,
         "peak": {precision: asdict(peak) for precision, peak in peaks.items()},
     }
     for what in ("encode", "decode"):
-        coded = [one for picture in pictures if (one := picture.coded(what, codec.alignment))]
-        found[f"{what}_parts"] = summary(coded, work, peaks)
-    return found
+        coded = [timed_parts for picture in pictures if (timed_parts := picture.coded(what, codec.alignment))]
+        figures[f"{what}_parts"] = summary(coded, work, peaks)
+    return figures
 
 
 def _mean_bpp(job: Job, quality: float, beat: Beat) -> float:
@@ -241,12 +241,12 @@ def _summary(pictures: Sequence[_Picture]) -> dict[str, float | None]:
     pixels = sum(picture.width * picture.height for picture in pictures)
     for what in ("encode", "decode"):
         times: list[Times] = [getattr(picture, what) for picture in pictures]
-        median = statistics.fmean(one.median for one in times)
+        median = statistics.fmean(repeats.median for repeats in times)
         memory = [getattr(picture, f"{what}_bytes") for picture in pictures]
         summary |= {
             f"{what}_s": median,
-            f"{what}_lowest_s": statistics.fmean(min(one.seconds) for one in times),
-            f"{what}_highest_s": statistics.fmean(max(one.seconds) for one in times),
+            f"{what}_lowest_s": statistics.fmean(min(repeats.seconds) for repeats in times),
+            f"{what}_highest_s": statistics.fmean(max(repeats.seconds) for repeats in times),
             f"{what}_mp_s": pixels / 1e6 / (median * len(times)),
             f"{what}_peak_mb": None if None in memory else max(memory) / 1e6,
         }

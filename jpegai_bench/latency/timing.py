@@ -6,7 +6,6 @@ Each process is pinned, runs one thread, and does nothing else; the one that ask
 is never taken instead of measuring: asked again, the same codec is timed again, over the old times.
 """
 
-import json
 import multiprocessing
 import os
 import signal
@@ -28,7 +27,7 @@ from jpegai_bench.latency import clocks
 from jpegai_bench.latency.median_process import middle
 from jpegai_bench.latency.timed_process import Beat, Job, measure
 from jpegai_bench.store.keys import content_key
-from jpegai_bench.store.store import Store, now
+from jpegai_bench.store.store import Store, now, pretty
 from jpegai_bench.store.times import runs_under_way
 from jpegai_bench.system.files import make_folder, write_bytes
 from jpegai_bench.system.processes import join_work, kill_group
@@ -90,15 +89,15 @@ def time_codec(
     job = Job(codec, tuple(images), tuple(qualities), repeats)
     first = _in_a_process(job, beat)
     job = replace(job, qualities=(first["quality"],), memory=False)
-    found = middle([first, *(_in_a_process(job, beat) for _ in range(processes - 1))])
+    figures = middle([first, *(_in_a_process(job, beat) for _ in range(processes - 1))])
     machine = about["machine"]
-    processor = machine["cpu"] if found["device"] == "cpu" else [machine["cpu"], machine["gpus"]]
-    key = content_key([fingerprint, about["images_key"], processor, found["quality"], repeats, processes])
+    processor = machine["cpu"] if figures["device"] == "cpu" else [machine["cpu"], machine["gpus"]]
+    key = content_key([fingerprint, about["images_key"], processor, figures["quality"], repeats, processes])
     beside = [str(run.folder.relative_to(store.root)) for run in runs_under_way(store)]
-    found["busy"] = found["busy"] or bool(beside)
-    manifest = {**about, **found, "runs_beside": beside, "key": key, "end": now()}
+    figures["busy"] = figures["busy"] or bool(beside)
+    manifest = {**about, **figures, "runs_beside": beside, "key": key, "end": now()}
     folder = make_folder(store.run_folder("latency", codec.name, key))
-    write_bytes(folder / "latency.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    write_bytes(folder / "latency.json", pretty(manifest))
     return folder, manifest
 
 

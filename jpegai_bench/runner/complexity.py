@@ -70,9 +70,9 @@ def _kept(settings: Settings, variant: Variant, store: Store, count: Count) -> d
     for run in store.runs("runs"):
         if run.label == variant.name:
             whole = run.complexity() or {}
-            for found in (whole, whole.get("paper_size") or {}):
-                if found.get("key") == key:
-                    return {name: value for name, value in found.items() if name != "paper_size"}
+            for counted in (whole, whole.get("paper_size") or {}):
+                if counted.get("key") == key:
+                    return {name: value for name, value in counted.items() if name != "paper_size"}
     return {**count(settings, variant), "key": key}
 
 

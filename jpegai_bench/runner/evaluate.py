@@ -81,7 +81,7 @@ def evaluate(
             tasks.append(_Task(plan.codec, image, plan.rates))
         else:
             advance(image.file.name)
-    said: set[str] = set()
+    holders_named: set[str] = set()
     while tasks:
         left = []
         with closing(spread(_measure, tasks, workers, _PRELOAD)) as work:
@@ -93,8 +93,8 @@ def evaluate(
                     left.append((task, done.holder))
                 else:
                     advance(task.image.file.name)
-        for holder in sorted({str(holder) for _, holder in left} - said):
-            said.add(holder)
+        for holder in sorted({str(holder) for _, holder in left} - holders_named):
+            holders_named.add(holder)
             waiting(holder)
         tasks = [task for task, _ in left]
         while tasks and all(holder_of(task.claim_path) for task in tasks):
@@ -109,8 +109,8 @@ def gather(plan: Plan) -> Evaluation:
     whole = [image for image, missing in zip(plan.images, plan.missing, strict=True) if not missing]
     for image, missing in zip(plan.images, plan.missing, strict=True):
         if missing:
-            told = f"{image.file.name}: {missing} of {len(plan.rates.values)} rates were not measured"
-            evaluation.failures.append(Failure(image.file.name, told))
+            message = f"{image.file.name}: {missing} of {len(plan.rates.values)} rates were not measured"
+            evaluation.failures.append(Failure(image.file.name, message))
     _collect(evaluation, whole, plan.rates)
     return evaluation
 
@@ -120,19 +120,19 @@ def _collect(evaluation: Evaluation, images: Sequence[PlannedImage], rates: Rate
     rows = []
     for image in images:
         name = image.file.name
-        told = set()
+        noted = set()
         for rate, quality in image.qualities(rates).items():
             unit = None if quality is None else image.store.unit(image.unit_key(quality))
             if unit is None:
                 continue
             aim = {"target_bpp": rate} if rates.kind == "target" else {}
             rows.append({**unit, "image": name, "quality": quality, **aim})
-            if quality not in told:
+            if quality not in noted:
                 evaluation.not_applicable += [
                     {"image": name, "quality": quality, "metric": metric, "reason": reason}
                     for metric, reason in unit.get("reasons", {}).items()
                 ]
-            told.add(quality)
+            noted.add(quality)
     evaluation.points = pd.DataFrame(rows, columns=list(POINT_COLUMNS))
     evaluation.out_of_reach = out_of_reach(evaluation.points)
 
@@ -159,8 +159,8 @@ def _measure(task: _Task) -> _Done:
     except BenchError as error:
         done.failure = Failure(name, f"{name}: {error}")
     except Exception as error:
-        told = f"{name}: {type(error).__name__}: {error}"
-        done.failure = Failure(name, told, traceback.format_exc())
+        message = f"{name}: {type(error).__name__}: {error}"
+        done.failure = Failure(name, message, traceback.format_exc())
     return done
 
 

@@ -18,7 +18,7 @@ from jpegai_bench.images.datasets import Dataset
 from jpegai_bench.metrics.backends import backend_of
 from jpegai_bench.metrics.fingerprint import fingerprint
 from jpegai_bench.runner.evaluate import Evaluation, evaluate, gather
-from jpegai_bench.runner.why_again import why
+from jpegai_bench.runner.reason_to_measure import reason_to_measure
 from jpegai_bench.runner.work_plan import Plan, plan
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import LOG, Store
@@ -88,12 +88,12 @@ def run_anchor(
     Returns:
         The folder of the anchor's run, and one line for each image that failed.
     """
-    if found := shipped(settings, codec, dataset):
+    if ready := shipped(settings, codec, dataset):
         hashes = dataset.hashes()
-        key = content_key([found.manifest["key"], hashes, sorted(codec.qualities)])
+        key = content_key([ready.manifest["key"], hashes, sorted(codec.qualities)])
         folder = store.run_folder("anchors", codec.name, key)
         own = {"label": codec.name, "status": "done", "dataset": dataset.name, "images": hashes}
-        store.write_run(folder, {**found.manifest, **own, "images_key": content_key(hashes)}, found.points)
+        store.write_run(folder, {**ready.manifest, **own, "images_key": content_key(hashes)}, ready.points)
         return folder, []
     folder, evaluation = measure_anchor(settings, codec, dataset, store, workers)
     return folder, [failure.message for failure in evaluation.failures]
@@ -161,7 +161,7 @@ def _tell(store: Store, run: RunManifest, folder: Path) -> dict[str, str]:
     whole, manifest, what, reason = run.plan, run.plain, run.what, {}
     missing, units = sum(whole.missing), len(whole.images) * len(whole.rates.values)
     if missing:
-        reason = {"why": why(manifest, _earlier(store, run))}
+        reason = {"why": reason_to_measure(manifest, _earlier(store, run))}
         report(f"{what}: {missing} of {units} units to measure: {reason['why']}")
         lacking = [
             f"{image.file.name} ({count})"

@@ -75,7 +75,9 @@ def measure_shard(settings: Settings) -> Measured:
         for whole in plans
     ]
     failures = {failure.message for evaluation in done for failure in evaluation.failures}
-    return Measured(run.dataset.name, sum(one.computed for one in done), tuple(sorted(failures)))
+    return Measured(
+        run.dataset.name, sum(evaluation.computed for evaluation in done), tuple(sorted(failures))
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Removing runs: which are meant, what goes with them, and doing it so that it can be done again."""
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from jpegai_bench.errors import BenchError, hint
 from jpegai_bench.store.run_files import files_of, inside, total
-from jpegai_bench.store.store import Run, Store
+from jpegai_bench.store.store import Run, Store, pretty
 from jpegai_bench.system.files import write_bytes
 
 STATES = ("failed", "killed", "damaged")
@@ -57,11 +56,11 @@ def meant(
             a key, for several.
     """
     runs = [run for kind in _KINDS for run in (*store.runs(kind), *store.damaged(kind))]
-    found: dict[Path, Run] = {}
+    chosen: dict[Path, Run] = {}
     for word in words:
         for run in _meant(store, word, runs, needed, {"dataset": dataset, "model": model}):
-            found[run.folder] = run
-    return list(found.values())
+            chosen[run.folder] = run
+    return list(chosen.values())
 
 
 def planned(store: Store, runs: Sequence[Run], needed: Mapping[Path, Sequence[str]]) -> Removal:
@@ -78,7 +77,7 @@ def planned(store: Store, runs: Sequence[Run], needed: Mapping[Path, Sequence[st
     kept = {path for run in others for path in files_of(store, run)} if owned else set()
     files = tuple(path for path in owned if path not in kept)
     size = total([*files, *(path for folder in gone for path in inside(folder))])
-    return Removal(tuple(runs), {one: needed[one] for one in gone if one in needed}, files, size)
+    return Removal(tuple(runs), {folder: needed[folder] for folder in gone if folder in needed}, files, size)
 
 
 def carry_out(removal: Removal) -> None:
@@ -100,8 +99,8 @@ def carry_out(removal: Removal) -> None:
         for run in removal.runs:
             _remove_folder(run.folder)
     except OSError as error:
-        where, told = error.filename, error.strerror or error
-        raise BenchError(f"{where}: cannot be removed ({told}); what was removed before is gone") from None
+        where, reason = error.filename, error.strerror or error
+        raise BenchError(f"{where}: cannot be removed ({reason}); what was removed before is gone") from None
 
 
 def _meant(
@@ -112,7 +111,7 @@ def _meant(
     where: Mapping[str, str | None],
 ) -> list[Run]:
     wanted = {key: value for key, value in where.items() if value}
-    told = " ".join(f"{key}={value}" for key, value in wanted.items())
+    limits = " ".join(f"{key}={value}" for key, value in wanted.items())
     fit = [run for run in runs if all(run.manifest.get(key) == value for key, value in wanted.items())]
     if word == UNNEEDED:
         return [run for run in fit if run.folder not in needed and run.state != "running"]
@@ -121,11 +120,11 @@ def _meant(
     if any(run.label == word for run in runs):
         if named := [run for run in fit if run.label == word]:
             return named
-        raise BenchError(f"{store.root}: holds no run of {word} with {told}; jpegai-bench list runs")
+        raise BenchError(f"{store.root}: holds no run of {word} with {limits}; jpegai-bench list runs")
     is_long = len(word) >= _SHORTEST
     begun = [run for run in runs if run.folder.name == word or (is_long and run.folder.name.startswith(word))]
     if begun and not [run for run in begun if run in fit]:
-        raise BenchError(f"{word}: is no run with {told}; jpegai-bench list runs")
+        raise BenchError(f"{word}: is no run with {limits}; jpegai-bench list runs")
     begun = [run for run in begun if run in fit]
     if len(begun) > 1:
         raise BenchError(f"{word}: {len(begun)} runs have a key that begins so; give more of it")
@@ -150,7 +149,7 @@ def _mark(run: Run) -> None:
         return
     manifest = {**run.manifest, "status": "failed", "error": _CUT_OFF}
     with suppress(BenchError):  # on a full disk it goes unmarked
-        write_bytes(run.folder / "run.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+        write_bytes(run.folder / "run.json", pretty(manifest))
 
 
 def _remove_folder(folder: Path) -> None:

@@ -18,8 +18,8 @@ def files_of(store: Store, run: Run) -> list[Path]:
 
     Found qualities come last: where they are gone, nobody can tell which units they led to.
     """
-    found = list(dict.fromkeys([*_units_and_pictures(store, run), *_searches(store, run)]))
-    return [path for path in found if path.is_file()]
+    paths = list(dict.fromkeys([*_units_and_pictures(store, run), *_searches(store, run)]))
+    return [path for path in paths if path.is_file()]
 
 
 def size_of(store: Store, run: Run) -> int:
@@ -47,8 +47,8 @@ def _units_and_pictures(store: Store, run: Run) -> Iterator[Path]:
     metrics = run.manifest.get("metrics") or {}
     for codec, pixels in _coded(run):
         yield original_path(store, pixels)
-        found = (store.found_quality(search_key(codec, pixels, t)) for t in _numbers(run, "targets"))
-        for quality in {*_numbers(run, "qualities"), *(one for one in found if one is not None)}:
+        searched = (store.found_quality(search_key(codec, pixels, t)) for t in _numbers(run, "targets"))
+        for quality in {*_numbers(run, "qualities"), *(at for at in searched if at is not None)}:
             yield picture_path(store, codec, pixels, quality)
             yield store.unit_path(unit_key(codec, metrics, pixels, quality))
 
@@ -70,4 +70,8 @@ def _coded(run: Run) -> list[tuple[dict[str, str], str]]:
 
 def _numbers(run: Run, key: str) -> list[float]:
     given: Any = run.manifest.get(key)
-    return [float(one) for one in given if isinstance(one, int | float)] if isinstance(given, list) else []
+    return (
+        [float(number) for number in given if isinstance(number, int | float)]
+        if isinstance(given, list)
+        else []
+    )

@@ -172,8 +172,8 @@ class Store:
         if points is not None:
             write_bytes(folder / "points.csv", points.to_csv(index=False).encode())
         if complexity is not None:
-            write_bytes(folder / "complexity.json", _pretty(complexity))
-        write_bytes(folder / "run.json", _pretty(manifest))
+            write_bytes(folder / "complexity.json", pretty(complexity))
+        write_bytes(folder / "run.json", pretty(manifest))
 
     @contextmanager
     def recorded(self, folder: Path, manifest: dict[str, Any]) -> Iterator[Record]:
@@ -181,8 +181,8 @@ class Store:
 
         A finished run of the same key stays as it is until the new one has finished: it holds the same.
         """
-        found = Run.at(folder)
-        finished = found is not None and found.done
+        before = Run.at(folder)
+        finished = before is not None and before.done
         started = {**manifest, "start": now(), **vars(Holder.this_process())}
         if not finished:
             self.write_run(folder, {**started, "status": "running"})
@@ -190,18 +190,18 @@ class Store:
             with touched(folder / "run.json"):
                 yield Record(self, folder, started)
         except BaseException as error:
-            found = Run.at(folder)
-            if found is None or not found.done:  # else another process has finished the same
-                told = {"error": str(error) or type(error).__name__, "traceback": traceback.format_exc()}
+            now_there = Run.at(folder)
+            if now_there is None or not now_there.done:  # else another process has finished the same
+                failure = {"error": str(error) or type(error).__name__, "traceback": traceback.format_exc()}
                 with suppress(BenchError):  # a full disk: the first error is the one to tell
-                    self.write_run(folder, {**started, **told, "status": "failed", "end": now()})
+                    self.write_run(folder, {**started, **failure, "status": "failed", "end": now()})
             raise
 
     def runs(self, kind: str = "runs") -> list[Run]:
         """All runs of a kind, by label and then by end."""
         read = (Run.at(path.parent) for path in (self.root / kind).glob("*/*/run.json"))
-        found = [run for run in read if run is not None]
-        return sorted(found, key=lambda run: (run.label, run.manifest.get("end") or "", run.folder.name))
+        runs = [run for run in read if run is not None]
+        return sorted(runs, key=lambda run: (run.label, run.manifest.get("end") or "", run.folder.name))
 
     def damaged(self, kind: str = "runs") -> list[Run]:
         """What stands in the folders of runs and has no manifest that can be read; its state is `damaged`."""
@@ -243,5 +243,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _pretty(content: Any) -> bytes:
+def pretty(content: Any) -> bytes:
+    """Plain data as JSON for files that people read."""
     return (json.dumps(content, indent=1, sort_keys=True, default=str) + "\n").encode()

@@ -91,11 +91,11 @@ class Jobs:
         try:
             result = work()
         except Exception as error:
-            told = (explain(error),)
+            message = explain(error)
             return self._note(
                 begun,
                 status="failed",
-                failures=told,
+                failures=(message,),
                 code=getattr(error, "status", 1),
                 details=_traceback(error),
                 seconds=monotonic() - start,

@@ -123,8 +123,8 @@ def _submit(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], f
         executor.update_parameters(**settings)
         submitted = executor.map_array(launcher, *zip(*tasks, strict=True))
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-        told = [line for line in str(error).splitlines() if line.startswith("sbatch: ")]
-        why = told[0] if told else str(error).partition("\n")[0]
+        lines = [line for line in str(error).splitlines() if line.startswith("sbatch: ")]
+        why = lines[0] if lines else str(error).partition("\n")[0]
         raise BenchError(f"Slurm does not take the jobs: {why}; hydra.launcher.… sets sbatch's") from None
     return [
         Submitted(number, job.job_id, job.paths.stdout, job.paths.result_pickle)
@@ -134,14 +134,14 @@ def _submit(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], f
 
 def _watch(submitted: Sequence[Submitted], jobs: Jobs) -> None:
     """Tell each step of each job until all have ended; one that left no word is noted as lost."""
-    told: dict[int, str] = {}
+    states: dict[int, str] = {}
     names = _names(jobs.outcomes())
     alive = {job.number: job for job in submitted}
     absent: set[int] = set()
     while alive:
         queue = _queue()
         for job in list(alive.values()):
-            state = queue.get(job.id, "") if queue is not None else told.get(job.number, "")
+            state = queue.get(job.id, "") if queue is not None else states.get(job.number, "")
             ended = job.result.exists()
             # A job that is put back may be missing for a moment.
             if ended or (queue is not None and not state and job.number in absent):
@@ -152,9 +152,9 @@ def _watch(submitted: Sequence[Submitted], jobs: Jobs) -> None:
                 continue
             else:
                 absent.discard(job.number)
-            if state and state != told.get(job.number):
+            if state and state != states.get(job.number):
                 report(f"job {job.number + 1} ({job.id}){names.get(job.number, '')}: {state}")
-                told[job.number] = state
+                states[job.number] = state
         if alive:
             time.sleep(max(_EVERY, len(alive) / 20))
 

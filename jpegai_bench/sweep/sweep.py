@@ -81,8 +81,8 @@ class Job:
             gpus.take_one(folder.parent / ".gpus" / socket.gethostname(), gpus.visible())
         if by == "slurm":
             log = slurm.log_of_this_job()
-        told = " ".join(word for word in overrides if not word.startswith("hydra"))
-        report(f"job {hydra.job.num + 1}: {told}")
+        words = " ".join(word for word in overrides if not word.startswith("hydra"))
+        report(f"job {hydra.job.num + 1}: {words}")
         fail_fast = bool(config.get("fail_fast"))
         with slurm.ends_when_told() if by == "slurm" else nullcontext():
             outcome = Jobs(folder).carry_out(
@@ -228,11 +228,11 @@ def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome], unusa
     """How the jobs went, on stderr."""
     lost = [outcome if outcome.has_ended else replace(outcome, status="lost") for outcome in outcomes]
     counts = {status: sum(outcome.status == status for outcome in lost) for status in _TOLD}
-    told = ", ".join(f"{count} {_TOLD[status]}" for status, count in counts.items() if count)
+    summary = ", ".join(f"{count} {_TOLD[status]}" for status, count in counts.items() if count)
     without = (
         f"; {unusable} variant{'s' if unusable > 1 else ''} not there or not readable" if unusable else ""
     )
-    report(f"{len(outcomes)} job{'s' if len(outcomes) != 1 else ''}: {told or 'none begun'}{without}")
+    report(f"{len(outcomes)} job{'s' if len(outcomes) != 1 else ''}: {summary or 'none begun'}{without}")
     for outcome in outcomes:
         if outcome.status not in ("done", "cached", "skipped"):
             why = outcome.failures[0] if outcome.failures else "its process ended without a word"

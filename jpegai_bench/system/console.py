@@ -114,7 +114,7 @@ def rich_console(stream: IO[str], width: int | None = None) -> "Console":
 
 
 def _tell(message: str, shown: bool = True) -> None:
-    message = "".join(one if _is_harmless(one) else repr(one)[1:-1] for one in message)
+    message = "".join(sign if _is_harmless(sign) else repr(sign)[1:-1] for sign in message)
     log(message)
     if shown:
         print(message, file=sys.stderr, flush=True)

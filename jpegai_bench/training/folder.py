@@ -57,9 +57,9 @@ def check_folder(plan: Plan) -> None:
         write_bytes(plan.folder / _LIST, "".join(f"{line}\n" for line in plan.listed).encode(), plan.remedy)
         write_bytes(about, json.dumps(plan.identity, indent=1, sort_keys=True).encode(), plan.remedy)
     elif was != plan.identity:
-        told = ", ".join([*differences(was, plan.identity), *_of_photographs(plan)])
+        changes = ", ".join([*differences(was, plan.identity), *_of_photographs(plan)])
         raise BenchError(
-            f"{plan.folder}: holds a training of another configuration ({told}); "
+            f"{plan.folder}: holds a training of another configuration ({changes}); "
             "restore that configuration or train into another folder"
         )
 
@@ -90,9 +90,9 @@ def others_unfinished(plan: Plan) -> Iterator[tuple[Path, list[str]]]:
         return  # the user says where; or this one goes on
     noted = plan.folder.parent.glob(f"*/{_ABOUT}")
     begun = [
-        one.parent for one in noted if (one.parent / CHECKPOINT).exists() and (one.parent / ROWS).exists()
+        note.parent for note in noted if (note.parent / CHECKPOINT).exists() and (note.parent / ROWS).exists()
     ]
-    for folder in sorted(begun, key=lambda one: (one / CHECKPOINT).stat().st_mtime):
+    for folder in sorted(begun, key=lambda folder: (folder / CHECKPOINT).stat().st_mtime):
         was = _identity(folder / _ABOUT)
         if was is None or was.get("variant") != plan.variant.name or (folder / "weights").exists():
             continue
@@ -103,10 +103,10 @@ def others_unfinished(plan: Plan) -> Iterator[tuple[Path, list[str]]]:
 
 def _identity(about: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(about.read_text())
+        identity = json.loads(about.read_text())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return identity if isinstance(identity, dict) else None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ _MOST = 3
 """Names told in one reason; of more the number."""
 
 
-def why(wanted: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> str:
+def reason_to_measure(wanted: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> str:
     """What of `wanted` no earlier run has, in a few words.
 
     Args:
@@ -19,7 +19,7 @@ def why(wanted: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> str:
         return "not measured before"
     if all(wanted.get(part) == earlier[-1].get(part) for part in ("codec", "metrics", "images", *_RATES)):
         return _unfinished(earlier[-1])
-    nearest = max(earlier, key=lambda one: (_alike(wanted, one), str(one.get("start"))))
+    nearest = max(earlier, key=lambda run: (_alike(wanted, run), str(run.get("start"))))
     reasons = [
         *_codec(wanted, nearest),
         *_metrics(wanted, nearest),
@@ -44,9 +44,9 @@ def _unfinished(run: Mapping[str, Any]) -> str:
 _RATES = ("rates", "qualities", "targets")
 
 
-def _alike(wanted: Mapping[str, Any], one: Mapping[str, Any]) -> int:
+def _alike(wanted: Mapping[str, Any], run: Mapping[str, Any]) -> int:
     """In how many parts two manifests agree."""
-    return sum(wanted.get(part) == one.get(part) for part in ("codec", "metrics", "images", *_RATES))
+    return sum(wanted.get(part) == run.get(part) for part in ("codec", "metrics", "images", *_RATES))
 
 
 def _codec(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
@@ -80,10 +80,10 @@ def _images(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _rates(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
-    for kind, told in (("qualities", "new qualities"), ("targets", "new targets")):
+    for kind, words in (("qualities", "new qualities"), ("targets", "new targets")):
         added = sorted(set(new.get(kind) or ()) - set(old.get(kind) or ()))
         if added:
-            yield f"{told}: {_named(f'{rate:g}' for rate in added)}"
+            yield f"{words}: {_named(f'{rate:g}' for rate in added)}"
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -92,5 +92,5 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _named(names: Iterable[str]) -> str:
     listed = list(names)
-    told = ", ".join(listed[:_MOST])
-    return told if len(listed) <= _MOST else f"{told} and {len(listed) - _MOST} more"
+    first = ", ".join(listed[:_MOST])
+    return first if len(listed) <= _MOST else f"{first} and {len(listed) - _MOST} more"

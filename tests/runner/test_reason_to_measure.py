@@ -1,6 +1,6 @@
 import pytest
 
-from jpegai_bench.runner.why_again import why
+from jpegai_bench.runner.reason_to_measure import reason_to_measure
 
 RUN = {
     "codec": {"shared_weights": "aa", "synthesis_weights": "bb", "source": "1"},
@@ -33,11 +33,11 @@ RUN = {
 )
 def test_what_differs_from_the_nearest_run_is_named(change, said):
     far = {**RUN, "codec": {}, "metrics": {}, "images": {}, "start": "0"}
-    assert why({**RUN, **change}, [far, RUN]) == said
+    assert reason_to_measure({**RUN, **change}, [far, RUN]) == said
 
 
 def test_what_was_never_measured_is_said_to_be():
-    assert why(RUN, []) == "not measured before"
+    assert reason_to_measure(RUN, []) == "not measured before"
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_what_was_never_measured_is_said_to_be():
     ],
 )
 def test_what_became_of_the_same_run_is_said(state, said):
-    assert why(RUN, [{**RUN, **state}]) == said
+    assert reason_to_measure(RUN, [{**RUN, **state}]) == said
