@@ -77,7 +77,7 @@ def several(*lines, cwd, drawn: bool = False) -> list[Done]:
 
 
 def _coarsely() -> SimpleNamespace:
-    """The module that draws, at a tenth of the points: fonts and files are what takes the time, and PNG is quick."""
+    """The module that draws, at a tenth of the dots and as PNG alone: layout and files take the time."""
     from jpegai_bench.report.plots import draw
 
     def render(make, data, formats):
