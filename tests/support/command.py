@@ -110,6 +110,7 @@ def _counted_once() -> AbstractContextManager:
 @contextmanager
 def as_if_fresh(cwd: Path) -> Iterator[None]:
     """This process works in `cwd` while the block runs; what a command changes of it is put back."""
+    before = set(sys.modules)
     threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     importlib.invalidate_caches()  # modules of ones own may be seconds old
     path = patch.object(sys, "path", list(sys.path))
@@ -119,7 +120,7 @@ def as_if_fresh(cwd: Path) -> Iterator[None]:
     finally:
         forkserver._forkserver._stop()  # it would know nothing of another environment
         _forget_hydra()
-        _forget_modules(cwd.resolve())
+        _forget_modules(cwd.resolve(), before)
         if threads:
             sys.modules["torch"].set_num_threads(threads)
 
@@ -132,14 +133,18 @@ def _forget_hydra() -> None:
     HydraConfig.instance().cfg = None
 
 
-def _forget_modules(folder: Path) -> None:
-    """Another command may find another module of that name, or a changed one, or another ffmpeg."""
+def _forget_modules(folder: Path, before: set[str]) -> None:
+    """Another command may find another module of that name, or a changed one, or another ffmpeg.
+
+    Those of the program stay, also where it works in its own folder: a class that is imported twice is two.
+    """
     from jpegai_bench.fingerprint import dependencies
     from jpegai_bench.metrics import fingerprint
 
     if "IMAGEIO_FFMPEG_EXE" in os.environ:
         fingerprint._ffmpeg_version.cache_clear()
-    own = [name for name, module in sys.modules.items() if _is_below(module, folder)]
+    new = [name for name in sys.modules if name not in before and not name.startswith("jpegai_bench")]
+    own = [name for name in new if _is_below(sys.modules[name], folder)]
     for name in own:
         del sys.modules[name]
     if own:
