@@ -40,7 +40,7 @@ def command(settings: "Settings", anchor: str, test: str) -> int:
     from jpegai_bench.analysis.bdfiles import bd_table
     from jpegai_bench.analysis.rdpoints import read_rd
     from jpegai_bench.codecs.shipped_points import shipped_folder
-    from jpegai_bench.report.tables.bd_sheet import bd_sheet, problems
+    from jpegai_bench.report.tables.bdrate_sheet import bd_sheet, problems
     from jpegai_bench.report.tables.sheets import to_rich
 
     plot = Path(settings.plot).expanduser() if settings.plot else None

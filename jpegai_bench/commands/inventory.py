@@ -14,8 +14,8 @@ from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS, metadata
-from jpegai_bench.store.run_files import size_of
 from jpegai_bench.store.store import Run, Store
+from jpegai_bench.store.units_of_run import size_of
 
 _WIDTH, _COLUMN = 98, 13
 """Of a line, and where what is said of an anchor begins; `list` alone puts two blanks before each line."""

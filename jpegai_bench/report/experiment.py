@@ -10,7 +10,7 @@ from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.codec_points import chosen_by
 from jpegai_bench.report.gather.matching_runs import anchors_of, chosen_anchors
-from jpegai_bench.report.gather.missing import Missing, missing
+from jpegai_bench.report.gather.missing_variants import Missing, missing
 from jpegai_bench.report.gather.published_figures import PublishedFigures, published_figures
 from jpegai_bench.report.gather.reproduce import run_command
 from jpegai_bench.report.gather.studies import Selection, alike, finished_groups, prefix_of, study_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jpegai_bench.errors import BenchError, hint
-from jpegai_bench.store.run_files import files_of, inside, total
 from jpegai_bench.store.store import Run, Store, pretty
+from jpegai_bench.store.units_of_run import files_of, inside, total
 from jpegai_bench.system.files import write_bytes
 
 STATES = ("failed", "killed", "damaged")

@@ -90,8 +90,8 @@ def test_the_size_is_that_of_all_that_is_kept_for_a_run(own):
     shared = sum(
         path.stat().st_size for path in own.glob("results/pictures/*/*.png") if path.stem in originals
     )
-    from jpegai_bench.store.run_files import size_of
     from jpegai_bench.store.store import Store
+    from jpegai_bench.store.units_of_run import size_of
 
     store = Store(own / "results")
     told = [size_of(store, run) for kind in ("runs", "anchors") for run in store.runs(kind)]
@@ -242,8 +242,8 @@ def test_what_targets_led_to_goes_before_the_record_of_it(own, tiny_weights, stu
     own_words = [*words, f"weights={tiny_weights}", "rates=target", "targets=[0.3,0.6]", "workers=1"]
     before = set(tree(own / "results/units"))
     assert bench("run", "+variant=base", *own_words, cwd=own).code == 0
-    from jpegai_bench.store.run_files import files_of
     from jpegai_bench.store.store import Store
+    from jpegai_bench.store.units_of_run import files_of
 
     store = Store(own / "results")
     [run] = [run for run in store.runs() if run.rates == "target"]

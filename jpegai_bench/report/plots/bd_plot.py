@@ -16,7 +16,7 @@ from jpegai_bench.analysis.statistics import Array, MetricSummary, difference, i
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.plots.draw import render
 from jpegai_bench.report.plots.style import codec_style, variant_style
-from jpegai_bench.report.tables.bd_sheet import described, label, metric_label
+from jpegai_bench.report.tables.bdrate_sheet import described, label, metric_label
 from jpegai_bench.system.files import write_bytes
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pandas as pd
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.config.experiment import Ablation, Experiment
 from jpegai_bench.metrics.catalogue import average_of
-from jpegai_bench.report.gather.missing import Missing
+from jpegai_bench.report.gather.missing_variants import Missing
 from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures
 from jpegai_bench.report.gather.study import kmacs
 from jpegai_bench.report.gather.training_noise import Noise, stated
