@@ -25,7 +25,7 @@ demo: $(VENV)/.installed
 	@echo "Plots: $(RESULTS)/plots"
 
 test: $(VENV)/.installed-test
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: ruff format types
 
