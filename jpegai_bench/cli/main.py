@@ -13,6 +13,7 @@ from jpegai_bench.cli import arguments
 from jpegai_bench.cli.help import help_of, overview
 from jpegai_bench.commands.catalogue import COMMANDS
 from jpegai_bench.commands.command import Command
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.system import console
 from jpegai_bench.version import __version__
@@ -97,8 +98,11 @@ def _do(command: Command, positional: list[str], words: list[str]) -> int:
     console.detail(f"jpegai-bench {__version__}, {command.name}: {' '.join(words) or 'no overrides'}")
     if is_multirun(words):
         return _sweep(command, positional, words)
-    action = f"jpegai_bench.commands.{command.module}"
-    return composed(words, lambda settings: int(import_module(action).command(settings, *positional))) or 0
+
+    def do(settings: Settings) -> int:
+        return int(import_module(f"jpegai_bench.commands.{command.module}").command(settings, *positional))
+
+    return composed(words, do, command.settings) or 0
 
 
 def _sweep(command: Command, positional: list[str], words: list[str]) -> int:

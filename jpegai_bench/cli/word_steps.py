@@ -9,6 +9,7 @@ from jpegai_bench.commands.command import Command
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.hydra_errors import in_one_line, no_choice
 from jpegai_bench.config.overrides import folder_words, folders_of, key_of
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.setting_names import choices, unreadable
 from jpegai_bench.errors import UsageError
 
@@ -42,12 +43,12 @@ def choose_variants(command: Command, words: list[str]) -> list[str]:
 
 def _of_experiment(command: Command, words: list[str]) -> str:
     chosen = [word for word in words if word.startswith("experiment=") and word != "experiment=null"]
-    if not chosen or "experiment" not in command.options:
+    if not chosen or not command.experiment:
         return ""
     from jpegai_bench.config.composition import composed
     from jpegai_bench.config.experiment import experiment_of
 
-    experiment = composed([*chosen, *folder_words(words)], experiment_of)
+    experiment = composed([*chosen, *folder_words(words)], experiment_of, Settings)
     return ",".join(experiment.variants) if experiment else ""
 
 

@@ -1,17 +1,26 @@
 """Measure codecs of the `anchor` group again."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame
+from jpegai_bench.config.command_settings import PeerSettings, PictureSettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from jpegai_bench.config.schema import Settings
+
+@dataclass(kw_only=True)
+class AnchorSettings(PeerSettings, PictureSettings):
+    """What `anchor` takes."""
+
+    codec: Any
+    """A name, a list of names, or all: which was chosen as `anchor`."""
+
 
 USAGE = Command(
     "anchor [codec=NAME|[NAME,…]|all] [dataset=sample|kodak|folder] [overrides]",
@@ -29,12 +38,12 @@ shows the codecs, and which can be used here.
   --config-dir my_conf codec=mine  a codec of your own: my_conf/anchor/mine.yaml
   workers=2                        processes that measure
   pictures=all                     keep the decoded pictures of every image for the report""",
-    options=("codec", "arch", "checkpoint", "pictures"),
+    settings=AnchorSettings,
     results="points.csv, run.json and log.txt in results/anchors/CODEC/KEY; means on stdout.",
 )
 
 
-def command(settings: "Settings") -> int:
+def command(settings: AnchorSettings) -> int:
     """Code and measure; print each folder and the mean over images at each quality, or all points.
 
     One codec that fails or cannot be used here leaves the others running. Of `codec=all` what cannot be used
@@ -76,7 +85,7 @@ def command(settings: "Settings") -> int:
     return 1 if failures else 0
 
 
-def _take_qualities(settings: "Settings") -> None:
+def _take_qualities(settings: AnchorSettings) -> None:
     """`qualities=` are those of the one codec that is measured; of several each has a scale of its own."""
     if settings.qualities is None:
         return

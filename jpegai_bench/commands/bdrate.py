@@ -1,16 +1,36 @@
 """BD-rate of one file of R-D points against another."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
+from jpegai_bench.config.command_settings import CurveSettings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.console import report
 
 if TYPE_CHECKING:
     from jpegai_bench.analysis.bdtable import Options
-    from jpegai_bench.config.schema import Settings
+
+_FORMATS = ("png", "pdf", "svg")
+"""Of a plot."""
+
+
+@dataclass(kw_only=True)
+class BdRateSettings(CurveSettings):
+    """What `bdrate` takes."""
+
+    only: list[str] | None
+    curve: str
+    bd_metric: bool
+    plot: str | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in _FORMATS:
+            raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(_FORMATS)}")
+
 
 USAGE = Command(
     "bdrate ANCHOR TEST [curve=image|mean] [format=table|csv|json|markdown|latex] [plot=FILE]",
@@ -29,13 +49,13 @@ with its reason.
   bpp_range=[0.1,1]    only points between these rates
   lower_is_better=[lpips]   metrics of yours that are better when lower; NLPD is known
   only=[vmaf,psnr_y]   these metrics alone         metrics.hvs=hvs         PSNR-HVS in the mean of seven""",
-    options=("only", "curve", "bd_metric", "bpp_range", "lower_is_better", "plot"),
+    settings=BdRateSettings,
     words=("ANCHOR", "TEST"),
     results="on stdout; with plot=FILE.png (.pdf, .svg) the curves in a file.",
 )
 
 
-def command(settings: "Settings", anchor: str, test: str) -> int:
+def command(settings: BdRateSettings, anchor: str, test: str) -> int:
     """Compare and print; 1 where no metric has a number."""
     from jpegai_bench.analysis.bdfiles import bd_table
     from jpegai_bench.analysis.rdpoints import read_rd
@@ -65,7 +85,7 @@ def command(settings: "Settings", anchor: str, test: str) -> int:
     return 0
 
 
-def _options(settings: "Settings") -> "Options":
+def _options(settings: BdRateSettings) -> "Options":
     from jpegai_bench.analysis.bdtable import Options
 
     return Options(
@@ -73,7 +93,7 @@ def _options(settings: "Settings") -> "Options":
         curve=settings.curve,
         bd_metric=settings.bd_metric,
         lower_is_better=tuple(settings.lower_is_better),
-        bpp_range=(settings.bpp_range[0], settings.bpp_range[1]) if settings.bpp_range else None,
+        bpp_range=settings.rates_between,
         hvs=settings.metrics.hvs,
         only=None if settings.only is None else tuple(settings.only),
     )

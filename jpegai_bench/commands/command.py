@@ -1,6 +1,9 @@
 """What a subcommand says of itself: how it is written, what it does, examples."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from jpegai_bench.config.command_settings import GIVEN
+from jpegai_bench.config.schema import Settings
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,10 @@ class Command:
     """Whether the last of them may be left out."""
     repeats: bool = False
     """Whether the last of them may be given several times."""
-    options: tuple[str, ...] = ()
-    """Settings that only some commands take, and this one does."""
+    settings: type[Settings] = Settings
+    """What it takes."""
+    experiment: bool = False
+    """Whether it takes `experiment=NAME`."""
     variant: str | None = None
     """The variant that is meant when none is given; None where the command takes none."""
     does: str = ""
@@ -32,6 +37,12 @@ class Command:
     def name(self) -> str:
         """Its own word."""
         return self.usage.split()[0]
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Settings that only some commands take, and this one does."""
+        names = {item.name for item in fields(self.settings)} - {item.name for item in fields(Settings)}
+        return (*sorted(names - set(GIVEN)), *(("experiment",) if self.experiment else ()))
 
     @property
     def module(self) -> str:

@@ -1,17 +1,26 @@
 """Whether two codecs differ by more than luck."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_latex, print_rich
+from jpegai_bench.config.command_settings import CurveSettings
 from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
     from jpegai_bench.report.gather.compare_inputs import Match
     from jpegai_bench.report.gather.matching_runs import Choice
+
+
+@dataclass(kw_only=True)
+class CompareSettings(CurveSettings):
+    """What `compare` takes."""
+
+    anchors: list[str] | None
+    anchor_points: str | None
+
 
 USAGE = Command(
     "compare A B [anchor=LABEL | anchor_points=FILE] [format=table|csv|json|markdown|latex]",
@@ -30,12 +39,12 @@ count; `compare A A` prints the spread over the seeds of A.
   dataset=, model=     which study, where the store holds several
   anchor=hevc          an anchor of the store other than the one that the runs were made with
   method=, metrics.hvs=, bpp_range=, lower_is_better=       as for bdrate""",
-    options=("anchors", "anchor_points", "bpp_range", "lower_is_better"),
+    settings=CompareSettings,
     words=("A", "B"),
 )
 
 
-def command(settings: "Settings", a: str, b: str) -> int:
+def command(settings: CompareSettings, a: str, b: str) -> int:
     """Compare `b` with `a`, or where both are one variant of the store its training seeds, and print.
 
     1 where no metric has a BD-rate on a common image.
@@ -60,7 +69,7 @@ def command(settings: "Settings", a: str, b: str) -> int:
         settings.metrics.hvs,
         settings.method,
         settings.lower_is_better,
-        (settings.bpp_range[0], settings.bpp_range[1]) if settings.bpp_range else None,
+        settings.rates_between,
     )
     if found.one_variant:
         sheets = [seeds_sheet(result, found, settings.method)]
@@ -93,7 +102,7 @@ def command(settings: "Settings", a: str, b: str) -> int:
     return 0
 
 
-def _choice(settings: "Settings") -> "Choice":
+def _choice(settings: CompareSettings) -> "Choice":
     """What the command line chooses."""
     from jpegai_bench.report.gather.matching_runs import Choice
 

@@ -1,13 +1,20 @@
 """Fetch a published test set."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from jpegai_bench.commands.command import Command
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.system.console import say
 
-if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
+
+@dataclass(kw_only=True)
+class DataSettings(Settings):
+    """What `data` takes."""
+
+    dest: str | None
+    url: str | None
+
 
 USAGE = Command(
     "data get kodak|jpegai-test [dest=PATH] [url=BASE]",
@@ -22,13 +29,13 @@ says how to place the files by hand.
 
   dest=PATH            the folder, unless $JPEGAI_BENCH_DATA/kodak or data/kodak is meant
   url=BASE             another mirror: files are fetched from BASE/kodim01.png and so on""",
-    options=("dest", "url"),
+    settings=DataSettings,
     words=("get", "SET"),
     results="the pictures in the folder, whose path is on stdout.",
 )
 
 
-def command(settings: "Settings", action: str, name: str) -> int:
+def command(settings: DataSettings, action: str, name: str) -> int:
     """Bring the set `name` into its folder and print the folder."""
     from jpegai_bench.images.datasets import folder_of
     from jpegai_bench.images.download import fetch

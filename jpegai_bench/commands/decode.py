@@ -38,7 +38,7 @@ def command(settings: "Settings", source: str, target: str) -> int:
         data = Path(source).read_bytes()
     except OSError as error:
         raise BenchError(f"{source}: cannot be read ({error.strerror})") from None
-    codec = learned_codec(settings, variant_of(settings))
+    codec = learned_codec(settings, variant_of(settings), rdo=False)
     try:
         image = codec.decode(data)
     except BenchError as error:

@@ -1,14 +1,23 @@
 """Code one picture into a bitstream."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import require_png, require_separate_files
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
 
-if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
+
+@dataclass(kw_only=True)
+class EncodeSettings(Settings):
+    """What `encode` takes."""
+
+    quality: float | None
+    target_bpp: float | None
+    rdo: bool
+    reconstruction: str | None
+
 
 USAGE = Command(
     "encode IN OUT [+variant=NAME] [quality=3 | target_bpp=0.25] [reconstruction=R.png]",
@@ -23,7 +32,7 @@ one that meets a rate within 2%, or the nearest.
 
   rdo=false            round to the nearest: more bits, less error
   weights=FOLDER       weights of your own; whoever decodes needs the same""",
-    options=("quality", "target_bpp", "rdo", "reconstruction"),
+    settings=EncodeSettings,
     words=("IN", "OUT"),
     variant="base",
     results="the bitstream in OUT, its size on stdout.",
@@ -33,7 +42,7 @@ _QUALITY = 3.0
 """The rate where neither a quality nor a target is given."""
 
 
-def command(settings: "Settings", source: str, target: str) -> int:
+def command(settings: EncodeSettings, source: str, target: str) -> int:
     """Code `source` into `target`, print its size."""
     from jpegai_bench.codecs.rates import check_target, learned_qualities
     from jpegai_bench.config.variants import variant_of
@@ -51,7 +60,7 @@ def command(settings: "Settings", source: str, target: str) -> int:
     else:
         check_target("target_bpp", aim)
     image = read_rgb(source)
-    codec = learned_codec(settings, variant_of(settings))
+    codec = learned_codec(settings, variant_of(settings), settings.rdo)
     if aim is not None:
         [quality] = codec.qualities_for(image, [aim])
     encoded = codec.encode(image, quality)

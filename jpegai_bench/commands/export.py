@@ -1,14 +1,21 @@
 """Pack a study for a paper's supplement."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
+from jpegai_bench.config.command_settings import SelectionSettings
 from jpegai_bench.errors import UsageError
 
-if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
+
+@dataclass(kw_only=True)
+class ExportSettings(SelectionSettings):
+    """What `export` takes."""
+
+    anonymous: bool
+    dest: str | None
+
 
 USAGE = Command(
     "export [experiment=NAME] [dataset=…] [model=…] [dest=FILE.zip] [overrides]",
@@ -26,7 +33,8 @@ no pictures, bitstreams or weights. An equal store gives equal bytes.
   experiment=NAME      its variants alone, its tables, and the figures of its paper
   anonymous=true       for a double-blind review: without names of machines and folders
   anchor=, peers=      as for tables""",
-    options=("anchors", "experiment", "peers", "anonymous", "dest"),
+    settings=ExportSettings,
+    experiment=True,
     results="results/export/NAME.zip, or where dest= says; its path on stdout.",
 )
 
@@ -35,7 +43,7 @@ _DECIDING = ("dataset", "model", "experiment", "anchors", "peers", "metrics", "m
 """What the tables of a store depend on, besides the store."""
 
 
-def command(settings: "Settings") -> int:
+def command(settings: ExportSettings) -> int:
     """Write the archive and print its path."""
     from jpegai_bench.config.experiment import experiment_of
     from jpegai_bench.report.export.supplement import pack, supplement

@@ -2,20 +2,34 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
+from jpegai_bench.config.command_settings import PeerSettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, report
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.protocol import AnchorCodec
-    from jpegai_bench.config.schema import Settings
     from jpegai_bench.images.datasets import Dataset, ImageFile
     from jpegai_bench.store.store import Store
+
+
+@dataclass(kw_only=True)
+class LatencySettings(PeerSettings):
+    """What `latency` takes."""
+
+    codec: Any
+    """As of `anchor`."""
+    quality: float | None
+    rdo: bool
+    repeats: int
+    processes: int
+    device: str
+
 
 USAGE = Command(
     "latency [+variant=NAME] [codec=NAME|[NAME,…]|all] [dataset=sample|kodak] [overrides]",
@@ -38,7 +52,7 @@ in results/latency/, and measured again whenever they are asked for.
   device=cuda          variants on a GPU; rANS stays on the core
   quality=32           on one codec's scale; otherwise that of its grid whose mean rate is nearest 0.5 bpp
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer""",
-    options=("codec", "arch", "checkpoint", "quality", "rdo", "repeats", "processes", "device"),
+    settings=LatencySettings,
     variant="",
     results="results/latency, where tables find decode times; means on stdout.",
 )
@@ -48,7 +62,7 @@ Timed = tuple[Path, dict[str, Any]]
 """Folder and content of a `latency.json`."""
 
 
-def command(settings: "Settings") -> int:
+def command(settings: LatencySettings) -> int:
     """Time one codec after the other; print each folder, the means over images, and the parts of variants.
 
     One codec that fails or cannot be used here leaves the others running. Of `codec=all` what cannot be used
@@ -108,7 +122,7 @@ def _refuse_beside_runs(store: "Store") -> None:
         )
 
 
-def _codecs(settings: "Settings") -> list[Any]:
+def _codecs(settings: LatencySettings) -> list[Any]:
     """The variant that is named, and the codecs that are; where none is, every variant of the package."""
     from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
     from jpegai_bench.runner import inputs
@@ -120,7 +134,8 @@ def _codecs(settings: "Settings") -> list[Any]:
     codecs: list[Any] = []
     for variant in variants:
         try:
-            codecs.append(replace(inputs.learned_codec(settings, variant), device=settings.device))
+            codec = inputs.learned_codec(settings, variant, settings.rdo)
+            codecs.append(replace(codec, device=settings.device))
         except BenchError as error:
             if len(variants) == 1:
                 raise
@@ -135,7 +150,7 @@ def _codecs(settings: "Settings") -> list[Any]:
     return codecs + (inputs.anchor_codecs(settings) if asked else [])
 
 
-def _qualities(settings: "Settings", codec: "AnchorCodec") -> tuple[float, ...]:
+def _qualities(settings: LatencySettings, codec: "AnchorCodec") -> tuple[float, ...]:
     """The quality asked for, or the codec's grid; a variant's are the whole numbers."""
     from jpegai_bench.codecs.rates import learned_qualities
 
@@ -145,7 +160,7 @@ def _qualities(settings: "Settings", codec: "AnchorCodec") -> tuple[float, ...]:
     return learned_qualities(asked, settings.model.qualities - 1, settings.model.name, "quality").values
 
 
-def _images(settings: "Settings") -> tuple["Dataset", list["ImageFile"], list[str]]:
+def _images(settings: LatencySettings) -> tuple["Dataset", list["ImageFile"], list[str]]:
     """The data set, its images that can be read, and why the others cannot."""
     from jpegai_bench.runner import inputs
 
@@ -196,7 +211,7 @@ def _warn(manifests: list[dict[str, Any]]) -> None:
     )
 
 
-def _print(settings: "Settings", store: "Store", measured: list[Timed]) -> None:
+def _print(settings: LatencySettings, store: "Store", measured: list[Timed]) -> None:
     from jpegai_bench.report.tables.latency import as_frame, as_rich
 
     manifests = [manifest for _, manifest in measured]

@@ -7,17 +7,27 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_latex, print_rich
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.system.console import complain, say
 from jpegai_bench.version import __version__
 
 if TYPE_CHECKING:
     from jpegai_bench.analysis.pairs import Measured, Pairing
-    from jpegai_bench.config.schema import Settings
+
+
+@dataclass(kw_only=True)
+class MetricsSettings(Settings):
+    """What `metrics` takes."""
+
+    only: list[str] | None
+    device: str
+
 
 USAGE = Command(
     "metrics REFERENCE DISTORTED [only=[NAME,…]] [format=table|csv|json|markdown|latex]",
@@ -32,12 +42,12 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
   workers=2            processes, one a core unless given; less memory with fewer
   device=cuda          where torch computes        format=json             with reasons and versions
   metrics.backend=piq  MS-SSIM, FSIM, IW-SSIM and VIF by piq itself""",
-    options=("only", "device"),
+    settings=MetricsSettings,
     words=("REFERENCE", "DISTORTED"),
 )
 
 
-def command(settings: "Settings", reference: str, distorted: str) -> int:
+def command(settings: MetricsSettings, reference: str, distorted: str) -> int:
     """Measure and print; 1 where a picture was left out."""
     from jpegai_bench.analysis.pairs import find_pairs
     from jpegai_bench.metrics.catalogue import NAMES, chosen
@@ -77,7 +87,9 @@ def command(settings: "Settings", reference: str, distorted: str) -> int:
     return 1 if failures or pairing.left_out else 0
 
 
-def _measure(settings: "Settings", names: Sequence[str], pairing: "Pairing", alone: bool) -> "list[Measured]":
+def _measure(
+    settings: MetricsSettings, names: Sequence[str], pairing: "Pairing", alone: bool
+) -> "list[Measured]":
     """Measure all pairs, and in CSV print each as soon as it is there."""
     import csv
 
@@ -131,7 +143,7 @@ def _nothing(note: str) -> None:
 
 
 def _as_json(
-    good: "Sequence[Measured]", names: Sequence[str], left_out: Sequence[str], settings: "Settings"
+    good: "Sequence[Measured]", names: Sequence[str], left_out: Sequence[str], settings: MetricsSettings
 ) -> str:
     import json
 
@@ -160,7 +172,7 @@ def _as_json(
     return json.dumps(told, indent=1)
 
 
-def _print_sheet(settings: "Settings", good: "Sequence[Measured]", alone: bool, title: str) -> None:
+def _print_sheet(settings: MetricsSettings, good: "Sequence[Measured]", alone: bool, title: str) -> None:
     from jpegai_bench.report.tables.scores import BESIDE_NAMES, as_list, as_table
     from jpegai_bench.report.tables.sheets import to_markdown, to_rich
 

@@ -1,12 +1,8 @@
 """Rebuild the plots from the store."""
 
-from typing import TYPE_CHECKING
-
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.selection import selection as chosen
-
-if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import SelectionSettings
 
 USAGE = Command(
     "plots [experiment=NAME] [results=PATH]",
@@ -20,12 +16,13 @@ USAGE = Command(
 
   dataset=, model=     which study, where the store holds several
   anchor=, peers=      codecs of the store, or whose points ship, as curves beside the variants""",
-    options=("anchors", "experiment", "peers"),
+    settings=SelectionSettings,
+    experiment=True,
     results="results/plots as PNG and PDF; their paths on stdout.",
 )
 
 
-def command(settings: "Settings") -> int:
+def command(settings: SelectionSettings) -> int:
     """Draw what has changed, of an experiment where one is chosen; print the paths of all."""
     from jpegai_bench.config.experiment import experiment_of
     from jpegai_bench.store.store import Store

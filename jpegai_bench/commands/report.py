@@ -1,13 +1,18 @@
 """Write the report page from the store."""
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.selection import selection as chosen
+from jpegai_bench.config.command_settings import SelectionSettings
 
-if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
+
+@dataclass(kw_only=True)
+class ReportSettings(SelectionSettings):
+    """What `report` takes."""
+
+    images: str
+
 
 USAGE = Command(
     "report [experiment=NAME] [images=embedded|linked] [results=PATH]",
@@ -24,12 +29,13 @@ names, with the command that makes it.
   experiment=NAME      its variants alone, and the figures of its paper
   images=linked        pictures lossless, as files in results/report/pictures, not inside the page
   anchor=, peers=      as for tables; without peers= every codec that was measured on the images""",
-    options=("anchors", "peers", "images", "experiment"),
+    settings=ReportSettings,
+    experiment=True,
     results="results/report/index.html; its path on stdout.",
 )
 
 
-def command(settings: "Settings") -> int:
+def command(settings: ReportSettings) -> int:
     """Write the page and print its path."""
     from jpegai_bench.config.experiment import experiment_of, packaged_experiment
     from jpegai_bench.report.page.write import write_page

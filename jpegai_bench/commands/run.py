@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import show_study
+from jpegai_bench.config.command_settings import RunSettings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.system.console import complain
 
 if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
     from jpegai_bench.report.gather.studies import Selection
     from jpegai_bench.sweep.job_notes import Result
     from jpegai_bench.sweep.sweep import How
@@ -33,14 +33,14 @@ command goes on where a killed one stopped.
   workers=2            processes that measure      results=PATH            where results go
   pictures=all         keep the decoded pictures of every image for the report; 4 unless given
   -m                   for each of several variants or settings, as `sweep`""",
-    options=("rates", "targets", "rdo", "arch", "checkpoint", "peers", "shards", "fail_fast", "pictures"),
+    settings=RunSettings,
     variant="base",
     results="""points.csv, complexity.json, run.json and log.txt in results/runs/VARIANT/KEY; tables
 and plots of all that the data set has in results/tables and results/plots, the table on stdout.""",
 )
 
 
-def command(settings: "Settings") -> int:
+def command(settings: RunSettings) -> int:
     """Do the main job; 1 where an image was left out."""
     _check(settings)
     from jpegai_bench.report.rebuild import rebuild
@@ -58,7 +58,7 @@ def command(settings: "Settings") -> int:
     return 1 if measured.failures else 0
 
 
-def job(settings: "Settings", how: "How") -> "Result":
+def job(settings: RunSettings, how: "How") -> "Result":
     """The main job as one of several: tables and plots come when all have ended."""
     from jpegai_bench.config.experiment import experiment_of
     from jpegai_bench.sweep.job_notes import Result
@@ -100,7 +100,7 @@ def finish(values: Sequence[Any]) -> None:
         show_study(values[0]["format"], list(rebuilt.values()))
 
 
-def _check(settings: "Settings", how: "How" = "all") -> None:
+def _check(settings: RunSettings, how: "How" = "all") -> None:
     if settings.weights != "train" and settings.is_typed("training"):
         raise UsageError("training settings need weights=train; without it weights that are there are run")
     if settings.shards > 1 and how == "all":
@@ -108,7 +108,7 @@ def _check(settings: "Settings", how: "How" = "all") -> None:
     _require_peers(settings)
 
 
-def _require_peers(settings: "Settings") -> None:
+def _require_peers(settings: RunSettings) -> None:
     """Peers that are named have points, or nothing is begun."""
     from jpegai_bench.metrics.fingerprint import fingerprint
     from jpegai_bench.report.gather.codec_points import Conditions
@@ -122,7 +122,7 @@ def _require_peers(settings: "Settings") -> None:
         require_peers(Store(settings.results), peers, conditions, anchors)
 
 
-def _selection(settings: "Settings", dataset: str) -> "Selection":
+def _selection(settings: RunSettings, dataset: str) -> "Selection":
     """The tables and plots that a run belongs to."""
     from jpegai_bench.report.gather.peers import wanted_peers
     from jpegai_bench.report.gather.studies import Selection

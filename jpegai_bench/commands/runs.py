@@ -1,19 +1,28 @@
 """Keep the store in order."""
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system import console
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jpegai_bench.config.schema import Settings
     from jpegai_bench.store.removal import Removal
     from jpegai_bench.store.store import Store
+
+
+@dataclass(kw_only=True)
+class RunsSettings(Settings):
+    """What `runs` takes."""
+
+    ask: bool
+
 
 USAGE = Command(
     "runs remove WHICH… [dataset=…] [model=…] [ask=false] [results=PATH]",
@@ -32,14 +41,14 @@ is left alone.
   dataset=, model=     of a name or word, only the runs on it
   ask=false            do not ask, as in a script
   What there is, with its keys: jpegai-bench list runs""",
-    options=("ask",),
+    settings=RunsSettings,
     words=("remove", "WHICH"),
     repeats=True,
     results="their folders on stdout.",
 )
 
 
-def command(settings: "Settings", action: str, *which: str) -> int:
+def command(settings: RunsSettings, action: str, *which: str) -> int:
     """Remove runs, once it has been said what goes and a person or `ask=false` has agreed."""
     from jpegai_bench.config.experiment import variants_of_experiments
     from jpegai_bench.report.gather.needed_runs import needed_by, unknown_experiments

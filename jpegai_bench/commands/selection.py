@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jpegai_bench.config.command_settings import SelectionSettings
     from jpegai_bench.config.schema import Settings
     from jpegai_bench.report.gather.studies import Selection
 
@@ -23,7 +24,7 @@ def model(settings: "Settings") -> str | None:
     return settings.model.name if settings.is_typed("model") else None
 
 
-def selection(settings: "Settings") -> "Selection":
+def selection(settings: "SelectionSettings") -> "Selection":
     """What tables and plots are rebuilt."""
     from jpegai_bench.report.gather.peers import wanted_peers
     from jpegai_bench.report.gather.studies import Selection

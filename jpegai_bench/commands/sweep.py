@@ -1,6 +1,7 @@
 """Many runs: `run` does the work of each, and `jpegai_bench.sweep` has them done."""
 
 from jpegai_bench.commands.command import Command
+from jpegai_bench.config.command_settings import RunSettings
 
 USAGE = Command(
     "sweep [+variant=NAME,NAME] [dataset=…] [hydra/launcher=joblib|slurm] [overrides]",
@@ -19,18 +20,8 @@ same command goes on from there; two at once share out the work.
   hydra/launcher=slurm shards=8                     a cluster: each variant's images shared out to 8 jobs
   fail_fast=true                                    stop at the first failure
   experiment=vcip2023                               the variants of a paper, and its tables at the end""",
-    options=(
-        "rates",
-        "targets",
-        "rdo",
-        "arch",
-        "checkpoint",
-        "peers",
-        "shards",
-        "fail_fast",
-        "experiment",
-        "pictures",
-    ),
+    settings=RunSettings,
+    experiment=True,
     variant="glob(*)",
     does="run",
     results="as of run; what became of each job is in results/sweeps.",

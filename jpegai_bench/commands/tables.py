@@ -1,13 +1,9 @@
 """Rebuild the tables from the store."""
 
-from typing import TYPE_CHECKING
-
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import show_study
 from jpegai_bench.commands.selection import selection as chosen
-
-if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import SelectionSettings
 
 USAGE = Command(
     "tables [experiment=NAME] [results=PATH] [format=table|csv|json|markdown|latex]",
@@ -23,12 +19,13 @@ USAGE = Command(
                        Markdown and LaTeX into results/tables/NAME
   anchor=, peers=      codecs of the store, or whose points ship: what BD-rates are taken against (a block
                        each), and further rows""",
-    options=("anchors", "experiment", "peers"),
+    settings=SelectionSettings,
+    experiment=True,
     results="results/tables as CSV, Markdown and LaTeX, and stdout.",
 )
 
 
-def command(settings: "Settings") -> int:
+def command(settings: SelectionSettings) -> int:
     """Write the tables, of an experiment where one is chosen, and show them."""
     from jpegai_bench.config.experiment import experiment_of
     from jpegai_bench.store.store import Store

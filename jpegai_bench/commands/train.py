@@ -1,16 +1,25 @@
 """Train, print where the weights are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
     from jpegai_bench.sweep.job_notes import Result
     from jpegai_bench.sweep.sweep import How
+
+
+@dataclass(kw_only=True)
+class TrainSettings(Settings):
+    """What `train` takes."""
+
+    fail_fast: bool
+
 
 USAGE = Command(
     "train +variant=NAME training.data=[FOLDER,…] [training=smoke|ablation|small|paper]",
@@ -28,13 +37,13 @@ goes on from the last checkpoint; Ctrl-C and SIGTERM write one. Prints the folde
   training.devices=2               GPUs, or processes on the CPU
   training.max_minutes=50          stop with a checkpoint; the same command goes on
   training.loggers=[csv,tensorboard,mlflow]""",
-    options=("fail_fast",),
+    settings=TrainSettings,
     variant="base",
     results="weights, checkpoint, log.csv, validation.csv, log.txt in results/training/VARIANT/KEY.",
 )
 
 
-def command(settings: "Settings") -> int:
+def command(settings: TrainSettings) -> int:
     """Train the variant."""
     if settings.is_typed("weights"):
         raise UsageError("weights= is of run; a training starts from those of training.init_from=FOLDER")
@@ -42,7 +51,7 @@ def command(settings: "Settings") -> int:
     return 0
 
 
-def job(settings: "Settings", how: "How") -> "Result":
+def job(settings: TrainSettings, how: "How") -> "Result":
     """A training as one of several."""
     from jpegai_bench.sweep.job_notes import Result
 
@@ -54,7 +63,7 @@ def finish(values: Sequence[Any]) -> None:
     print("\n".join(map(str, values)))
 
 
-def _train(settings: "Settings") -> Path:
+def _train(settings: TrainSettings) -> Path:
     from jpegai_bench.config.variants import variant_of
     from jpegai_bench.training.photographs import check_folders
 

@@ -12,8 +12,7 @@ from omegaconf import DictConfig
 
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.hydra_errors import in_one_line
-from jpegai_bench.config.schema import Settings
-from jpegai_bench.config.validation import validated
+from jpegai_bench.config.validation import Kind, validated
 from jpegai_bench.config.variants import complete
 from jpegai_bench.errors import BenchError
 
@@ -31,8 +30,8 @@ class WholeVariants(ConfigLoaderImpl):
         return complete(super().load_configuration(*args, **more))
 
 
-def composed(words: Sequence[str], task: Callable[[Settings], Answer]) -> Answer | None:
-    """What `task` makes of the settings that these words give; None where they only show a configuration.
+def composed(words: Sequence[str], task: Callable[[Kind], Answer], kind: type[Kind]) -> Answer | None:
+    """What `task` makes of the settings of one kind that these words give; None where they only show them.
 
     Raises:
         BenchError: the words give no settings, in one line.
@@ -43,7 +42,7 @@ def composed(words: Sequence[str], task: Callable[[Settings], Answer]) -> Answer
 
     def job(config: DictConfig) -> None:
         try:
-            answers.append(task(validated(config)))
+            answers.append(task(validated(config, kind)))
         except Exception as error:  # caught here, for Hydra would print words of its own first
             errors.append(error)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.analysis.choices import CURVES, METHODS
-from jpegai_bench.codecs.rates import KINDS, Rates, learned_qualities, of_targets
+from jpegai_bench.codecs.rates import KINDS
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.overrides import key_of
 from jpegai_bench.config.training import TrainingSettings
-from jpegai_bench.errors import BenchError, UsageError, one_of
+from jpegai_bench.errors import BenchError, one_of
 from jpegai_bench.metrics.backends import BACKENDS
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
 CONTEXTS = ("none", "multistage", "grouped")
-PLOT_FORMATS = ("png", "pdf", "svg")
 METRIC_WORDS = {"hvs": ("hvs_m", "hvs"), "backend": BACKENDS}
 WORDS = {
     "format": ("table", "csv", "json", "markdown", "latex"),
@@ -30,6 +29,8 @@ WORDS = {
     "images": ("embedded", "linked"),
 }
 """What a setting may be, where that is one of a few words."""
+COUNTS = ("workers", "shards", "repeats", "processes")
+"""Settings that are at least 1, or null."""
 FOUND = ("variant_written", "typed", "config_folders", "cores")
 """Of `Settings` what nobody types: it is found when a configuration is checked."""
 
@@ -171,9 +172,13 @@ class ExperimentSettings:
             raise BenchError("experiment.training_noise: say in training_noise_source who measured it")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Settings:
-    """Everything that a command can be told; the values are those of `conf/config.yaml`."""
+    """What every command can be told; the values are those of `conf/config.yaml`.
+
+    What only some commands take is in subclasses: of several in `config/command_settings.py`, of one beside
+    the command.
+    """
 
     model: ModelSettings
     dataset: DatasetSettings
@@ -181,40 +186,10 @@ class Settings:
     training: TrainingSettings
     results: str
     weights: str
-    rates: str
     qualities: list[float] | None
-    targets: list[float] | None
     workers: int | None
     format: str
     method: str
-    codec: Any
-    anchors: list[str] | None
-    peers: Any
-    arch: str | None
-    checkpoint: Any
-    quality: float | None
-    target_bpp: float | None
-    rdo: bool
-    reconstruction: str | None
-    curve: str
-    bd_metric: bool
-    bpp_range: list[float] | None
-    lower_is_better: list[str]
-    plot: str | None
-    pictures: Any
-    images: str
-    anchor_points: str | None
-    only: list[str] | None
-    device: str
-    dest: str | None
-    url: str | None
-    ask: bool
-    anonymous: bool
-    repeats: int
-    processes: int
-    shards: int
-    shard: int | None
-    fail_fast: bool
     experiment: ExperimentSettings | None = None
     variant: dict[str, Any] = field(default_factory=dict)
     variant_written: dict[str, Any] = field(default_factory=dict)
@@ -229,28 +204,12 @@ class Settings:
     """Codecs that BD-rates are taken against, the main one first: label and node of each."""
 
     def __post_init__(self) -> None:
-        for name, words in WORDS.items():
-            one_of(name, getattr(self, name), words)
-        for name in ("workers", "shards", "repeats", "processes"):
-            if (value := getattr(self, name)) is not None and value < 1:
+        for item in fields(self):
+            name, value = item.name, getattr(self, item.name)
+            if name in WORDS:
+                one_of(name, value, WORDS[name])
+            if name in COUNTS and value is not None and value < 1:
                 raise BenchError(f"{name}={value}: must be at least 1")
-        self._check_bpp_range()
-        if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in PLOT_FORMATS:
-            raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
-        if self.shard is not None and not 0 <= self.shard < self.shards:
-            raise UsageError(f"shard={self.shard}: must be from 0 to shards - 1")
-        if self.pictures != "all" and (type(self.pictures) is not int or self.pictures < 0):
-            raise UsageError(f"pictures={self.pictures}: give how many of the first images, 0, or all")
-
-    def _check_bpp_range(self) -> None:
-        if self.bpp_range is not None:
-            told = ",".join(f"{value:g}" for value in self.bpp_range)
-            if len(self.bpp_range) != 2 or not 0 <= self.bpp_range[0] < self.bpp_range[1]:
-                raise BenchError(f"bpp_range=[{told}]: give the lowest and the highest rate, as [0.1,1]")
-
-    def pictures_of(self, images: int) -> int:
-        """Of how many of the first of so many images the decoded pictures are kept."""
-        return images if self.pictures == "all" else int(self.pictures)
 
     @property
     def worker_count(self) -> int:
@@ -270,17 +229,6 @@ class Settings:
     def is_typed(self, group: str) -> bool:
         """Whether the command line itself sets a group or something in it, as `dataset.path=…`."""
         return bool(self.typed_of((group,)))
-
-    @property
-    def chosen_rates(self) -> Rates:
-        """The rates of a run; a `UsageError` where they are out of range or of two kinds."""
-        if self.rates == "target":
-            if self.qualities is not None:
-                raise UsageError("rates=target finds the qualities itself; leave qualities=… out")
-            return of_targets(self.targets)
-        if self.targets is not None:
-            raise UsageError("targets=… are for rates=target; add it, or leave targets out")
-        return learned_qualities(self.qualities, self.model.qualities - 1, self.model.name)
 
 
 def _is_word(text: str) -> bool:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import MarkedYAMLError, YAMLError
 
 from jpegai_bench.config import schema
+from jpegai_bench.config.command_settings import GIVEN
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.training import LOGGERS, TRAINING_WORDS
@@ -57,7 +58,7 @@ _LEAVES_OF_ANCHORS = ("encoder", "decoder", "config")
 _BY_PLUGINS = {"hydra/launcher": {"joblib"}}
 """Choices that have no file of ours."""
 
-_NOT_TYPED = (*schema.FOUND, "shard", "anchors")
+_NOT_TYPED = (*schema.FOUND, *GIVEN, "anchors")
 """Settings that the package gives itself."""
 
 
@@ -92,13 +93,18 @@ def unreadable(group: str, folders: Iterable[Path] = ()) -> dict[str, str]:
 
 def settings(folders: Sequence[Path] = ()) -> list[str]:
     """Every setting by its whole name, as `training.steps`, those of all anchors and variants among them."""
-    found = [key for key in _of_schema(Settings) if key not in _NOT_TYPED]
+    found = [key for key in (*_of_schema(Settings), *of_all_commands()) if key not in _NOT_TYPED]
     found += [f"variant.{key}" for key in ("name", *(f"{module}._target_" for module in MODULES))]
     for group, inside in (("anchor", ""), ("variant", "variant."), ("hydra/launcher", "hydra.launcher.")):
         for path in _files(group, folders):
             found += [f"{inside or 'anchor.'}{key}" for key in _of_file(path)]
     more = ("hydra.sweep.dir", "hydra.launcher.partition", "hydra.launcher.n_jobs")
     return list(dict.fromkeys([*found, *more]))
+
+
+def of_all_commands() -> list[str]:
+    """The settings that are in no group, of each command: all have their default in `conf/config.yaml`."""
+    return [str(key) for key in OmegaConf.load(CONF / "config.yaml") if key not in ("defaults", "hydra")]
 
 
 def takes_a_path(key: str) -> bool:

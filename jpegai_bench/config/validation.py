@@ -1,16 +1,26 @@
 """A composed configuration checked against the schema."""
 
+from dataclasses import fields
+from typing import TypeVar
+
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from jpegai_bench.config.hydra_context import config_folders, shared_cores, typed_words
 from jpegai_bench.config.hydra_errors import no_setting
 from jpegai_bench.config.schema import FOUND, Settings
+from jpegai_bench.config.setting_names import of_all_commands
 from jpegai_bench.errors import BenchError, UsageError
 
+Kind = TypeVar("Kind", bound=Settings)
 
-def validated(config: DictConfig) -> Settings:
+
+def validated(config: DictConfig, kind: type[Kind]) -> Kind:
     """Check a composed configuration against the schema, and find out once where it came from.
+
+    Args:
+        config: holds the settings of all commands.
+        kind: what the command takes; the settings of others are passed over.
 
     Raises:
         UsageError: an unknown key or a value of the wrong kind, in one line.
@@ -22,7 +32,9 @@ def validated(config: DictConfig) -> Settings:
         variant, anchor = (plain.pop(name, None) or {} for name in ("variant", "anchor"))
         if own := sorted(plain.keys() & set(FOUND)):
             raise UsageError(no_setting(own[0], config_folders()))
-        schema = OmegaConf.structured(Settings)
+        for other in set(of_all_commands()) - {item.name for item in fields(kind)}:
+            plain.pop(other, None)
+        schema = OmegaConf.structured(kind)
         for name in ("model", "dataset", "training"):
             if name not in plain:
                 raise UsageError(f"no {name} is chosen")
@@ -41,7 +53,7 @@ def validated(config: DictConfig) -> Settings:
         raise UsageError(f"{where}: {told}") from None
     except BenchError as error:  # from the schema: it looks at values alone
         raise UsageError(str(error)) from None
-    assert isinstance(settings, Settings)
+    assert isinstance(settings, kind)
     settings.variant, settings.anchor = variant, anchor
     settings.typed, settings.config_folders = typed_words(), config_folders()
     settings.cores = shared_cores()

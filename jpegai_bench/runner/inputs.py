@@ -29,12 +29,12 @@ def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
     return codecs
 
 
-def learned_codec(settings: Settings, variant: Variant) -> LearnedCodec:
-    """The variant as a codec, with the weights that `weights=` names."""
+def learned_codec(settings: Settings, variant: Variant, rdo: bool) -> LearnedCodec:
+    """The variant as a codec, with the weights that `weights=` names; `rdo` is of its encoder."""
     structure, folder = structure_of(settings, variant), weights_folder(settings, variant)
     _tell_of_other_code(folder, variant, structure)
     network = partial(variant.network, settings.model)
-    return LearnedCodec(variant.name, network, structure, folder, settings.rdo)
+    return LearnedCodec(variant.name, network, structure, folder, rdo)
 
 
 def _tell_of_other_code(folder: Path, variant: Variant, structure: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.codecs.rates import of_qualities
 from jpegai_bench.codecs.shipped_points import ShippedPoints, shipped_points
+from jpegai_bench.config.command_settings import PictureSettings
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset
@@ -81,7 +82,7 @@ class RunManifest:
 
 
 def run_anchor(
-    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store, workers: int | None
+    settings: PictureSettings, codec: AnchorCodec, dataset: Dataset, store: Store, workers: int | None
 ) -> tuple[Path, list[str]]:
     """An anchor's points on a data set: shipped ones where they fit, else coded now.
 
@@ -105,7 +106,7 @@ def shipped(settings: Settings, codec: AnchorCodec, dataset: Dataset) -> Shipped
 
 
 def measure_anchor(
-    settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store, workers: int | None
+    settings: PictureSettings, codec: AnchorCodec, dataset: Dataset, store: Store, workers: int | None
 ) -> tuple[Path, Evaluation]:
     """Code and measure a codec of the `anchor` group, whatever ships; the folder of its run, what came out.
 
@@ -119,7 +120,7 @@ def measure_anchor(
     return record(store, manifest, workers)
 
 
-def anchor_plan(settings: Settings, codec: AnchorCodec, dataset: Dataset, store: Store) -> Plan:
+def anchor_plan(settings: PictureSettings, codec: AnchorCodec, dataset: Dataset, store: Store) -> Plan:
     """An anchor's work on a data set, at its own qualities."""
     pictures, metrics = settings.pictures_of(len(dataset.images)), fingerprint(settings.metrics.backend)
     return plan(codec, dataset.images, of_qualities(codec.qualities), metrics, store, pictures)

@@ -5,7 +5,8 @@ from typing import Any
 
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
-from jpegai_bench.config.schema import FOUND, Settings
+from jpegai_bench.config.command_settings import RunSettings
+from jpegai_bench.config.schema import FOUND
 from jpegai_bench.config.variants import Variant, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset
@@ -35,7 +36,7 @@ class Measured:
     """One line for each image that failed."""
 
 
-def measure_variant(settings: Settings) -> Measured:
+def measure_variant(settings: RunSettings) -> Measured:
     """Code a variant and its anchors, measure, store.
 
     What is in the store already is neither coded nor measured, and where nothing is missing, torch and the
@@ -50,12 +51,12 @@ def measure_variant(settings: Settings) -> Measured:
     return _stored(settings, run, settings.worker_count)
 
 
-def gather(settings: Settings) -> Measured:
+def gather(settings: RunSettings) -> Measured:
     """Record the run of a variant from the units that are there; raises as `measure_variant`."""
     return _stored(settings, _prepared(settings), workers=None)
 
 
-def measure_shard(settings: Settings) -> Measured:
+def measure_shard(settings: RunSettings) -> Measured:
     """Measure every `settings.shards`-th image, under anchors too that do not ship; no run is recorded.
 
     Raises as `measure_variant`.
@@ -92,19 +93,19 @@ class _Run:
     plan: Plan
 
 
-def _prepared(settings: Settings) -> _Run:
+def _prepared(settings: RunSettings) -> _Run:
     """Configuration → weights (load | train) → codec, and what of its work is in the store."""
     variant, rates = variant_of(settings), settings.chosen_rates
     store = Store(settings.results)
     store.prepare()
     dataset = images(settings)
-    codec, anchors = learned_codec(settings, variant), anchor_codecs(settings)
+    codec, anchors = learned_codec(settings, variant, settings.rdo), anchor_codecs(settings)
     pictures = settings.pictures_of(len(dataset.images))
     whole = plan(codec, dataset.images, rates, fingerprint(settings.metrics.backend), store, pictures)
     return _Run(variant, codec, anchors, dataset, store, whole)
 
 
-def _stored(settings: Settings, run: _Run, workers: int | None) -> Measured:
+def _stored(settings: RunSettings, run: _Run, workers: int | None) -> Measured:
     """Codec → evaluate → store, the anchors first; without workers nothing is measured."""
     anchors = [run_anchor(settings, anchor, run.dataset, run.store, workers) for anchor in run.anchors]
     folders = [str(folder.relative_to(run.store.root)) for folder, _ in anchors]
@@ -129,7 +130,7 @@ def _stored(settings: Settings, run: _Run, workers: int | None) -> Measured:
     return Measured(run.dataset.name, evaluation.computed, tuple(sorted(failures)))
 
 
-def _plain(settings: Settings) -> dict[str, Any]:
+def _plain(settings: RunSettings) -> dict[str, Any]:
     """Every setting as the manifest keeps it; of an experiment the name."""
     groups = ("model", "dataset", "metrics", "training")
     plain = vars(settings) | {name: vars(getattr(settings, name)) for name in groups}

@@ -26,6 +26,7 @@ from jpegai_bench.config.composition import composed, run_hydra
 from jpegai_bench.config.hydra_context import launched_by
 from jpegai_bench.config.hydra_errors import explain, in_one_line
 from jpegai_bench.config.overrides import folder_words, key_of
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.validation import validated
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.sweep import gpus, slurm
@@ -92,8 +93,8 @@ class Job:
             complain(line)
 
     def _work(self, config: "DictConfig") -> Result:
-        settings = validated(config)
         module = import_module(f"jpegai_bench.commands.{self.command}")
+        settings = validated(config, module.USAGE.settings)
         if hasattr(module, "job"):
             result: Result = module.job(settings, self.how)
             return result
@@ -150,9 +151,11 @@ def require_pictures(words: Sequence[str]) -> None:
         differ = any(word.is_sweep_override() for word in OverridesParser.create().parse_overrides(chosen))
     if differ or "hydra/launcher=slurm" in words:  # whose disks may be others
         return
-    composed(
-        [*chosen, *folder_words(words)], lambda settings: load(settings.dataset.name, settings.dataset.path)
-    )
+
+    def look(settings: Settings) -> None:
+        load(settings.dataset.name, settings.dataset.path)
+
+    composed([*chosen, *folder_words(words)], look, Settings)
 
 
 def _launchable(overrides: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ HEIGHT, WIDTH = 256, 320
 @cache
 def shipped(variant="base"):
     chosen = settings(f"+variant={variant}")
-    return learned_codec(chosen, variant_of(chosen))
+    return learned_codec(chosen, variant_of(chosen), chosen.rdo)
 
 
 @cache
@@ -51,7 +51,10 @@ def test_what_is_found_does_not_depend_on_the_other_targets_or_the_variant():
 
 
 def test_a_search_analyses_once_and_never_synthesises():
-    codec, calls = learned_codec(settings("+variant=base"), variant_of(settings("+variant=base"))), []
+    codec, calls = (
+        learned_codec(settings("+variant=base"), variant_of(settings("+variant=base")), rdo=True),
+        [],
+    )
     network = codec.coder.network
     for name, module in (*network.shared.items(), *network.synthesis.items()):
         module.register_forward_hook(lambda *_, name=name: calls.append(name))

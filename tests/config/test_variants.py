@@ -5,6 +5,7 @@ from command import settings, several
 from omegaconf import OmegaConf
 
 from jpegai_bench.config.composition import composed
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.variants import MODULES, variant_names, variant_of
 
 RNAB = {"_target_": "jpegai_bench.network.attention.RNAB", "trunk_blocks": 3, "mask_blocks": 3}
@@ -32,11 +33,11 @@ def test_a_variant_is_whole_and_as_its_yaml_says(name):
 
 def test_what_is_replaced_keeps_no_argument_of_base(own):
     words = ["+variant=base", "model.rnab_trunk_blocks=3", "model.rnab_mask_blocks=3", *own]
-    base = composed(words, variant_of).nodes
+    base = composed(words, variant_of, Settings).nodes
     assert base["attention_half"] == RNAB
-    mine = composed(["+variant=mine", *words[1:]], variant_of).nodes
+    mine = composed(["+variant=mine", *words[1:]], variant_of, Settings).nodes
     assert mine == {**base, "upsampling": {"_target_": "mine.Upsampling", "factor": 4}}
-    other = composed(["+variant=other", *words[1:]], variant_of).nodes
+    other = composed(["+variant=other", *words[1:]], variant_of, Settings).nodes
     assert other == {**mine, "activation": {"_target_": "mine.Activation"}}
 
 

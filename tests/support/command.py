@@ -27,6 +27,8 @@ import pytest
 from PIL import Image
 
 from jpegai_bench.cli.main import main
+from jpegai_bench.config.command_settings import RunSettings
+from jpegai_bench.config.schema import Settings
 
 TINY = (
     *(f"model.{part}=8" for part in ("luma", "chroma", "latent_luma", "latent_chroma")),
@@ -168,6 +170,8 @@ def program(*words, cwd, **how) -> Done:
 _ELSEWHERE = """
 import contextlib, io, json, sys
 from jpegai_bench.cli.main import main
+from jpegai_bench.config.command_settings import RunSettings
+from jpegai_bench.config.schema import Settings
 done = []
 for words in json.loads(sys.argv[1]):
     out, err = io.StringIO(), io.StringIO()
@@ -235,8 +239,8 @@ def manifests(results: Path, kind: str = "runs") -> dict[str, dict]:
     return found
 
 
-def settings(*overrides: str):
-    """Validated settings, composed in this process."""
+def settings(*overrides: str, kind: type[Settings] = RunSettings):
+    """Validated settings of one kind, composed in this process."""
     from hydra import compose, initialize_config_dir
 
     from jpegai_bench.config.folders import CONF
@@ -244,7 +248,7 @@ def settings(*overrides: str):
     from jpegai_bench.config.variants import complete
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validated(complete(compose("config", list(overrides))))
+        return validated(complete(compose("config", list(overrides))), kind)
 
 
 def save_tiny_weights(folder: Path) -> Path:

@@ -48,7 +48,7 @@ def folders(tmp_path_factory, photographs):
 
 def codec(folder, *words):
     chosen = settings("+variant=base", *TINY, f"weights={folder}", *words)
-    return learned_codec(chosen, variant_of(chosen))
+    return learned_codec(chosen, variant_of(chosen), chosen.rdo)
 
 
 def test_encoder_and_synthesis_stay_and_streams_get_another_id(folders):

@@ -254,12 +254,12 @@ def test_code_of_ones_own_that_has_changed_is_named(here, monkeypatch, capsys):
 
     chosen, folder = go()
     capsys.readouterr()
-    learned_codec(replace(chosen, weights=str(folder)), variant_of(chosen))
+    learned_codec(replace(chosen, weights=str(folder)), variant_of(chosen), chosen.rdo)
     assert capsys.readouterr().err == ""
     own.write_text(own.read_text().replace("Identity", "ReLU"))
     with pytest.raises(BenchError, match=r"another configuration \(own_gate\.py has changed\)"):
         go()
-    learned_codec(replace(chosen, weights=str(folder)), variant_of(chosen))
+    learned_codec(replace(chosen, weights=str(folder)), variant_of(chosen), chosen.rdo)
     assert f"the weights in {folder} were trained with other code in own_gate.py" in capsys.readouterr().err
 
 

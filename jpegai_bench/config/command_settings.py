@@ -1,0 +1,96 @@
+"""Settings that several commands take, and not all: each command's own class is made of these."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jpegai_bench.codecs.rates import Rates, learned_qualities, of_targets
+from jpegai_bench.config.schema import Settings
+from jpegai_bench.errors import BenchError, UsageError
+
+GIVEN = ("shard",)
+"""Settings that a sweep gives its jobs, and nobody types."""
+
+
+@dataclass(kw_only=True)
+class PeerSettings(Settings):
+    """Of the node `compressai` of the `anchor` group, which refers to them."""
+
+    arch: str | None
+    checkpoint: Any
+    """A file, or a list of them."""
+
+
+@dataclass(kw_only=True)
+class PictureSettings(Settings):
+    """Of what codes a data set."""
+
+    pictures: Any
+    """A number, or all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pictures != "all" and (type(self.pictures) is not int or self.pictures < 0):
+            raise UsageError(f"pictures={self.pictures}: give how many of the first images, 0, or all")
+
+    def pictures_of(self, images: int) -> int:
+        """Of how many of the first of so many images the decoded pictures are kept."""
+        return images if self.pictures == "all" else int(self.pictures)
+
+
+@dataclass(kw_only=True)
+class RunSettings(PeerSettings, PictureSettings):
+    """Of the main job, alone or in a sweep."""
+
+    rates: str
+    targets: list[float] | None
+    rdo: bool
+    peers: Any
+    """A list of names, or one, or all."""
+    shards: int
+    shard: int | None
+    fail_fast: bool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shard is not None and not 0 <= self.shard < self.shards:
+            raise UsageError(f"shard={self.shard}: must be from 0 to shards - 1")
+
+    @property
+    def chosen_rates(self) -> Rates:
+        """The rates of a run; a `UsageError` where they are out of range or of two kinds."""
+        if self.rates == "target":
+            if self.qualities is not None:
+                raise UsageError("rates=target finds the qualities itself; leave qualities=… out")
+            return of_targets(self.targets)
+        if self.targets is not None:
+            raise UsageError("targets=… are for rates=target; add it, or leave targets out")
+        return learned_qualities(self.qualities, self.model.qualities - 1, self.model.name)
+
+
+@dataclass(kw_only=True)
+class SelectionSettings(Settings):
+    """Of what shows the results of a store: which codecs beside the variants."""
+
+    anchors: list[str] | None
+    peers: Any
+    """A list of names, or one, or all."""
+
+
+@dataclass(kw_only=True)
+class CurveSettings(Settings):
+    """Of what compares curves that are given by name."""
+
+    bpp_range: list[float] | None
+    lower_is_better: list[str]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rates = self.bpp_range
+        if rates is not None and not (len(rates) == 2 and 0 <= rates[0] < rates[1]):
+            told = ",".join(f"{rate:g}" for rate in rates)
+            raise BenchError(f"bpp_range=[{told}]: give the lowest and the highest rate, as [0.1,1]")
+
+    @property
+    def rates_between(self) -> tuple[float, float] | None:
+        """`bpp_range` as a pair."""
+        return (self.bpp_range[0], self.bpp_range[1]) if self.bpp_range else None
