@@ -76,23 +76,23 @@ class BDTable:
         """The metrics of the mean of seven."""
         return average_of(self.hvs)
 
-    def counts(self, one: MetricSummary) -> tuple[int, int]:
+    def counts(self, rate: MetricSummary) -> tuple[int, int]:
         """Images in a metric's mean, and images left out of it."""
-        return one.images, sum(map(len, one.left_out.values()))
+        return rate.images, sum(map(len, rate.left_out.values()))
 
     def average_counts(self) -> tuple[int, int, float]:
         """Images in the mean of seven at its metric with the fewest, images left out, mean overlap."""
-        found = [one for one in self.rates if one.metric in self.seven]
-        used = min(one.images for one in found)
-        return used, self.images - used, math.fsum(one.overlap for one in found) / len(found)
+        rates = [rate for rate in self.rates if rate.metric in self.seven]
+        used = min(rate.images for rate in rates)
+        return used, self.images - used, math.fsum(rate.overlap for rate in rates) / len(rates)
 
-    def reason(self, one: MetricSummary) -> str:
+    def reason(self, rate: MetricSummary) -> str:
         """Why a metric is NA, or images are left out of it; with how many where it is not all."""
-        told = [
+        reasons = [
             f"{reason} ({len(names)})" if len(names) < self.images else reason
-            for reason, names in sorted(one.left_out.items(), key=lambda item: -len(item[1]))
+            for reason, names in sorted(rate.left_out.items(), key=lambda item: -len(item[1]))
         ]
-        return "; ".join(told) or one.reason
+        return "; ".join(reasons) or rate.reason
 
     def frame(self) -> pd.DataFrame:
         """`COLUMNS`, with BD-metric also `BD_METRIC_COLUMNS`: a row per metric, then `MEAN`; NaN is NA.
@@ -101,22 +101,24 @@ class BDTable:
         """
         columns = list(COLUMNS)
         rows: list[tuple[object, ...]]
-        rows = [(*_cells(one), *self.counts(one), one.overlap, self.reason(one)) for one in self.rates]
+        rows = [(*_cells(rate), *self.counts(rate), rate.overlap, self.reason(rate)) for rate in self.rates]
         if self.options.bd_metric:
             columns += BD_METRIC_COLUMNS
-            more = [(*_cells(one)[1:], one.images, one.overlap, self.reason(one)) for one in self.qualities]
+            more = [
+                (*_cells(rate)[1:], rate.images, rate.overlap, self.reason(rate)) for rate in self.qualities
+            ]
             rows = [(*row, *cells) for row, cells in zip(rows, more, strict=True)]
         if self.average is not None:
             rows.append(self._average_row(self.average)[: len(columns)])
         return pd.DataFrame(rows, columns=columns)
 
     def _average_row(self, average: Interval) -> tuple[object, ...]:
-        told = [self.average_reason] if self.average_reason else []
+        remarks = [self.average_reason] if self.average_reason else []
         if self.hvs != self.options.hvs:
-            told.append("psnr_hvs in place of psnr_hvs_m")
-        row = (MEAN, average.mean, average.low, average.high, *self.average_counts(), "; ".join(told))
+            remarks.append("psnr_hvs in place of psnr_hvs_m")
+        row = (MEAN, average.mean, average.low, average.high, *self.average_counts(), "; ".join(remarks))
         return (*row, math.nan, math.nan, math.nan, 0, math.nan, "units differ")
 
 
-def _cells(one: MetricSummary) -> tuple[str, float, float, float]:
-    return one.metric, one.bd_rate.mean, one.bd_rate.low, one.bd_rate.high
+def _cells(summary: MetricSummary) -> tuple[str, float, float, float]:
+    return summary.metric, summary.bd_rate.mean, summary.bd_rate.low, summary.bd_rate.high

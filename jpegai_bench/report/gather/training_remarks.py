@@ -21,7 +21,7 @@ class _Stage:
     """It began from trained weights of its kind: how many steps these had is not on record."""
 
     @property
-    def told(self) -> str:
+    def wording(self) -> str:
         further = " further" if self.goes_on else ""
         return ", ".join(filter(None, (_PARTS.get(self.part, ""), f"{self.steps:,} steps{further}")))
 
@@ -40,10 +40,10 @@ class _Trained:
     """The settings in which it is not as those that were trained alike otherwise."""
 
     @property
-    def told(self) -> str:
+    def wording(self) -> str:
         further = " further" if self.encoder and self.encoder.goes_on else ""
         encoder = [f"on an encoder of {self.encoder.steps:,}{further}"] if self.encoder else []
-        return ", ".join((self.synthesis.told, *encoder, *self.apart))
+        return ", ".join((self.synthesis.wording, *encoder, *self.apart))
 
     @property
     def is_trial(self) -> bool:
@@ -57,63 +57,66 @@ def remarks(runs: Sequence[Run]) -> dict[str, str]:
         runs: one a variant. `trained` in `run.json` holds what the weights files note; nothing is said of a
             run without it.
     """
-    found = _all(runs)
-    if len(set(found.values())) < 2 and not any(one.is_trial for one in found.values()):
+    trained = _all(runs)
+    if len(set(trained.values())) < 2 and not any(training.is_trial for training in trained.values()):
         return {}
     unfit = f"; fewer than {FEWEST_STEPS:,} steps: unfit for conclusions"
-    return {label: f"trained: {one.told}{unfit if one.is_trial else ''}" for label, one in found.items()}
+    return {
+        label: f"trained: {training.wording}{unfit if training.is_trial else ''}"
+        for label, training in trained.items()
+    }
 
 
 def notes(runs: Sequence[Run]) -> list[str]:
     """The same as sentences below a table."""
-    found = _all(runs)
-    told = []
-    if len(set(found.values())) > 1:
-        told.append(
-            f"Weights were trained differently: {_listed(found)}. A difference between these is the "
+    trained = _all(runs)
+    sentences = []
+    if len(set(trained.values())) > 1:
+        sentences.append(
+            f"Weights were trained differently: {_listed(trained)}. A difference between these is the "
             "training's too."
         )
-    trials = {label: one for label, one in found.items() if one.is_trial}
+    trials = {label: training for label, training in trained.items() if training.is_trial}
     if trials:
-        told.append(
+        sentences.append(
             f"Unfit for conclusions, trained fewer than {FEWEST_STEPS:,} steps: {_listed(trials)}. Such "
             "weights show that it runs, and nothing about the transforms."
         )
-    return told
+    return sentences
 
 
-def _listed(found: Mapping[str, _Trained]) -> str:
+def _listed(trained: Mapping[str, _Trained]) -> str:
     """Those that were trained alike together."""
     labels: dict[str, list[str]] = {}
-    for label, one in found.items():
-        labels.setdefault(one.told, []).append(label)
-    return "; ".join(f"{', '.join(alike)} ({told})" for told, alike in labels.items())
+    for label, training in trained.items():
+        labels.setdefault(training.wording, []).append(label)
+    return "; ".join(f"{', '.join(alike)} ({words})" for words, alike in labels.items())
 
 
 def _all(runs: Sequence[Run]) -> dict[str, _Trained]:
-    found: dict[str, _Trained] = {}
+    trained: dict[str, _Trained] = {}
     alike: dict[_Trained, dict[str, dict[str, str]]] = {}
     for run in runs:
         record = run.manifest.get("trained")
-        one = _trained(record)
-        if record and one is not None:
-            found[run.label] = one
-            alike.setdefault(one, {})[run.label] = _settings(record["synthesis"])
-    for one, settings in alike.items():
+        training = _trained(record)
+        if record and training is not None:
+            trained[run.label] = training
+            alike.setdefault(training, {})[run.label] = _settings(record["synthesis"])
+    for training, settings in alike.items():
         everywhere = set.intersection(*map(set, settings.values()))  # another version may note others
         differing = [
             name for name in sorted(everywhere) if len({noted[name] for noted in settings.values()}) > 1
         ]
         for label, noted in settings.items():
-            found[label] = replace(one, apart=tuple(noted[name] for name in differing))
-    return found
+            trained[label] = replace(training, apart=tuple(noted[name] for name in differing))
+    return trained
 
 
 def _settings(note: Mapping[str, Any]) -> dict[str, str]:
     """What else decides a training: its photographs, of which the number is on record, and its recipe."""
     recipe = {name: value for name, value in note["recipe"].items() if name not in ("seed", "steps", "train")}
-    told = {name: f"{name} {value}" for name, value in recipe.items()}
-    return told | ({"photographs": f"{count} photographs"} if (count := note.get("photographs")) else {})
+    words = {name: f"{name} {value}" for name, value in recipe.items()}
+    return words | ({"photographs": f"{count} photographs"} if (count := note.get("photographs")) else {})
 
 
 def _trained(record: Any) -> _Trained | None:

@@ -25,23 +25,23 @@ def as_frame(manifests: Sequence[Manifest], base: Manifest | None = None) -> pd.
         base: what variants are set against.
     """
     rows = []
-    for one in manifests:
+    for timing in manifests:
         row = {
-            "codec": one["label"],
-            "dataset": one["dataset"],
-            "images": len(one["images"]),
-            "quality": one["quality"],
-            **one["summary"],
-            **_against(one, base),
-            **{f"peak_{name}_gflop_s": peak["gflop_s"] for name, peak in one.get("peak", {}).items()},
-            "repeats": one["repeats"],
-            "processes": len(one["processes"]),
-            "device": one["device"],
-            "cpu": one["machine"]["cpu"],
-            "busy": one["busy"],
+            "codec": timing["label"],
+            "dataset": timing["dataset"],
+            "images": len(timing["images"]),
+            "quality": timing["quality"],
+            **timing["summary"],
+            **_against(timing, base),
+            **{f"peak_{name}_gflop_s": peak["gflop_s"] for name, peak in timing.get("peak", {}).items()},
+            "repeats": timing["repeats"],
+            "processes": len(timing["processes"]),
+            "device": timing["device"],
+            "cpu": timing["machine"]["cpu"],
+            "busy": timing["busy"],
         }
         for step in _STEPS:
-            for part in one.get(f"{step}_parts", []):
+            for part in timing.get(f"{step}_parts", []):
                 name = re.sub(r"[^a-z0-9]+", "_", part["part"].lower())
                 if name != "whole":
                     row |= {f"{step}_{name}_{key}": part[key] for key in _OF_A_PART}
@@ -53,7 +53,7 @@ def as_rich(manifests: Sequence[Manifest], base: Manifest | None = None) -> "Gro
     """For a terminal of 100 columns: codecs, variants against base, and parts."""
     from rich.console import Group
 
-    parted = [one for one in manifests if one.get("decode_parts")]
+    parted = [timing for timing in manifests if timing.get("decode_parts")]
     shown: list[Any] = [_codecs(manifests)]
     if parted:
         shown += ["", _variants(parted, base)]
@@ -67,27 +67,27 @@ def as_rich(manifests: Sequence[Manifest], base: Manifest | None = None) -> "Gro
     return Group(*shown, "", _caption(manifests, parted, base))
 
 
-def _against(one: Manifest, base: Manifest | None) -> dict[str, float | None]:
+def _against(timing: Manifest, base: Manifest | None) -> dict[str, float | None]:
     """Decoder and luma synthesis: seconds, kMACs/pixel (all MACs), and both by base's."""
-    if not one.get("decode_parts"):
+    if not timing.get("decode_parts"):
         return {}
-    own = _of_decoder(one)
-    others = _of_decoder(base) if base and comparable(one, base) else {}
-    found: dict[str, float | None] = {}
+    own = _of_decoder(timing)
+    others = _of_decoder(base) if base and comparable(timing, base) else {}
+    figures: dict[str, float | None] = {}
     for name, value in own.items():
         other = others.get(name)
         if name != "decode_s":  # a column of the summary already
-            found[name] = value
-        found[f"{name}_vs_base"] = value / other if value is not None and other else None
-    return found
+            figures[name] = value
+        figures[f"{name}_vs_base"] = value / other if value is not None and other else None
+    return figures
 
 
-def _of_decoder(one: Manifest) -> dict[str, float | None]:
-    luma = [part for part in one["decode_parts"] if part["part"].startswith("luma ")]
-    whole = next(part for part in one["decode_parts"] if part["part"] == "whole")
+def _of_decoder(timing: Manifest) -> dict[str, float | None]:
+    luma = [part for part in timing["decode_parts"] if part["part"].startswith("luma ")]
+    whole = next(part for part in timing["decode_parts"] if part["part"] == "whole")
     counted = [part["kmacs_px"] for part in luma if part["kmacs_px"] is not None]
     return {
-        "decode_s": one["summary"]["decode_s"],
+        "decode_s": timing["summary"]["decode_s"],
         "decoder_kmacs_px": whole["kmacs_px"],
         "luma_synthesis_s": sum(part["s"] for part in luma),
         "luma_synthesis_kmacs_px": sum(counted) if counted else None,
@@ -107,11 +107,11 @@ def _table(title: str, columns: Sequence[str]) -> Any:
 
 def _codecs(manifests: Sequence[Manifest]) -> Any:
     both = [f"{step}\n{unit}" for step in _STEPS for unit in ("s", "range", "MP/s")]
-    started = any(one["summary"]["encode_start_up_s"] is not None for one in manifests)
+    started = any(timing["summary"]["encode_start_up_s"] is not None for timing in manifests)
     columns = ["codec", "quality", "bpp", *both, "decode\nMB", *(["start-up\ns + s"] if started else [])]
     table = _table("", columns)
-    for one in manifests:
-        summary = one["summary"]
+    for timing in manifests:
+        summary = timing["summary"]
         cells = []
         for step in _STEPS:
             ends = [summary[f"{step}_{name}_s"] for name in ("lowest", "highest")]
@@ -122,7 +122,7 @@ def _codecs(manifests: Sequence[Manifest]) -> Any:
         cells.append("" if memory is None else f"{memory:.0f}")
         if started:
             cells.append("" if None in start_up else "+".join(f"{value:#.2g}" for value in start_up))
-        table.add_row(_name(one), f"{one['quality']:g}", f"{summary['bpp']:.3f}", *cells)
+        table.add_row(_name(timing), f"{timing['quality']:g}", f"{summary['bpp']:.3f}", *cells)
     return table
 
 
@@ -131,23 +131,23 @@ def _variants(parted: Sequence[Manifest], base: Manifest | None) -> Any:
     for what in ("decode", "luma synthesis"):
         columns += [f"{what}\ns", "\nto base", "\nkMACs/px", "\nto base"]
     table = _table("kMACs are not time: seconds and multiplications, each with its ratio to base", columns)
-    for one in parted:
-        figures = _of_decoder(one)
-        ratios = _against(one, base)
+    for timing in parted:
+        figures = _of_decoder(timing)
+        ratios = _against(timing, base)
         cells = []
         for name, value in figures.items():
             cells.append("NA" if value is None else f"{value:.1f}" if "kmacs" in name else _figure(value))
             ratio = ratios[f"{name}_vs_base"]
             cells.append("NA" if ratio is None else f"{ratio:.2f}")
-        table.add_row(_name(one), *cells)
+        table.add_row(_name(timing), *cells)
     return table
 
 
-def _parts(one: Manifest, step: str) -> Any:
+def _parts(timing: Manifest, step: str) -> Any:
     title = {"encode": "Encoding", "decode": "Decoding"}[step]
     columns = ["part", "ms", "range", "MP/s", "of whole", "kMACs/px", "GFLOP/s", "of peak"]
-    table = _table(f"{title} by part, {_name(one)}", columns)
-    for part in one[f"{step}_parts"]:
+    table = _table(f"{title} by part, {_name(timing)}", columns)
+    for part in timing[f"{step}_parts"]:
         multiplies = part["kmacs_px"] is not None
         table.add_row(
             part["part"],
@@ -163,8 +163,8 @@ def _parts(one: Manifest, step: str) -> Any:
 
 
 def _side_by_side(parted: Sequence[Manifest], title: str, cell: Any) -> Any:
-    table = _table(title, ["part", *(_name(one).replace("_", "\n_", 1) for one in parted)])
-    by_part = [{part["part"]: part for part in one["decode_parts"]} for one in parted]
+    table = _table(title, ["part", *(_name(timing).replace("_", "\n_", 1) for timing in parted)])
+    by_part = [{part["part"]: part for part in timing["decode_parts"]} for timing in parted]
     for name in by_part[0]:
         table.add_row(name, *(cell(parts[name]) if name in parts else "" for parts in by_part))
     return table
@@ -189,16 +189,16 @@ def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Ma
     ]
     if first["device"] != "cpu":
         lines.append(f"Networks on {first['device']}: {', '.join(first['machine']['gpus']) or 'a GPU'}.")
-    if any(one["summary"]["decode_peak_mb"] is not None for one in manifests):
+    if any(timing["summary"]["decode_peak_mb"] is not None for timing in manifests):
         lines.append("decode MB: the most memory that decoding took, above what the process held before.")
-    if any(one["summary"]["encode_start_up_s"] is not None for one in manifests):
+    if any(timing["summary"]["encode_start_up_s"] is not None for timing in manifests):
         lines.append(
             "start-up: encoding and decoding of a 16x16 picture, where a program is run for each; the times\n"
             "hold it, and the files that the program reads and writes."
         )
     if parted:
         against = "kMACs/px: all MACs. to base: NA where base was not timed likewise on an idle machine."
-        if base and base not in manifests and any(comparable(one, base) for one in parted):
+        if base and base not in manifests and any(comparable(timing, base) for timing in parted):
             against = (
                 f"kMACs/px: all MACs. to base: as it was timed {base['start'][:16].replace('T', ' ')} UTC."
             )
@@ -210,10 +210,10 @@ def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Ma
             "of peak: of the fastest matrix product or convolution seen in the same run:\n"
             + f"{'; '.join(peaks)}."
         )
-        lines += [one["work_not_counted"] for one in parted if one["work_not_counted"]]
-    if any(one["busy"] for one in manifests):
+        lines += [timing["work_not_counted"] for timing in parted if timing["work_not_counted"]]
+    if any(timing["busy"] for timing in manifests):
         lines.append("* The machine was busy: not to be trusted.")
-    return "\n".join([*lines, *(f"{one['label']}: {one['note']}" for one in manifests)])
+    return "\n".join([*lines, *(f"{timing['label']}: {timing['note']}" for timing in manifests)])
 
 
 def count_images(images: Sized) -> str:
@@ -221,8 +221,8 @@ def count_images(images: Sized) -> str:
     return f"{len(images)} image{'' if len(images) == 1 else 's'}"
 
 
-def _name(one: Manifest) -> str:
-    return f"{one['label']}*" if one["busy"] else str(one["label"])
+def _name(timing: Manifest) -> str:
+    return f"{timing['label']}*" if timing["busy"] else str(timing["label"])
 
 
 def _range(median: float, lowest: float, highest: float) -> str:
