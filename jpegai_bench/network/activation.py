@@ -41,3 +41,24 @@ class SimplifiedActivation(nn.Module):
         """`[B, C, H, W]` to the same shape."""
         gain = self.gate(F.leaky_relu(x))
         return x * gain if self.form == "product" else x + gain
+
+
+class GroupedResAU(nn.Module):
+    """ResAU of the finished standard (ISO/IEC 6048-1): `x * (1 + conv1x1(conv3x3(relu6(x))))`.
+
+    conv3x3 is grouped; both are without bias. `groups` is their number; without, a group has 16 channels.
+    """
+
+    def __init__(self, channels: int, groups: int | None = None) -> None:
+        super().__init__()
+        number = groups or channels // 16
+        if number < 1 or channels % number:
+            raise ValueError(f"{channels} channels cannot be split into groups of 16; give `groups`")
+        self.grouped = nn.Conv2d(channels, channels, 3, padding=1, groups=number, bias=False)
+        self.gate = nn.Conv2d(channels, channels, 1, bias=False)
+        with torch.no_grad():
+            self.gate.weight.mul_(0.1)  # a new unit is near the identity
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` to the same shape."""
+        return x * (1 + self.gate(self.grouped(F.relu6(x))))

@@ -6,6 +6,7 @@ non-local block.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from jpegai_bench.network.blocks import conv3x3, deconv3x3, residual_blocks
 from jpegai_bench.network.restormer import RestormerBlock
@@ -31,6 +32,26 @@ class RNAB(nn.Module):
             residual_blocks(channels, mask_blocks),
             last,
         )
+        assert last.bias is not None
+        nn.init.constant_(last.bias, -2.0)  # a new block lets x pass almost unchanged
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` to the same shape."""
+        return x + self.trunk(x) * torch.sigmoid(self.mask(x))
+
+
+class CAB(nn.Module):
+    """Attention of the finished standard at 1/4: `x + trunk(x) * sigmoid(mask(x))`, H and W even.
+
+    Trunk: two residual blocks. Mask: conv3x3 of stride 2, two residual blocks, transposed conv3x3. As RNAB
+    with fewer blocks, and all of the mask's at half the resolution (ISO/IEC 6048-1).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        last = deconv3x3(channels, channels)
+        self.trunk = residual_blocks(channels, 2)
+        self.mask = nn.Sequential(conv3x3(channels, channels, stride=2), residual_blocks(channels, 2), last)
         assert last.bias is not None
         nn.init.constant_(last.bias, -2.0)  # a new block lets x pass almost unchanged
 
@@ -84,3 +105,28 @@ class DownsampledAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` to the same shape."""
         return x + self.up(self.attention(self.down(x)))
+
+
+class TAM(nn.Module):
+    """Attention of the finished standard at 1/2: transformer blocks, with `stride=2` at half the resolution.
+
+    [conv3x3 of stride 2], two blocks, [transposed conv3x3]; no skip connection around the down-sampling, for
+    which H and W must be even. A block is Restormer's with an ELU gate, expansion 4, and no bias
+    (ISO/IEC 6048-1).
+    """
+
+    def __init__(self, channels: int, stride: int = 2, blocks: int = 2, heads: int = 4) -> None:
+        super().__init__()
+        if stride not in (1, 2):
+            raise ValueError(f"stride must be 1 or 2, not {stride}")
+        self.down = conv3x3(channels, channels, stride=2) if stride == 2 else nn.Identity()
+        self.blocks = nn.Sequential(
+            *(RestormerBlock(channels, heads, 4.0, F.elu, bias=False) for _ in range(blocks))
+        )
+        self.up = deconv3x3(channels, channels) if stride == 2 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` to the same shape."""
+        x = self.down(x)
+        x = run_blocks(self.blocks, x) if in_strips(x) else self.blocks(x)  # type: ignore[arg-type]
+        return self.up(x)

@@ -112,12 +112,17 @@ class Network(nn.Module):
                 "gain_chroma": Gain(size.latent_chroma, size.qualities),
             }
         )
-        self.synthesis = nn.ModuleDict(
-            {
-                "luma": Synthesis(size.latent_luma, size.luma, 1, size.residual_blocks, modules),
-                "chroma": Synthesis(joined, size.chroma, 2, size.residual_blocks, modules, reduction),
-            }
-        )
+        self.synthesis = nn.ModuleDict()
+        if modules.luma_synthesis:
+            self.synthesis["luma"] = modules.luma_synthesis(size.latent_luma, 1)
+        else:
+            self.synthesis["luma"] = Synthesis(size.latent_luma, size.luma, 1, size.residual_blocks, modules)
+        if modules.chroma_synthesis:
+            self.synthesis["chroma"] = modules.chroma_synthesis(size.latent_chroma, size.latent_luma, 2)
+        else:
+            self.synthesis["chroma"] = Synthesis(
+                joined, size.chroma, 2, size.residual_blocks, modules, reduction
+            )
 
     def analyze(self, planes: Planes) -> Latents:
         """Analysis transform of both branches; chroma sees luma at half size beside it."""

@@ -1,17 +1,21 @@
 """The Restormer block: Zamir et al., "Restormer", CVPR 2022, section 3."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+Gate = Callable[[Tensor], Tensor]
+
 
 class ChannelNorm(nn.Module):
-    """Layer normalisation over the channels of each position, with scale and bias."""
+    """Layer normalisation over the channels of each position, with scale and, where wanted, bias."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, bias: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` to the same shape."""
@@ -60,10 +64,11 @@ def _lengths(rows: Tensor) -> Tensor:
 
 
 class GatedFeedForward(nn.Module):
-    """Gated-Dconv feed-forward (GDFN): 1x1 to twice `int(expansion*C)`, depthwise 3x3, GELU gate, 1x1."""
+    """Gated-Dconv feed-forward (GDFN): 1x1 to twice `int(expansion*C)`, depthwise 3x3, gate, 1x1."""
 
-    def __init__(self, channels: int, expansion: float) -> None:
+    def __init__(self, channels: int, expansion: float, gate: Gate = F.gelu) -> None:
         super().__init__()
+        self.gate = gate
         hidden = int(channels * expansion)
         self.expand = nn.Conv2d(channels, 2 * hidden, 1, bias=False)
         self.depthwise = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=False)
@@ -73,7 +78,7 @@ class GatedFeedForward(nn.Module):
         """`[B, C, H, W]` to the same shape."""
         gate, value = self.depthwise(self.expand(x)).chunk(2, dim=1)
         # A copy, since the rows of a slice are too short for vector instructions: a tenth of the time.
-        return self.project(F.gelu(gate.clone()) * value)
+        return self.project(self.gate(gate.clone()) * value)
 
 
 class RestormerBlock(nn.Module):
@@ -82,12 +87,15 @@ class RestormerBlock(nn.Module):
     Both output projections start at zero, so that a new block is the identity.
     """
 
-    def __init__(self, channels: int, heads: int, expansion: float) -> None:
+    def __init__(
+        self, channels: int, heads: int, expansion: float, gate: Gate = F.gelu, bias: bool = True
+    ) -> None:
+        """`bias`: of the normalisations; the convolutions have none."""
         super().__init__()
-        self.norm1 = ChannelNorm(channels)
+        self.norm1 = ChannelNorm(channels, bias)
         self.attention = ChannelAttention(channels, heads)
-        self.norm2 = ChannelNorm(channels)
-        self.feed_forward = GatedFeedForward(channels, expansion)
+        self.norm2 = ChannelNorm(channels, bias)
+        self.feed_forward = GatedFeedForward(channels, expansion, gate)
         nn.init.zeros_(self.attention.project.weight)
         nn.init.zeros_(self.feed_forward.project.weight)
 

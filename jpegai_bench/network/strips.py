@@ -52,7 +52,7 @@ def _run_block(block: RestormerBlock, x: Tensor) -> Tensor:
         y = _pointwise(value[strip.seen], mixing).add_(x[strip.seen])
         gates = _pointwise(block.norm2.last(y), feed_forward.expand.weight)
         gate, passed = _depthwise(gates, feed_forward.depthwise)[strip.inner].chunk(2, dim=-1)
-        change = _pointwise(F.gelu(gate.contiguous()).mul_(passed), feed_forward.project.weight)
+        change = _pointwise(feed_forward.gate(gate.contiguous()).mul_(passed), feed_forward.project.weight)
         torch.add(y[strip.inner], change, out=output[strip.own])
     return output
 

@@ -21,7 +21,10 @@ def by_depth(widths: Widths) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class SynthesisModules:
-    """The modules under study: what a variant is made of. Each is a factory, called with channel counts."""
+    """The modules under study: what a variant is made of. Each is a factory, called with channel counts.
+
+    Those that may be None are optional: without them the synthesis is as the paper's.
+    """
 
     attention_quarter: Callable[[int], nn.Module]
     """`(channels)`: attention at a quarter of the branch's resolution, shape kept."""
@@ -31,6 +34,14 @@ class SynthesisModules:
     """`(inputs, outputs)`: doubles height and width; the first three of four."""
     activation: Callable[[int], nn.Module]
     """`(channels)`: activation, shape kept."""
+    residual: Callable[[int], nn.Module] | None = None
+    """`(channels)`: what a synthesis begins with, at 1/16 of the branch's resolution, shape kept."""
+    last_upsampling: Callable[[int, int], nn.Module] | None = None
+    """`(inputs, outputs)`: the last of four."""
+    luma_synthesis: Callable[[int, int], nn.Module] | None = None
+    """`(latent, outputs)`: the whole luma synthesis, `[B, latent, H/16, W/16]` to `[B, outputs, H, W]`."""
+    chroma_synthesis: Callable[[int, int, int], nn.Module] | None = None
+    """`(latent, luma latent, outputs)`: the whole chroma synthesis, of both latents, chroma first."""
 
 
 class Analysis(nn.Module):
@@ -88,6 +99,9 @@ class Synthesis(nn.Module):
     Residual blocks at 1/16, up, act, up, attention at 1/4, act, up, attention at 1/2, act, up.
     """
 
+    attention_parts = ("attention_quarter", "attention_half")
+    """Children that a training may bypass at first, and that have a learning rate of their own."""
+
     def __init__(
         self,
         latent: int,
@@ -104,7 +118,8 @@ class Synthesis(nn.Module):
         if reduction:
             self.reduction = Reduction(reduction[0], latent, reduction[1])
             latent = sum(reduction)
-        self.residual = residual_blocks(latent, residual_count)
+        residual, last = modules.residual, modules.last_upsampling or deconv3x3
+        self.residual = residual(latent) if residual else residual_blocks(latent, residual_count)
         self.up1 = modules.upsampling(latent, eighth)
         self.act1 = modules.activation(eighth)
         self.up2 = modules.upsampling(eighth, quarter)
@@ -113,7 +128,7 @@ class Synthesis(nn.Module):
         self.up3 = modules.upsampling(quarter, half)
         self.attention_half = modules.attention_half(half)
         self.act3 = modules.activation(half)
-        self.up4 = deconv3x3(half, outputs)
+        self.up4 = last(half, outputs)
 
     def forward(self, y: Tensor) -> Tensor:
         """`[B, latent, H/16, W/16]` to `[B, outputs, H, W]`."""

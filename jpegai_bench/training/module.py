@@ -18,7 +18,6 @@ from jpegai_bench.training.recipe import Recipe
 
 PATIENCE = 5
 """Gradients in a row that may be not finite, each left out, before the training goes back."""
-ATTENTION = ("attention_quarter", "attention_half")
 LEAST_EASED = 2.0**-5
 
 
@@ -50,8 +49,8 @@ class Training(LightningModule):
 
     def _groups(self) -> list[dict[str, Any]]:
         """What is trained; last the attention of the synthesis, which has a learning rate of its own."""
-        places = [getattr(branch, name) for branch in self.network.synthesis.values() for name in ATTENTION]
-        attention = {id(parameter) for place in places for parameter in place.parameters()}
+        places = self._attention()
+        attention = {id(parameter) for _, _, module in places for parameter in module.parameters()}
         return [
             {"params": [p for p in self.parameters_trained if (id(p) in attention) is own]}
             for own in (False, True)
@@ -100,8 +99,15 @@ class Training(LightningModule):
     def _bypassed(self, step: int) -> list[tuple[nn.Module, str, nn.Module]]:
         if step >= self.recipe.attention_from_step:
             return []
-        branches = self.network.synthesis.values()
-        return [(branch, place, getattr(branch, place)) for branch in branches for place in ATTENTION]
+        return self._attention()
+
+    def _attention(self) -> list[tuple[nn.Module, str, nn.Module]]:
+        """The children of each synthesis that it calls its attention, with their names."""
+        return [
+            (branch, name, getattr(branch, name))
+            for branch in self.network.synthesis.values()
+            for name in getattr(branch, "attention_parts", ())
+        ]
 
     def _waiting(self) -> Iterator[nn.Parameter]:
         bypassed = (module for _, _, module in self._bypassed(self.state.step))
