@@ -69,6 +69,8 @@ class Dataset:
 
     name: str
     images: tuple[ImageFile, ...]
+    folder: Path | None = None
+    """Where they are, of a folder of the user's."""
 
     def hashes(self) -> dict[str, str]:
         """Name and pixel hash of every picture that can be read."""
@@ -105,7 +107,7 @@ def load(name: str, path: str | Path | None = None) -> Dataset:
         if path is None:
             raise UsageError("dataset folder: which one? Give its path")
         folder = Path(path).expanduser().resolve()
-        return Dataset(folder.name, _folder(folder))
+        return Dataset(folder.name, _folder(folder), folder)
     raise UsageError(f"no data set {name!r}; there are {', '.join(NAMES)}")
 
 

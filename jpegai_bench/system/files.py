@@ -24,6 +24,11 @@ def make_folder(folder: str | Path, remedy: str = REMEDY) -> Path:
     return folder
 
 
+def file_name(text: str) -> str:
+    """A text as it stands in the name of a file: letters, digits, `_`, `.` and `-`; all else is `_`."""
+    return "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in text)
+
+
 def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:
     """Write `path` beside itself, then rename: a reader sees the old file or the new one, never a part.
 
