@@ -9,6 +9,7 @@ from jpegai_bench.config.names import check_names
 from jpegai_bench.config.schema import FOUND, Settings
 from jpegai_bench.config.setting_names import require_paths
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.system.imports import look_here_last
 
 
 def validated(config: DictConfig) -> Settings:
@@ -48,6 +49,7 @@ def validated(config: DictConfig) -> Settings:
     settings.variant, settings.anchor = variant, anchor
     settings.typed, settings.config_folders = typed_words(), config_folders()
     settings.cores = shared_cores()
+    look_here_last(variant, anchor, settings.arch)
     check_names(settings, chosen_files())
     if variant:
         written = OmegaConf.to_container(config.variant, resolve=False)
