@@ -93,7 +93,6 @@ def _do(command: Command, positional: list[str], words: list[str]) -> int:
     from jpegai_bench.cli.word_steps import is_multirun, prepared
     from jpegai_bench.config.composition import composed
 
-    sys.path.insert(0, os.getcwd())
     words = prepared(command, words)
     console.detail(f"jpegai-bench {__version__}, {command.name}: {' '.join(words) or 'no overrides'}")
     if is_multirun(words):

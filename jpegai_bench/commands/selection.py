@@ -1,7 +1,10 @@
 """What the command line chooses; a default of the configuration is no choice, the store decides."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from jpegai_bench.errors import BenchError
 
 if TYPE_CHECKING:
     from jpegai_bench.config.command_settings import SelectionSettings
@@ -10,11 +13,17 @@ if TYPE_CHECKING:
 
 
 def dataset(settings: "Settings") -> str | None:
-    """The name of the data set; a folder's is its own."""
+    """The name of the data set; a folder's is what the store calls its pictures, or else its own."""
     if not settings.is_typed("dataset"):
         return None
     name = settings.dataset.name
     if name == "folder" and settings.dataset.path:
+        from jpegai_bench.images.datasets import load
+        from jpegai_bench.runner.dataset_name import name_in
+        from jpegai_bench.store.store import Store
+
+        with suppress(BenchError):  # what only reads the store needs no more than a name
+            return name_in(Store(settings.results), load(name, settings.dataset.path))
         return Path(settings.dataset.path).expanduser().resolve().name
     return name
 

@@ -24,6 +24,13 @@ def typed_words() -> list[str]:
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
+def chosen_files() -> dict[str, str | None]:
+    """The file that each group was composed from, but for `anchor`, a list; none outside of a Hydra job."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return dict(HydraConfig.get().runtime.choices) if HydraConfig.initialized() else {}
+
+
 def launched_by() -> str:
     """What carries out the jobs of a sweep: `basic`, `joblib`, `slurm` …; `basic` outside of a Hydra job."""
     from hydra.core.hydra_config import HydraConfig

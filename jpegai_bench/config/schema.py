@@ -120,6 +120,8 @@ class DatasetSettings:
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise BenchError(f"dataset.limit={self.limit}: must be at least 1")
+        if self.name == "sample" and self.path is not None:
+            raise BenchError(f"dataset.path={self.path}: dataset=sample takes none; add dataset=folder")
 
 
 @dataclass
@@ -155,9 +157,6 @@ class ExperimentSettings:
     published: str | None = None
 
     def __post_init__(self) -> None:
-        for what, word in (("name", self.name), *(("studies", study) for study in self.studies)):
-            if not _is_word(word):
-                raise BenchError(f"experiment.{what}: {word!r} names files: use letters, digits, - and _")
         if not self.studies:
             raise BenchError(
                 f"experiment {self.name}: needs a study, as studies: {{mine: {{variants: […]}}}}"
@@ -229,7 +228,3 @@ class Settings:
     def is_typed(self, group: str) -> bool:
         """Whether the command line itself sets a group or something in it, as `dataset.path=…`."""
         return bool(self.typed_of((group,)))
-
-
-def _is_word(text: str) -> bool:
-    return bool(text) and text.replace("_", "").replace("-", "").isalnum()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from yaml import MarkedYAMLError, YAMLError
 
 from jpegai_bench.config import schema
@@ -18,7 +18,7 @@ from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.training import LOGGERS, TRAINING_WORDS
 from jpegai_bench.config.variants import MODULES
-from jpegai_bench.errors import nearest
+from jpegai_bench.errors import UsageError, nearest
 from jpegai_bench.metrics.catalogue import NAMES
 
 VALUES: dict[str, tuple[str, ...]] = {
@@ -110,6 +110,18 @@ def of_all_commands() -> list[str]:
 def takes_a_path(key: str) -> bool:
     """Whether a setting takes a file or a folder."""
     return key in PATHS or (key.startswith("anchor.") and key.rpartition(".")[2] in _LEAVES_OF_ANCHORS)
+
+
+def require_paths(config: DictConfig) -> None:
+    """No path is empty: that would be the current folder.
+
+    Raises:
+        UsageError: which setting is.
+    """
+    for key in sorted(PATHS):
+        value = OmegaConf.select(config, key)
+        if "" in (value if isinstance(value, ListConfig) else [value]):
+            raise UsageError(f"{key}=: is empty; give a path, as {key}=. for the current folder")
 
 
 def meant_key(wrong: str, folders: Sequence[Path] = ()) -> str | None:

@@ -6,11 +6,13 @@ from typing import TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from jpegai_bench.config.hydra_context import config_folders, shared_cores, typed_words
+from jpegai_bench.config.hydra_context import chosen_files, config_folders, shared_cores, typed_words
 from jpegai_bench.config.hydra_errors import no_setting
+from jpegai_bench.config.names import check_names
 from jpegai_bench.config.schema import FOUND, Settings
-from jpegai_bench.config.setting_names import of_all_commands
+from jpegai_bench.config.setting_names import of_all_commands, require_paths
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.system.imports import look_here_last
 
 Kind = TypeVar("Kind", bound=Settings)
 
@@ -26,6 +28,7 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
         UsageError: an unknown key or a value of the wrong kind, in one line.
     """
     try:
+        require_paths(config)
         plain = OmegaConf.to_container(config, resolve=True)
         assert isinstance(plain, dict)
         plain.pop("hydra", None)
@@ -57,6 +60,8 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
     settings.variant, settings.anchor = variant, anchor
     settings.typed, settings.config_folders = typed_words(), config_folders()
     settings.cores = shared_cores()
+    look_here_last(variant, anchor, config.get("arch"))
+    check_names(settings, chosen_files())
     if variant:
         written = OmegaConf.to_container(config.variant, resolve=False)
         assert isinstance(written, dict)

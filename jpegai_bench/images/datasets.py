@@ -12,6 +12,7 @@ from pathlib import Path
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.read import Image8, read_rgb
 from jpegai_bench.images.test_sets import PUBLISHED, PublishedSet
+from jpegai_bench.system.files import below
 
 NAMES = ("sample", "kodak", "folder", "jpegai-test")
 SUFFIXES = frozenset(
@@ -69,6 +70,8 @@ class Dataset:
 
     name: str
     images: tuple[ImageFile, ...]
+    folder: Path | None = None
+    """Where they are, of a folder of the user's."""
 
     def hashes(self) -> dict[str, str]:
         """Name and pixel hash of every picture that can be read."""
@@ -105,7 +108,7 @@ def load(name: str, path: str | Path | None = None) -> Dataset:
         if path is None:
             raise UsageError("dataset folder: which one? Give its path")
         folder = Path(path).expanduser().resolve()
-        return Dataset(folder.name, _folder(folder))
+        return Dataset(folder.name, _folder(folder), folder)
     raise UsageError(f"no data set {name!r}; there are {', '.join(NAMES)}")
 
 
@@ -153,7 +156,6 @@ def _folder(folder: Path) -> tuple[ImageFile, ...]:
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
+    for path in below(folder, hidden=False):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
             yield path

@@ -30,7 +30,7 @@ from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Store, now, pretty
 from jpegai_bench.store.times import runs_under_way
 from jpegai_bench.system.files import make_folder, write_bytes
-from jpegai_bench.system.processes import join_work, kill_group
+from jpegai_bench.system.processes import join_work, kill_group, own_imports
 from jpegai_bench.version import __version__
 
 LIBRARIES = ("torch", "compressai", "numpy", "pillow", "imageio-ffmpeg")
@@ -107,7 +107,7 @@ def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, job))
     name = job.codec.name
-    with _surroundings():
+    with _surroundings(), own_imports():
         process.start()
     theirs.close()
     patience = float(getattr(job.codec, "timeout", _TIMEOUT)) + _GRACE

@@ -13,7 +13,14 @@ from jpegai_bench.report.gather.matching_runs import anchors_of, chosen_anchors
 from jpegai_bench.report.gather.missing_variants import Missing, missing
 from jpegai_bench.report.gather.published_figures import PublishedFigures, published_figures
 from jpegai_bench.report.gather.reproduce import run_command
-from jpegai_bench.report.gather.studies import Selection, alike, finished_groups, prefix_of, study_of
+from jpegai_bench.report.gather.studies import (
+    Selection,
+    alike,
+    finished_groups,
+    of_other_pictures,
+    prefix_of,
+    study_of,
+)
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.report.gather.training_noise import by_seeds
 from jpegai_bench.report.tables.experiment_sheets import study_sheets, write_study
@@ -109,6 +116,7 @@ def _made(
     latest = {run.label: run for run in fit}
     chosen = [latest[label] for label in experiment.variants if label in latest]
     anchors, notes = _anchors(store, experiment, selection, fit[-1])
+    notes = (*notes, *of_other_pictures(runs, fit[-1]))
     study = study_of(store, chosen, anchors, selection, experiment.reference, notes)
     absent = missing(store, experiment.variants, fit)
     like = latest.get(experiment.reference, fit[-1])

@@ -1,6 +1,7 @@
 """What a run works on: a data set, codecs, and the weights of a variant, trained or loaded."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.fingerprint.dependencies import users_files
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.network.weight_files import SHARED_FILE, SHIPPED_WEIGHTS, read, synthesis_file
-from jpegai_bench.system.console import say
+from jpegai_bench.runner.dataset_name import name_in
+from jpegai_bench.store.store import Store
+from jpegai_bench.system.console import report, say
 
 
 def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
@@ -93,6 +96,10 @@ def _noted(path: Path, kind: str) -> dict[str, Any]:
 
 
 def images(settings: Settings) -> Dataset:
-    """The data set of `dataset=…`, the first `dataset.limit` of its images."""
+    """The data set of `dataset=…`, the first `dataset.limit` of its images, by its name in the store."""
     dataset = load(settings.dataset.name, settings.dataset.path)
-    return Dataset(dataset.name, dataset.images[: settings.dataset.limit])
+    dataset = replace(dataset, images=dataset.images[: settings.dataset.limit])
+    name = name_in(Store(settings.results), dataset)
+    if name != dataset.name:
+        report(f"{dataset.folder or dataset.name} is called {name} here: other pictures are {dataset.name}")
+    return replace(dataset, name=name)

@@ -231,9 +231,9 @@ class Store:
 
 
 def read_points(path: Path) -> pd.DataFrame:
-    """A `points.csv`, image names as text."""
+    """A `points.csv`; the name of an image is text, also where it is `NA` or `007`."""
     try:
-        return pd.read_csv(path, dtype={"image": str})
+        return pd.read_csv(path, converters={"image": str})
     except (OSError, ValueError) as error:
         raise BenchError(f"{path}: cannot be read ({error})") from None
 

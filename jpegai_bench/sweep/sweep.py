@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import shlex
 import socket
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.sweep import gpus, slurm
 from jpegai_bench.sweep.job_notes import Jobs, Outcome, Result
 from jpegai_bench.system.console import complain, report
+from jpegai_bench.system.processes import let_programs_import, own_imports
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -69,8 +69,7 @@ class Job:
         """Do the job, and note what came of it."""
         from hydra.core.hydra_config import HydraConfig
 
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
+        let_programs_import()
         hydra = HydraConfig.get()
         overrides = [str(word) for word in hydra.overrides.task]
         folder = Path(str(hydra.sweep.dir)).resolve()
@@ -207,7 +206,8 @@ def _pass(job: Job, overrides: list[str]) -> tuple[list[Outcome], BenchError | N
         named = f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}-{before}"
         overrides = [f"hydra.sweep.dir=${{results}}/sweeps/{named}", *overrides]
     try:
-        run_hydra(job, overrides)
+        with own_imports():
+            run_hydra(job, overrides)
     except BenchError as error:
         trouble = error
     except KeyboardInterrupt:

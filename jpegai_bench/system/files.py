@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,37 @@ def make_folder(folder: str | Path, remedy: str = REMEDY) -> Path:
     except OSError as error:
         raise _cannot_write(folder, error, remedy) from None
     return folder
+
+
+def below(folder: Path, hidden: bool = True) -> Iterator[Path]:
+    """Files and folders at any depth, through links to folders too; each once, rather by no link.
+
+    A link to a folder that it lies in is not followed. What may not be read is passed over.
+
+    Args:
+        folder: where to begin.
+        hidden: whether what begins with a dot is among them.
+    """
+    seen: set[Path] = set()
+    roots = [folder]
+    for root in roots:  # links are added: they come after the folders proper
+        for here, folders, files in os.walk(root):
+            where = Path(here)
+            real = where.resolve()
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            if not hidden:
+                folders[:] = [name for name in folders if not name.startswith(".")]
+            links = [where / name for name in sorted(folders) if (where / name).is_symlink()]
+            roots += [link for link in links if not real.is_relative_to(link.resolve())]
+            yield from (where / name for name in (*folders, *files) if hidden or not name.startswith("."))
+
+
+def file_name(text: str) -> str:
+    """A text as it stands in the name of a file: letters, digits, `_`, `.` and `-`; all else is `_`."""
+    return "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in text)
 
 
 def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:

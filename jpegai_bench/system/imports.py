@@ -1,12 +1,38 @@
 """What an import path in a configuration names."""
 
 import importlib
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system import console
+
+
+def look_here_last(*nodes: Any) -> None:
+    """Let the current folder be searched, after all others, for what is named and is nowhere else.
+
+    Args:
+        nodes: import paths, and nodes of a configuration with the `_target_` of each at any depth.
+    """
+    here, tops = os.getcwd(), {target.partition(".")[0] for node in nodes for target in _targets(node)}
+    if here not in sys.path and not all(map(_is_there, tops)):
+        sys.path.append(here)
+
+
+def _targets(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    for key, value in node.items() if isinstance(node, dict) else ():
+        if key == "_target_" or not isinstance(value, str):
+            yield from _targets(value)
+
+
+def _is_there(top: str) -> bool:
+    return not top or top in sys.modules or find_spec(top) is not None
 
 
 def locate(target: Any, where: str) -> Callable[..., Any]:
@@ -19,6 +45,7 @@ def locate(target: Any, where: str) -> Callable[..., Any]:
     Raises:
         BenchError: it is no import path, or there is nothing.
     """
+    look_here_last(target)
     module, _, name = str(target).rpartition(".")
     if not module:
         raise UsageError(f"{where}: {target!r} is not an import path such as my_pkg.my_module.MyClass")

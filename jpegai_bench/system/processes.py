@@ -5,10 +5,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext
 from typing import TypeVar
@@ -17,6 +17,7 @@ from jpegai_bench.errors import BenchError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+_SAFE_PATH, _BY_US = "PYTHONSAFEPATH", "jpegai-bench"
 _GRACE = 1.0
 """Seconds in which a signal to all processes of a job, as Slurm sends, ends this one before it complains."""
 
@@ -66,14 +67,35 @@ def _forkserver(preload: Sequence[str]) -> BaseContext:
     # Ctrl-C reaches every process of the terminal: only this one shall answer, in one line.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        forkserver.ensure_running()
+        with own_imports():
+            forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
     return context
 
 
+@contextmanager
+def own_imports() -> Iterator[None]:
+    """Processes of Python that are started inside do not take modules of the current folder for their own."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = before or _BY_US
+    try:
+        yield
+    finally:
+        os.environ.pop(_SAFE_PATH, None)
+        if before is not None:
+            os.environ[_SAFE_PATH] = before
+
+
+def let_programs_import() -> None:
+    """In such a process: programs of the user's that it runs import as ever, beside their own script too."""
+    if os.environ.get(_SAFE_PATH) == _BY_US:
+        del os.environ[_SAFE_PATH]
+
+
 def join_work() -> None:
     """Make this worker the head of a process group, which ends with the process that asked for the work."""
+    let_programs_import()
     os.setpgrp()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

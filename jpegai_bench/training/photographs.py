@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.system.files import below
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _SAMPLE = 4096
@@ -104,7 +105,7 @@ def _usable(
     kept_apart = _Copies(apart)
     seen: set[Path] = set()
     for folder in map(_place, folders):
-        pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        pictures = sorted(path for path in below(folder) if path.suffix.lower() in SUFFIXES)
         if not pictures:
             empty.append(f"{folder}: no photograph in it")
         for path in pictures:

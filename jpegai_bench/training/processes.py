@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.console import complain
+from jpegai_bench.system.processes import let_programs_import, own_imports
 
 _GRACE = 10.0
 """Seconds in which a process must notice by itself that another one is gone; with NCCL it waits for ever."""
@@ -68,7 +69,8 @@ def _start(
     context = multiprocessing.get_context("spawn")
     told, tell = context.Pipe(duplex=False)
     process = context.Process(target=_follow, args=(rank, os.getpid(), meeting, tell, work, arguments))
-    process.start()
+    with own_imports():
+        process.start()
     tell.close()
     return _Follower(rank, process, told)
 
@@ -86,6 +88,7 @@ def _follow(
         if os.getppid() != leader:
             os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_programs_import()
     os.environ.update({**meeting, "LOCAL_RANK": str(rank), "NODE_RANK": "0"})
     try:
         work(rank, *arguments)

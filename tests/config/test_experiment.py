@@ -55,7 +55,7 @@ def test_none_is_chosen_by_default():
         ("experiment.reference=bse", "no variant 'bse' (did you mean base?)"),
         ("experiment.studies.attention.variants=[]", "studies.attention.variants is empty"),
         ("~experiment.studies", "experiment.studies: is missing"),
-        ("experiment.name=a/b", "'a/b' names files"),
+        ("experiment.name=a/b", "(it is 'a/b')"),
         ("experiment.training_noise=-1", "experiment.training_noise=-1"),
         ("experiment.training_noise_source=''", "who measured it"),
         ("experiment.published=theirs.csv", "theirs.csv"),

@@ -69,6 +69,16 @@ def test_a_folder_is_searched_in_depth_in_order_without_what_is_hidden(tmp_path)
     assert pickle.loads(pickle.dumps(dataset)) == dataset
 
 
+def test_links_to_folders_are_searched_and_a_loop_ends(tmp_path):
+    for file in ("there/b/z.png", "here/a.png"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        Image.fromarray(RGB).save(tmp_path / file)
+    (tmp_path / "here/link").symlink_to("../there")
+    (tmp_path / "here/.hidden").symlink_to("../there/b")
+    (tmp_path / "there/loop").symlink_to("../here")
+    assert names(load("folder", tmp_path / "here")) == ["a", "link/b/z"]
+
+
 def test_names_stay_unique_where_only_the_suffix_differs(tmp_path):
     for file in ("a.png", "a.bmp", "b.png"):
         Image.fromarray(RGB).save(tmp_path / file)

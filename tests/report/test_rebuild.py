@@ -102,3 +102,18 @@ def test_why_a_metric_was_not_measured_stands_below_the_table(tmp_path):
     [told] = several(["tables", "format=markdown"], cwd=tmp_path)
     assert f"Not measured, {small}: MS-SSIM, IW-SSIM of kodim01 and 1 more." in told.out
     assert "gray" not in told.out  # not one of the seven
+
+
+def test_runs_on_other_pictures_of_the_same_name_are_left_out_and_told(study, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(study[0] / "results", results)
+    [path] = results.glob("runs/combined/*/run.json")
+    manifest = json.loads(path.read_text())
+    other = {name: f"other {pixels}" for name, pixels in manifest["images"].items()}
+    path.write_text(json.dumps({**manifest, "images": other, "images_key": "other", "end": "1"}))
+    [done] = several(["tables", "format=markdown"], cwd=tmp_path)
+    assert done.code == 0
+    [note] = [line for line in done.out.splitlines() if "other pictures" in line]
+    assert "combined" in note
+    assert "photos" in note
+    assert "| combined" not in done.out

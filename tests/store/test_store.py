@@ -130,6 +130,14 @@ def test_preparing_leaves_an_empty_folder(store):
     assert list(store.root.iterdir()) == []
 
 
+def test_names_of_images_stay_text_whatever_they_look_like(store):
+    names = ["NA", "null", "None", "nan", "", "007", "1e3", "True", " a", 'b,"c"']
+    points = pd.DataFrame({"image": names, "bpp": [0.5, *[float("nan")] * 9]})
+    folder = store.run_folder("runs", "base", "key")
+    store.write_run(folder, {}, points)
+    pd.testing.assert_frame_equal(read_points(folder / "points.csv"), points)
+
+
 def test_unreadable_points_are_named(tmp_path):
     (tmp_path / "points.csv").write_bytes(b"")
     with pytest.raises(BenchError, match=r"points\.csv: cannot be read"):

@@ -15,6 +15,14 @@ def test_folders_are_searched_deeply_and_each_photograph_counts_once(tmp_path):
     assert len(find_photographs([one.parent, one, tmp_path], 64, 0).training) == 4
 
 
+def test_links_to_folders_are_searched_and_a_photograph_counts_once(tmp_path):
+    here, there = write_photographs(tmp_path / "here"), write_photographs(tmp_path / "there", seed=1)
+    (here / "link").symlink_to("../there")
+    (there / "loop").symlink_to("../here")
+    assert len(find_photographs([here], 64, 0).training) == 6
+    assert len(find_photographs([here, there], 64, 0).training) == 6
+
+
 def test_what_cannot_be_used_is_left_out_and_named_once(tmp_path):
     write_photographs(tmp_path, count=2)
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff garbage")

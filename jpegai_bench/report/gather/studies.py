@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.report.gather.codec_points import images_of
 from jpegai_bench.report.gather.matching_runs import (
     anchors_of,
     chosen_anchors,
@@ -16,6 +17,7 @@ from jpegai_bench.report.gather.training_remarks import notes as training_notes
 from jpegai_bench.report.gather.training_remarks import remarks
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.times import decode_seconds
+from jpegai_bench.system.files import file_name
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
 
 def prefix_of(dataset: str, model: str, rates: str = "quality") -> str:
     """How the names of a study's files begin."""
-    return f"{_file_name(dataset)}-{_file_name(model)}-{'target-' if rates == 'target' else ''}"
+    return f"{file_name(dataset)}-{file_name(model)}-{'target-' if rates == 'target' else ''}"
 
 
 def finished_groups(store: Store, selection: Selection) -> dict[tuple[str, str, str], list[Run]]:
@@ -82,6 +84,15 @@ def alike(runs: Sequence[Run]) -> list[Run]:
     runs = sorted(runs, key=lambda run: str(run.manifest["end"]))
     same = {key: runs[-1].manifest.get(key) for key in ("images_key", "metrics")}
     return [run for run in runs if {key: run.manifest.get(key) for key in same} == same]
+
+
+def of_other_pictures(runs: Sequence[Run], newest: Run) -> list[str]:
+    """What is said of runs on a data set of the same name that shares no picture with that of the newest."""
+    pixels = set(images_of(newest).values())
+    others = {run.label for run in runs if pixels.isdisjoint(images_of(run).values())}
+    name, labels = newest.manifest.get("dataset"), ", ".join(sorted(others))
+    told = f"Left out is what was run on other pictures by the name {name}: {labels}; run again, it is apart."
+    return [told] if others else []
 
 
 def study_of(
@@ -113,7 +124,7 @@ def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
         anchors = chosen_anchors(store, fit[-1], selection.anchors)
     else:
         anchors = anchors_of(store, fit[-1])
-    return study_of(store, order, anchors, selection)
+    return study_of(store, order, anchors, selection, notes=of_other_pictures(runs, fit[-1]))
 
 
 def _variant(store: Store, run: Run, qualities: set[float] | None, note: str) -> Entry:
@@ -124,7 +135,3 @@ def _variant(store: Store, run: Run, qualities: set[float] | None, note: str) ->
         points = points[points["quality"].isin(qualities)]
     model = str(run.manifest.get("model"))
     return Entry(run.label, "variant", points, run.complexity(), seconds, note, model, run=run)
-
-
-def _file_name(text: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in text)
