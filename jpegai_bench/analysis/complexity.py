@@ -62,7 +62,7 @@ class Complexity:
     """A variant: the luma synthesis by part, and the rest of the codec."""
 
     luma: dict[str, Counts] = field(default_factory=dict)
-    """residual blocks, upsampling, attention, activation"""
+    """residual blocks, upsampling, attention, activation; of a whole synthesis its other children too"""
     chroma_synthesis: Counts = Counts()
     entropy: Counts = Counts()
     """Hyper-synthesis and context model of both branches: what the decoder runs to decode the latents."""
@@ -114,10 +114,10 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
         network = Network(size, modules)
     transforms = _transforms(network)
     by_child = count(*transforms["luma synthesis"])
-    luma = {
-        label: total(counts for name, counts in by_child.items() if name.startswith(prefix))
-        for prefix, label in PARTS.items()
-    }
+    luma = dict.fromkeys(PARTS.values(), Counts())
+    for name, counts in by_child.items():
+        label = next((label for prefix, label in PARTS.items() if name.startswith(prefix)), name)
+        luma[label] = luma.get(label, Counts()) + counts
     encoder = ("luma analysis", "chroma analysis", "luma hyper-analysis", "chroma hyper-analysis")
     return Complexity(
         luma,

@@ -1,6 +1,6 @@
-"""A variant of the synthesis transform: its four modules, as its YAML names them."""
+"""A variant: the modules that its YAML names, four of the paper's synthesis or any other part of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from inspect import Parameter, signature
@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from jpegai_bench.network.codec import Network, NetworkSize
     from jpegai_bench.network.transforms import SynthesisModules
 
-MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
-"""The modules under study: the keys of a variant that name a `_target_`."""
+MODULES = {
+    "attention_quarter": "channels",
+    "attention_half": "channels",
+    "upsampling": "inputs, outputs",
+    "activation": "channels",
+}
+"""The modules that the paper studies: every variant of its synthesis has them. What each is called with."""
+WHOLE = {"synthesis.luma": "latent, outputs", "synthesis.chroma": "latent, luma_latent, outputs"}
+"""Whole synthesis transforms, and what each is called with."""
+PARTS = {**MODULES, "residual": "channels", "last_upsampling": "inputs, outputs", **WHOLE}
+"""What a variant may name, each by a `_target_` and arguments; `synthesis.luma` is `luma` in `synthesis`."""
 
 _NO_CHANNELS = {bool, float, str, "bool", "float", "str"}
 """Of a parameter, by its annotation or its default, what no number of channels is."""
@@ -42,11 +51,11 @@ _NEWER = {
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant as configured: its name, and its four modules as plain data."""
+    """A variant as configured: its name, and its modules as plain data."""
 
     name: str
     nodes: dict[str, dict[str, Any]]
-    """`_target_` and arguments of each of `MODULES`."""
+    """`_target_` and arguments of each of `PARTS` that it has."""
     paper_kmacs_px: float | None = None
 
     def modules(self, size: "NetworkSize") -> "SynthesisModules":
@@ -59,7 +68,8 @@ class Variant:
         from jpegai_bench.network.check import check_modules
         from jpegai_bench.network.transforms import SynthesisModules
 
-        modules = SynthesisModules(**{key: self._factory(key) for key in MODULES})
+        factories = {"_".join(reversed(key.split("."))): self._factory(key) for key in self.nodes}
+        modules = SynthesisModules(**factories)
         try:
             check_modules(modules, size)
         except BenchError as error:
@@ -78,7 +88,7 @@ class Variant:
         target = arguments.pop("_target_")
         where = f"variant {self.name}: {key}._target_"
         made_by = locate(target, where)
-        _require_channels(where, target, made_by, "inputs, outputs" if key == "upsampling" else "channels")
+        _require_channels(where, target, made_by, PARTS[key])
         return partial(made_by, **arguments)
 
 
@@ -99,14 +109,18 @@ def _require_channels(where: str, target: str, made_by: Callable[..., Any], chan
             return
         if not kinds.isdisjoint(_NO_CHANNELS) or (of_torch and parameter.name not in _CHANNELS_OF_TORCH):
             raise UsageError(
-                f"{where}: {target} would take the number of channels as its {parameter.name}; name a function"
-                f" of yours instead, as def plain({channels}, **arguments): return {target}(**arguments)"
+                f"{where}: {target} would take the number of channels as its {parameter.name}; name a "
+                f"function of yours, as def plain({channels}, **arguments): return {target}(**arguments)"
             )
 
 
 def complete(config: DictConfig) -> DictConfig:
-    """A composed configuration, its variant with all of `MODULES`: what its YAML leaves out is as in base."""
-    if OmegaConf.is_dict(variant := config.get("variant")):
+    """A composed configuration, its variant with all of `MODULES`: what its YAML leaves out is as in base.
+
+    A variant with both whole syntheses has no place for them.
+    """
+    variant = config.get("variant")
+    if OmegaConf.is_dict(variant) and any(OmegaConf.select(variant, key) is None for key in WHOLE):
         base = OmegaConf.load(CONF / "variant" / "base.yaml")
         with open_dict(variant):
             variant.update({key: OmegaConf.select(base, key) for key in MODULES if key not in variant})
@@ -131,12 +145,26 @@ def _checked(node: dict[str, Any]) -> Variant:
     if not isinstance(node, dict) or not node:
         raise UsageError(f"no variant is chosen; add +variant=NAME, one of {', '.join(variant_names())}")
     name = str(node["name"])
-    if unknown := sorted(node.keys() - {*MODULES, "name", "paper_kmacs_px"}):
-        raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
-    for key in MODULES:
-        if not isinstance(node[key], dict) or "_target_" not in node[key]:
+    about = {"name", "paper_kmacs_px"}
+    nodes = dict(_flat({key: value for key, value in node.items() if key not in about}))
+    if unknown := sorted(nodes.keys() - PARTS.keys()):
+        raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(PARTS)}")
+    for key, part in nodes.items():
+        if not isinstance(part, dict) or "_target_" not in part:
             raise UsageError(f"variant {name}: {key} needs a `_target_`, the module's import path")
-    return Variant(name, {key: node[key] for key in MODULES}, node.get("paper_kmacs_px"))
+    if WHOLE.keys() <= nodes.keys() and (unused := sorted(nodes.keys() - WHOLE.keys())):
+        raise UsageError(
+            f"variant {name}: {unused[0]} has no place beside whole syntheses of luma and chroma"
+        )
+    return Variant(name, {key: nodes[key] for key in PARTS if key in nodes}, node.get("paper_kmacs_px"))
+
+
+def _flat(node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if key == "synthesis" and isinstance(value, dict):
+            yield from ((f"{key}.{branch}", part) for branch, part in value.items())
+        else:
+            yield key, value
 
 
 def variant_names() -> list[str]:

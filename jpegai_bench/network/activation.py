@@ -52,8 +52,8 @@ class GroupedResAU(nn.Module):
     def __init__(self, channels: int, groups: int | None = None) -> None:
         super().__init__()
         number = groups or channels // 16
-        if number < 1 or channels % number:
-            raise ValueError(f"{channels} channels cannot be split into groups of 16; give `groups`")
+        if channels % (number if groups else 16):
+            raise ValueError(f"{channels} channels are no multiple of {groups or 16}: give other `groups`")
         self.grouped = nn.Conv2d(channels, channels, 3, padding=1, groups=number, bias=False)
         self.gate = nn.Conv2d(channels, channels, 1, bias=False)
         with torch.no_grad():

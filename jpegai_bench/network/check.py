@@ -9,15 +9,16 @@ from torch.nn.parameter import UninitializedParameter
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import ALIGNMENT, Latents, Network, NetworkSize
-from jpegai_bench.network.transforms import SynthesisModules, by_depth
+from jpegai_bench.network.transforms import Synthesis, SynthesisModules, by_depth
 
 _PLACES = {
     **{name: name for name in ("attention_quarter", "attention_half")},
     **{f"up{number}": "upsampling" for number in (1, 2, 3)},
+    "up4": "last_upsampling",
     **{f"act{number}": "activation" for number in (1, 2, 3)},
 }
-"""Of what modules of a synthesis are called, by the names that variants give."""
-_HEIGHT, _WIDTH = 64, 96
+"""Of what modules of the paper's synthesis are called, by the names that variants give."""
+_AT = (64, 96)
 """Not square, so that a module that swaps the two is noticed."""
 
 
@@ -28,14 +29,31 @@ def check_modules(modules: SynthesisModules, size: NetworkSize) -> None:
         BenchError: a module cannot be built or run, or does not keep the shape (upsampling: double it); the
             message begins with the name of its place.
     """
-    for latent, widths in ((size.latent_luma, size.luma), (size.chroma_input, size.chroma)):
-        half, quarter, eighth = by_depth(widths)
-        _check("attention_quarter", modules.attention_quarter, (quarter,), factor=1)
-        _check("attention_half", modules.attention_half, (half,), factor=1)
-        for width in sorted({half, quarter, eighth}):
-            _check("activation", modules.activation, (width,), factor=1)
-        for pair in sorted({(latent, eighth), (eighth, quarter), (quarter, half)}):
-            _check("upsampling", modules.upsampling, pair, factor=2)
+    luma, chroma = size.latent_luma, size.latent_chroma
+    whole = {"luma": modules.luma_synthesis, "chroma": modules.chroma_synthesis}
+    sizes = {"luma": (luma, 1), "chroma": (chroma, luma, 2)}
+    for branch, latent, widths in (("luma", luma, size.luma), ("chroma", size.chroma_input, size.chroma)):
+        if factory := whole[branch]:
+            for at in ((4, 6), (5, 3)):  # odd latents too
+                _check(f"synthesis.{branch}", factory, sizes[branch], at, factor=16)
+        else:
+            _check_modules(modules, latent, by_depth(widths), sizes[branch][-1])
+
+
+def _check_modules(
+    modules: SynthesisModules, latent: int, widths: tuple[int, int, int], outputs: int
+) -> None:
+    half, quarter, eighth = widths
+    _check("attention_quarter", modules.attention_quarter, (quarter,))
+    _check("attention_half", modules.attention_half, (half,))
+    for width in sorted({half, quarter, eighth}):
+        _check("activation", modules.activation, (width,))
+    for pair in sorted({(latent, eighth), (eighth, quarter), (quarter, half)}):
+        _check("upsampling", modules.upsampling, pair, factor=2)
+    if modules.residual:
+        _check("residual", modules.residual, (latent,))
+    if modules.last_upsampling:
+        _check("last_upsampling", modules.last_upsampling, (half, outputs), factor=2)
 
 
 def check_network(network: Network, crop: int) -> None:
@@ -61,9 +79,11 @@ def check_network(network: Network, crop: int) -> None:
         return hook
 
     network = copy.deepcopy(network)  # modules may take from their first input what they begin with
-    for branch in network.synthesis.values():
-        for name, place in _PLACES.items():
-            module = getattr(branch, name)
+    for branch, synthesis in network.synthesis.items():
+        for name, module in synthesis.named_children():
+            place = (
+                _PLACES.get(name, name) if isinstance(synthesis, Synthesis) else f"synthesis.{branch}.{name}"
+            )
             module.register_forward_pre_hook(enter(place))
             module.register_forward_hook(leave(place))
     size, luma, chroma = network.size, crop // (ALIGNMENT // 2), crop // ALIGNMENT
@@ -81,9 +101,12 @@ def check_network(network: Network, crop: int) -> None:
         raise BenchError(f"{at} cannot be run on what a crop of {crop} gives: {_told(error)}") from None
 
 
-def _check(place: str, factory: object, channels: tuple[int, ...], factor: int) -> None:
-    shape = (1, channels[0], _HEIGHT, _WIDTH)
-    wanted = (1, channels[-1], factor * _HEIGHT, factor * _WIDTH)
+def _check(
+    place: str, factory: object, channels: tuple[int, ...], at: tuple[int, int] = _AT, factor: int = 1
+) -> None:
+    """`channels`: what the factory is called with, outputs last; what comes before adds up to the inputs."""
+    inputs, outputs = sum(channels[:-1]) or channels[0], channels[-1]
+    shape, wanted = (1, inputs, *at), (1, outputs, factor * at[0], factor * at[1])
     counts = " to ".join(map(str, channels))
     try:
         with torch.device("meta"):

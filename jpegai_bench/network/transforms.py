@@ -19,20 +19,24 @@ def by_depth(widths: Widths) -> tuple[int, int, int]:
     return (widths, widths, widths) if isinstance(widths, int) else widths
 
 
+def _no_place(*_: int) -> nn.Module:
+    raise TypeError("a variant with whole syntheses has no module for this place")
+
+
 @dataclass(frozen=True)
 class SynthesisModules:
     """The modules under study: what a variant is made of. Each is a factory, called with channel counts.
 
-    Those that may be None are optional: without them the synthesis is as the paper's.
+    Without those that may be None the synthesis is as the paper's.
     """
 
-    attention_quarter: Callable[[int], nn.Module]
+    attention_quarter: Callable[[int], nn.Module] = _no_place
     """`(channels)`: attention at a quarter of the branch's resolution, shape kept."""
-    attention_half: Callable[[int], nn.Module]
+    attention_half: Callable[[int], nn.Module] = _no_place
     """`(channels)`: attention at half of the branch's resolution, shape kept."""
-    upsampling: Callable[[int, int], nn.Module]
+    upsampling: Callable[[int, int], nn.Module] = _no_place
     """`(inputs, outputs)`: doubles height and width; the first three of four."""
-    activation: Callable[[int], nn.Module]
+    activation: Callable[[int], nn.Module] = _no_place
     """`(channels)`: activation, shape kept."""
     residual: Callable[[int], nn.Module] | None = None
     """`(channels)`: what a synthesis begins with, at 1/16 of the branch's resolution, shape kept."""

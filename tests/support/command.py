@@ -100,7 +100,8 @@ def _counted_once() -> AbstractContextManager:
     measure = counting.measure
 
     def once(size, modules):
-        parts = [(part.func, repr(part.args), repr(part.keywords)) for part in vars(modules).values()]
+        given = [part for part in vars(modules).items() if hasattr(part[1], "func")]
+        parts = [(name, part.func, repr(part.args), repr(part.keywords)) for name, part in given]
         key = (size, *parts)
         if key not in _COUNTED:
             _COUNTED[key] = measure(size, modules)
