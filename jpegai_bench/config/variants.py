@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 
 MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 """The modules under study: the keys of a variant that name a `_target_`."""
+
+_NO_CHANNELS = {bool, float, str, "bool", "float", "str"}
+"""Of a parameter, by its annotation or its default, what no number of channels is."""
+_CHANNELS_OF_TORCH = (
+    "num_parameters",
+    "num_features",
+    "in_channels",
+    "out_channels",
+    "in_features",
+    "d_model",
+)
 
 _NEWER = {
     "analysis_attention": True,
@@ -64,7 +76,32 @@ class Variant:
     def _factory(self, key: str) -> Callable[..., Any]:
         arguments = dict(self.nodes[key])
         target = arguments.pop("_target_")
-        return partial(locate(target, f"variant {self.name}: {key}._target_"), **arguments)
+        where = f"variant {self.name}: {key}._target_"
+        made_by = locate(target, where)
+        _require_channels(where, target, made_by, "inputs, outputs" if key == "upsampling" else "channels")
+        return partial(made_by, **arguments)
+
+
+def _require_channels(where: str, target: str, made_by: Callable[..., Any], channels: str) -> None:
+    """What a module is called with is what it takes it for: channels, no slope, no switch, no size.
+
+    Raises:
+        UsageError: it is not, and what to write instead.
+    """
+    try:
+        first = list(signature(made_by).parameters.values())[: len(channels.split())]
+    except (TypeError, ValueError):  # of no Python function: building it will tell
+        return
+    of_torch = str(getattr(made_by, "__module__", "")).startswith("torch.")
+    for parameter in first:
+        kinds = {parameter.annotation, type(parameter.default)}
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            return
+        if not kinds.isdisjoint(_NO_CHANNELS) or (of_torch and parameter.name not in _CHANNELS_OF_TORCH):
+            raise UsageError(
+                f"{where}: {target} would take the number of channels as its {parameter.name}; name a"
+                f" function of yours, as def plain({channels}, **arguments): return {target}(**arguments)"
+            )
 
 
 def complete(config: DictConfig) -> DictConfig:

@@ -1,11 +1,15 @@
 """A variant's YAML states what differs from base; what is composed, and shown, is whole."""
 
+from inspect import signature
+
 import pytest
 from command import settings, several
 from omegaconf import OmegaConf
+from torch import nn
 
 from jpegai_bench.config.composition import composed
 from jpegai_bench.config.variants import MODULES, variant_names, variant_of
+from jpegai_bench.errors import UsageError
 
 RNAB = {"_target_": "jpegai_bench.network.attention.RNAB", "trunk_blocks": 3, "mask_blocks": 3}
 MINE = {"upsampling": {"_target_": "mine.Upsampling", "factor": "${model.restormer_heads}"}}
@@ -65,3 +69,41 @@ def test_cfg_shows_all_modules_with_their_arguments(own, tmp_path):
     assert written["upsampling"] == MINE["upsampling"]
     assert written["attention_half"]["trunk_blocks"] == "${model.rnab_trunk_blocks}"
     assert "variant" not in shown[3]
+
+
+NO_CHANNELS = """
+Threshold ReLU RReLU Hardtanh ReLU6 Hardsigmoid SiLU Mish Hardswish ELU CELU SELU GELU Hardshrink LeakyReLU
+Softplus Softshrink Softmin Softmax LogSoftmax GLU Dropout2d LocalResponseNorm ChannelShuffle
+"""
+
+
+@pytest.mark.parametrize("name", NO_CHANNELS.split())
+def test_a_module_that_takes_the_channels_for_something_else_is_refused(name):
+    chosen = settings("+variant=base", "variant.name=mine", f"variant.activation._target_=torch.nn.{name}")
+    said = rf"activation\._target_: torch\.nn\.{name} .*def plain\(channels"
+    with pytest.raises(UsageError, match=said) as error:
+        variant_of(chosen).modules(chosen.model.network_size())
+    parameter = next(iter(signature(getattr(nn, name)).parameters))
+    assert f"as its {parameter};" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["PReLU", "Identity"])
+def test_modules_of_torch_that_take_channels_or_anything_pass(name):
+    chosen = settings("+variant=base", f"variant.activation._target_=torch.nn.{name}")
+    variant_of(chosen).modules(chosen.model.network_size())
+
+
+def test_an_upsampling_that_takes_no_channels_is_refused_and_what_to_write_passes(tmp_path, monkeypatch):
+    (tmp_path / "plain_ones.py").write_text(
+        "import torch\n\ndef leaky(channels, **arguments):\n    return torch.nn.LeakyReLU(**arguments)\n\n"
+        "def slope_first(slope: float):\n    return torch.nn.LeakyReLU(slope)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for module, target in (("upsampling", "torch.nn.Upsample"), ("activation", "plain_ones.slope_first")):
+        chosen = settings("+variant=base", f"variant.{module}._target_={target}")
+        with pytest.raises(UsageError, match=rf"{module}\._target_: {target}"):
+            variant_of(chosen).modules(chosen.model.network_size())
+    words = ("variant.activation._target_=plain_ones.leaky", "+variant.activation.negative_slope=0.2")
+    chosen = settings("+variant=base", *words)
+    made = variant_of(chosen).modules(chosen.model.network_size()).activation(48)
+    assert made.negative_slope == 0.2
