@@ -10,10 +10,13 @@ from scipy import stats
 from jpegai_bench.analysis.significance import (
     EXACT_UP_TO,
     FEWEST_IMAGES,
+    LEVEL,
     RESOLUTION,
     Spread,
+    fewest_images,
     holm,
     mean_interval,
+    pooled_noise,
     signed_rank,
     welch,
 )
@@ -194,3 +197,22 @@ def test_the_interval_of_the_opposite_is_the_mirrored_interval(images):
     values = np.random.default_rng(images).normal(size=images) + 0.5
     there, back = mean_interval(values), mean_interval(-values)
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-12)
+
+
+@pytest.mark.parametrize("tests", [1, 2, 5, 8, 13])
+def test_the_fewest_images_are_those_from_which_the_test_can_show_something(tests):
+    images = fewest_images(tests)
+    for count, shows in ((images, True), (images - 1, False)):
+        least = signed_rank([1.0] * max(count, FEWEST_IMAGES)).least * 2.0 ** max(FEWEST_IMAGES - count, 0)
+        assert (holm([least] * tests)[-1] < LEVEL) == shows
+
+
+def test_the_reach_of_pooled_noise_is_that_of_students_test():
+    """Where a difference is just as large, the classic test with common variance has p = 0.05."""
+    first, second = (1.0, 2.0, 4.0), (3.0, 3.5, 4.5)
+    noise = pooled_noise([(3, np.std(first, ddof=1)), (3, np.std(second, ddof=1)), (1, math.nan)])
+    moved = np.array(second) - np.mean(second) + np.mean(first) + noise.reach((3, 3))
+    assert noise.freedom == 4
+    assert stats.ttest_ind(first, moved).pvalue == pytest.approx(LEVEL)
+    assert pooled_noise([(1, math.nan)]) is None
+    assert pooled_noise([(2, 0.0)]) is None

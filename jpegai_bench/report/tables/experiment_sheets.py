@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.config.experiment import Ablation
 from jpegai_bench.metrics.catalogue import average_of
@@ -50,6 +52,16 @@ def write_study(made: Experimental, ablation: Ablation, folder: Path, prefix: st
     return [*paths, tex]
 
 
+def write_spreads(made: Experimental, folder: Path, prefix: str) -> list[Path]:
+    """Write the spreads over seeds, if any, as `measured_noise` of an experiment reads them.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    frame = pd.DataFrame(made.spreads)
+    return [write_csv(frame, folder / f"{prefix}training_noise.csv")] if made.spreads else []
+
+
 def _summary(made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]) -> Sheet:
     base = made.experiment.reference
     sheet = Sheet(
@@ -59,7 +71,7 @@ def _summary(made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequen
         [],
         f"{_caption(made, anchor, rows)} kMACs/pixel of the luma synthesis in the published counting, whose "
         f"reduction is given, and all MACs, whose ratio to {base} stands beside that of the time to decode "
-        f"a picture. {_noise_told(made, rows)}",
+        f"a picture. {_noise_told(made, rows)}".rstrip(),
     )  # fmt: skip
     for row in rows:
         sheet.rows.append([row["variant"], *_complexity(row, base), *_differences(row, base)])
@@ -208,23 +220,28 @@ def _caption(made: Experimental, anchor: Entry, rows: Sequence[dict[str, Any]]) 
 
 def _noise_told(made: Experimental, rows: Sequence[dict[str, Any]]) -> str:
     """What the noise of training was taken to be."""
-    experiment, there = made.experiment, {row["variant"] for row in rows}
-    seeds = {label: noise for label, noise in made.noises.items() if label in there}
+    experiment = made.experiment
+    seeds = {row["variant"]: made.noises[row["variant"]] for row in rows if row["noise"] == "seeds"}
     told = []
     if seeds:
         told.append(
             f"Beyond noise with *: by Welch's test over training seeds of {seed_names(seeds)} and of "
             f"{experiment.reference}, p below 0.05"
         )
-    others = [row for row in rows if row["noise"] == "stated"]
-    if others and experiment.training_noise is not None:
-        begins = "without: " if seeds else "Beyond noise: "
+    measured = [made.measured[row["variant"]] for row in rows if row["noise"] == "measured"]
+    for one in dict.fromkeys(measured):
         told.append(
-            f"{begins}one training each, so the noise is not measured; the difference to "
-            f"{experiment.reference} is held against {experiment.training_noise:g}% "
-            f"({experiment.training_noise_source}); open where the mean is beyond it and the interval is not"
+            f"{'without' if seeds else 'Beyond noise'}: one training each, whose difference to "
+            f"{experiment.reference} is held against {verdict.chance(one.noise)} by {one.source}; open where "
+            "the mean is beyond it and the interval is not"
         )
-    return f"{'; '.join(told)}." if told else "The noise of training is not known."
+    unknown = ", ".join(row["variant"] for row in rows if row["exceeds_noise"] == "unknown")
+    if unknown:
+        told.append(f"The noise of training of {unknown} is not known: no seeds of such trainings")
+        if experiment.training_noise is not None:
+            source, percent = experiment.training_noise_source, experiment.training_noise
+            told.append(f"{source} puts that of its networks at {percent:g}%")
+    return f"{'; '.join(told)}." if told else ""
 
 
 def _over_seeds(made: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
