@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jpegai_bench.analysis.statistics import RESAMPLES, Interval, draws, expanded_tail
+from jpegai_bench.system.wording import count
 
 LEVEL = 0.05
 """A p-value below it is called a difference; the intervals are of the same level."""
@@ -95,8 +96,8 @@ def signed_rank(differences: Sequence[float]) -> PValue:
     if len(values) == 0:
         return PValue(math.nan, "no image differs" if len(rounded) else "no images")
     if len(values) < FEWEST_IMAGES:
-        who = "image differs" if len(values) == 1 else "images differ"
-        few = f"{len(values)} {who}" if len(values) < len(rounded) else _images(len(values))
+        differ = f"{count(len(values), 'image')} {'differs' if len(values) == 1 else 'differ'}"
+        few = differ if len(values) < len(rounded) else count(len(values), "image")
         return PValue(math.nan, f"{few}: fewer than {FEWEST_IMAGES} cannot show p < {LEVEL}")
     if len(values) > EXACT_UP_TO:
         return PValue(float(wilcoxon(values).pvalue), least=0.0)
@@ -209,7 +210,3 @@ def welch(first: Spread, second: Spread) -> Welch:
     reach = -float(stdtrit(freedom, LEVEL / 2)) * error
     p_value = 2.0 * float(stdtr(freedom, -abs(difference) / error))
     return Welch(difference, difference - reach, difference + reach, p_value)
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"

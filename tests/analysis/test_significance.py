@@ -1,7 +1,9 @@
 import math
+import runpy
 import statistics
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,8 @@ from jpegai_bench.analysis.significance import (
     signed_rank,
     welch,
 )
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_hamilton_scale_example_of_hollander_and_wolfe():
@@ -124,6 +128,16 @@ def test_the_interval_covers_the_true_difference(images, least):
     ours, plain = covered / 1000
     assert least <= ours <= 0.97
     assert plain < ours - 0.005
+
+
+@pytest.mark.slow
+def test_under_strong_skew_the_interval_covers_less_and_the_p_value_tests_symmetry():
+    """The lines of docs/significance.md at 24 pictures; three standard errors of 1000 sets are 2 to 4%."""
+    shares = runpy.run_path(str(DOCS / "skewed_differences.py"))["shares"]
+    assert shares(0.1, images=24, sets=1000) == pytest.approx((0.95, 0.05), abs=0.025)
+    covered, called = shares(1.0, images=24, sets=1000)
+    assert covered == pytest.approx(0.89, abs=0.03)
+    assert called == pytest.approx(0.28, abs=0.045)
 
 
 def test_the_interval_knows_no_order_and_is_the_same_again():

@@ -367,7 +367,7 @@ def test_the_store_chooses_only_where_there_is_one_choice(lab, tmp_path):
         ["compare", "base", "base"],
         cwd=tmp_path,
     )
-    choices = "dataset=kodak model=small; base, combined on dataset=folder dataset.path=…/photos model=small"
+    choices = "dataset=kodak model=small; base, combined on dataset=folder dataset.path=photos model=small"
     fails(both, f"base and combined were run on several: base, combined on {choices}; choose with dataset=")
     assert read_csv(kodak).loc["mean_of_seven"].difference == pytest.approx(10, abs=1e-9)
     assert read_csv(photos).loc["mean_of_seven"].b_bd_rate == pytest.approx(50, abs=1e-9)

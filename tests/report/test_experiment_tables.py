@@ -16,6 +16,7 @@ from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.experiment import rebuild_experiment
 from jpegai_bench.report.gather.studies import Selection
 from jpegai_bench.report.gather.training_noise import read_spreads
+from jpegai_bench.report.tables.experiment_sheets import study_sheets
 from jpegai_bench.report.tables.sheets import to_markdown
 
 STUDIES = ("attention", "upsampling", "activation", "combination")
@@ -60,13 +61,15 @@ def test_each_study_has_its_variants_base_first(rebuilt, experiment):
     assert list(dict.fromkeys(frame.study)) == list(STUDIES)
 
 
-def test_files_are_what_is_shown(rebuilt, store):
+def test_files_are_what_is_shown(rebuilt, store, experiment):
     folder = store.root / "tables/vcip2023"
     assert {path.name for path in folder.iterdir()} == {"kodak-small-training_noise.csv"} | {
         f"kodak-small-{study}.{suffix}" for study in STUDIES for suffix in ("csv", "md", "tex")
     }
-    written = "\n".join((folder / f"kodak-small-{study}.md").read_text() for study in STUDIES)
-    assert written == text_of(rebuilt)
+    for study in experiment.studies:
+        written = (folder / f"kodak-small-{study.name}.md").read_text()
+        assert written == to_markdown(study_sheets(rebuilt.parts[0], study))
+        assert written.partition("\n\nAnchor ")[0] in text_of(rebuilt)
     frames = [
         pd.read_csv(folder / f"kodak-small-{study}.csv", float_precision="round_trip") for study in STUDIES
     ]
@@ -215,11 +218,21 @@ def test_times_are_compared_on_one_machine_only(rows, rebuilt):
 
 def test_every_caption_of_bd_rates_says_what_they_depend_on(rebuilt):
     for sheet in rebuilt.sheets():
-        assert "vvc (vvenc 1.15.0 medium, 4:2:0 10 bit)" in sheet.caption
-        if "model=paper" not in sheet.caption:
+        assert "vvc (vvenc 1.15.0 medium, 4:2:0 10 bit)" in sheet.whole_caption
+        if "model=paper" not in sheet.whole_caption:
             for said in ("dataset kodak", "24 images", "model small", "weights shipped", "PSNR-HVS-M"):
-                assert said in sheet.caption
+                assert said in sheet.whole_caption
     assert "nan" not in text_of(rebuilt)
+
+
+def test_what_captions_have_in_common_is_said_once(rebuilt, store):
+    """In LaTeX, where each table stands alone, each says it."""
+    common = [text for sheet in rebuilt.sheets() for text in sheet.common]
+    assert len(common) > len(set(common))
+    text = text_of(rebuilt)
+    assert [text.count(said) for said in set(common)] == [1] * len(set(common))
+    study = (store.root / "tables/vcip2023/kodak-small-upsampling.tex").read_text()
+    assert study.count("Anchor vvc (vvenc 1.15.0 medium, 4:2:0 10 bit)") == 2
 
 
 def test_the_choice_of_hvs_reaches_the_tables(store, experiment):

@@ -17,6 +17,7 @@ from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.gather.replicates import recipe_of, replicates
 from jpegai_bench.report.gather.study import Study
 from jpegai_bench.store.store import Run
+from jpegai_bench.system.wording import count
 
 _Means = dict[str, float]
 
@@ -139,7 +140,7 @@ def seed_spreads(study: Study, runs: Sequence[Run]) -> list[SeedSpread]:
         used = sorted(set.intersection(*map(set, means)))
         newest = own.runs[-1]
         how = (
-            f"BD-rate against one training of {study.base}, mean of 7 over {len(used)} images, by "
+            f"BD-rate against one training of {study.base}, mean of 7 over {count(len(used), 'image')}, by "
             f"{study.method} and {study.hvs}; seeds {' '.join(own.seeds)}"
         )
         spreads.append(

@@ -9,6 +9,7 @@ from jpegai_bench.analysis.significance import LEVEL, Spread, TrainingNoise, poo
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.gather.training_noise import MeasuredNoise
+from jpegai_bench.system.wording import count
 
 
 def verdict(
@@ -43,7 +44,7 @@ def spread_verdict(comparison: Comparison) -> str:
     return (
         f"Over {len(spread.values)} training seeds the BD-rate of {label} is {figure(spread.mean)}% with a "
         f"standard deviation of {figure(spread.deviation)} points, from {figure(min(spread.values))}% to "
-        f"{figure(max(spread.values))}%; {row.images} of {comparison.total} images."
+        f"{figure(max(spread.values))}%; {row.images} of {count(comparison.total, 'image')}."
     )
 
 
@@ -80,18 +81,18 @@ def _holds_zero(interval: Interval) -> bool:
 
 def _on_images(comparison: Comparison, row: Difference, with_these: str) -> str:
     (a, b), anchor = comparison.labels, comparison.anchor
-    count = f"{row.images} of {comparison.total} image{'' if comparison.total == 1 else 's'}"
+    images = f"{row.images} of {count(comparison.total, 'image')}"
     if not row.images:
         return f"No verdict on the mean of seven: {row.reason}."
     if row.reason == "no image differs":
-        return f"{b} and {a} do not differ: the mean of seven is the same, {count}."
+        return f"{b} and {a} do not differ: the mean of seven is the same, {images}."
     points = f"against {anchor} the BD-rate of {b} is {_amount(row.difference, ' points', 'higher', 'lower')}"
     rate = ""
     if not math.isnan(row.direct.mean):
         rate = f"{b} needs {_amount(row.direct, '%', 'more', 'less', ' rate')} than {a} at equal quality; "
     if math.isnan(row.p_value):
-        return f"Not tested: {row.reason}. On {count} {rate}{points}."
-    test = f"p = {row.p_value:.2g} (Wilcoxon), {count}"
+        return f"Not tested: {row.reason}. On {images} {rate}{points}."
+    test = f"p = {row.p_value:.2g} (Wilcoxon), {images}"
     if shows_difference(row, row.p_value):
         said = f"{with_these}{rate}{points}" if with_these or rate else f"A{points[1:]}"
         return f"{said}; {test}."
