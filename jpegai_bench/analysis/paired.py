@@ -8,7 +8,15 @@ from itertools import product
 import pandas as pd
 
 from jpegai_bench.analysis.bdtable import MEAN
-from jpegai_bench.analysis.significance import RESOLUTION, Spread, holm, mean_interval, signed_rank
+from jpegai_bench.analysis.significance import (
+    LEVEL,
+    RESOLUTION,
+    Spread,
+    fewest_images,
+    holm,
+    mean_interval,
+    signed_rank,
+)
 from jpegai_bench.analysis.statistics import Interval, summarize
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import METRICS, NAMES, average_of
@@ -41,6 +49,10 @@ class Difference:
     p_value: float
     p_adjusted: float
     """By Holm, over the tests of the seven and their mean, or over those of the other metrics."""
+    p_least: float
+    """The smallest `p_value` that so many differing images can have."""
+    images_needed: int
+    """Differing images that it takes to pass Holm's correction, where these are too few to; else 0."""
     images: int
     left_out: dict[str, tuple[str, ...]]
     """Images of A or B that are not used, by reason."""
@@ -126,8 +138,13 @@ def compare(
 
 
 def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
-    p_values = holm([row.p_value for row in rows])
-    return [replace(row, p_adjusted=p) for row, p in zip(rows, p_values, strict=True)]
+    """With Holm's correction, and where no outcome could pass it the number of images that can."""
+    needed = fewest_images(sum(not math.isnan(row.p_value) for row in rows) or 1)
+    adjusted, least = holm([row.p_value for row in rows]), holm([row.p_least for row in rows])
+    return [
+        replace(row, p_adjusted=p, images_needed=needed if best >= LEVEL else 0)
+        for row, p, best in zip(rows, adjusted, least, strict=True)
+    ]
 
 
 _Cells = dict[str, dict[str, tuple[float, str]]]
@@ -176,6 +193,8 @@ def _difference(
         mean_interval(differences),
         test.value,
         math.nan,
+        test.least,
+        0,
         len(used),
         left_out,
         mean_interval(straight),

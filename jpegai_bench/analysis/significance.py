@@ -12,12 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from jpegai_bench.analysis.statistics import RESAMPLES, Interval, draws, expanded_tail
+from jpegai_bench.system.wording import count
 
 LEVEL = 0.05
 """A p-value below it is called a difference; the intervals are of the same level."""
-FEWEST_IMAGES = 6
-"""Images for a test and an interval. Five signs that all agree still have p = 2/2^5 = 0.0625, and a bootstrap
-over five images covers the mean in about 92 of 100 cases, not in 95."""
 RESOLUTION = 1e-9
 """Percentage points of BD-rate; what is smaller is rounding, and counts as no difference."""
 EXACT_UP_TO = 50
@@ -31,6 +29,8 @@ class PValue:
     value: float
     """0 to 1; NaN is NA."""
     reason: str = ""
+    least: float = math.nan
+    """The smallest that so many differences can have: that of signs that all agree."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,19 @@ class Spread:
         return math.sqrt(math.fsum((v - self.mean) ** 2 for v in self.values) / (len(self.values) - 1))
 
 
+def fewest_images(tests: int = 1) -> int:
+    """How many differences it takes for p < `LEVEL` by `signed_rank`, after `holm` over so many tests.
+
+    Signs that all agree have p = 2/2^n, and of equal p-values Holm's correction multiplies each by `tests`.
+    """
+    return math.floor(math.log2(2 * tests / LEVEL)) + 1
+
+
+FEWEST_IMAGES = fewest_images()
+"""Images for a test and an interval. Five signs that all agree still have p = 2/2^5 = 0.0625, and a bootstrap
+over five images covers the mean in about 92 of 100 cases, not in 95."""
+
+
 def signed_rank(differences: Sequence[float]) -> PValue:
     """Wilcoxon's signed-rank test, two-sided: could the signs of these differences be a coin's?
 
@@ -83,11 +96,11 @@ def signed_rank(differences: Sequence[float]) -> PValue:
     if len(values) == 0:
         return PValue(math.nan, "no image differs" if len(rounded) else "no images")
     if len(values) < FEWEST_IMAGES:
-        who = "image differs" if len(values) == 1 else "images differ"
-        few = f"{len(values)} {who}" if len(values) < len(rounded) else _images(len(values))
+        differ = f"{count(len(values), 'image')} {'differs' if len(values) == 1 else 'differ'}"
+        few = differ if len(values) < len(rounded) else count(len(values), "image")
         return PValue(math.nan, f"{few}: fewer than {FEWEST_IMAGES} cannot show p < {LEVEL}")
     if len(values) > EXACT_UP_TO:
-        return PValue(float(wilcoxon(values).pvalue))
+        return PValue(float(wilcoxon(values).pvalue), least=0.0)
     doubled = np.rint(2 * rankdata(np.abs(values))).astype(int)  # mean ranks are halves
     likely = np.zeros(doubled.sum() + 1)
     likely[0] = 1.0
@@ -96,7 +109,7 @@ def signed_rank(differences: Sequence[float]) -> PValue:
         likely *= 0.5
     positive = int(doubled[values > 0].sum())
     nearer = min(positive, int(doubled.sum()) - positive)
-    return PValue(min(1.0, 2.0 * float(likely[: nearer + 1].sum())))
+    return PValue(min(1.0, 2.0 * float(likely[: nearer + 1].sum())), least=2.0 * 0.5 ** len(values))
 
 
 def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
@@ -141,6 +154,39 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+@dataclass(frozen=True)
+class TrainingNoise:
+    """What chance in training does to a figure, measured over seeds."""
+
+    deviation: float
+    """Standard deviation of one training, in the unit of the figure."""
+    freedom: int
+    """Degrees of freedom that it was measured with."""
+
+    def of_difference(self, trainings: tuple[int, int] = (1, 1)) -> float:
+        """Standard deviation of the difference of two means over so many trainings."""
+        return self.deviation * math.sqrt(sum(1 / count for count in trainings))
+
+    def reach(self, trainings: tuple[int, int] = (1, 1)) -> float:
+        """How far apart such means are in 95 of 100 cases, by Student's t, where nothing else differs."""
+        from scipy.special import stdtrit  # scipy.stats takes most of a second to import
+
+        return -float(stdtrit(self.freedom, LEVEL / 2)) * self.of_difference(trainings)
+
+
+def pooled_noise(samples: Sequence[tuple[int, float]]) -> TrainingNoise | None:
+    """The common noise of several samples of seeds, each its number and its standard deviation (n - 1).
+
+    Of none with two seeds or more, and of seeds that do not differ, there is none.
+    """
+    several = [(seeds - 1, deviation) for seeds, deviation in samples if seeds > 1]
+    freedom = sum(free for free, _ in several)
+    if not several or max(deviation for _, deviation in several) < RESOLUTION:
+        return None
+    variance = math.fsum(free * deviation**2 for free, deviation in several) / freedom
+    return TrainingNoise(math.sqrt(variance), freedom)
+
+
 def welch(first: Spread, second: Spread) -> Welch:
     """`second` minus `first`: difference of the means over seeds, by Welch's t-test.
 
@@ -164,7 +210,3 @@ def welch(first: Spread, second: Spread) -> Welch:
     reach = -float(stdtrit(freedom, LEVEL / 2)) * error
     p_value = 2.0 * float(stdtr(freedom, -abs(difference) / error))
     return Welch(difference, difference - reach, difference + reach, p_value)
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"

@@ -79,7 +79,8 @@ def command(settings: CompareSettings, a: str, b: str) -> int:
         sheets = [comparison_sheet(result, found, settings.method)]
         if any(len(side.seeds) > 1 for side in sides):
             sheets.append(seeds_sheet(result, found, settings.method))
-        lines = verdict(result, (found.a.kind == "variant", found.b.kind == "variant"))
+        trained = (found.a.kind == "variant", found.b.kind == "variant")
+        lines = verdict(result, trained, found.measured_noise)
         frame = as_frame(result)
     if settings.format == "csv":
         print_frame(frame, settings.format)

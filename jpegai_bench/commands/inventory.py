@@ -16,6 +16,7 @@ from jpegai_bench.images import datasets
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS, metadata
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.units_of_run import size_of
+from jpegai_bench.system.wording import count
 
 _WIDTH, _COLUMN = 98, 13
 """Of a line, and where what is said of an anchor begins; `list` alone puts two blanks before each line."""
@@ -42,7 +43,7 @@ def _datasets() -> list[str]:
     lines = []
     for name in datasets.NAMES:
         try:
-            found = f"{len(datasets.load(name).images)} images"
+            found = count(len(datasets.load(name).images), "image")
         except BenchError as error:
             found = str(error).split(";")[0].removeprefix(f"dataset {name}: ")
         lines.append(f"{name:<11} {found}")
@@ -124,7 +125,7 @@ def line_of(store: Store, run: Run) -> str:
     pictures = manifest.get("images")
     images = len(pictures) if isinstance(pictures, dict) else 0
     model = f", model {manifest['model']}" if manifest.get("model") else ""
-    of = f"{manifest.get('dataset')}{model}, {images} image{'' if images == 1 else 's'}"
+    of = f"{manifest.get('dataset')}{model}, {count(images, 'image')}"
     of += f", {left_out} left out" if (left_out := len(manifest.get("failures") or ())) else ""
     of += ", target rates" if run.rates == "target" else ""
     of = "its run.json cannot be read" if run.state == "damaged" else of

@@ -72,8 +72,8 @@ def command(settings: LatencySettings) -> int:
         BenchError: also where a run of the same results folder is at work on this machine.
     """
     from jpegai_bench.latency.timing import time_codec
-    from jpegai_bench.report.tables.latency import count_images
     from jpegai_bench.store.store import Store
+    from jpegai_bench.system.wording import count
 
     _refuse_beside_runs(Store(settings.results))
     codecs = _codecs(settings)
@@ -95,7 +95,7 @@ def command(settings: LatencySettings) -> int:
             continue
         try:
             qualities = _qualities(settings, codec)
-            said = _progress(f"{codec.name} on {dataset.name}, {count_images(images)}")
+            said = _progress(f"{codec.name} on {dataset.name}, {count(len(images), 'image')}")
             done = time_codec(
                 store, codec, dataset.name, images, qualities, settings.repeats, settings.processes, said
             )

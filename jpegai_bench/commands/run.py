@@ -111,14 +111,15 @@ def _check(settings: RunSettings, how: "How" = "all") -> None:
 def _require_peers(settings: RunSettings) -> None:
     """Peers that are named have points, or nothing is begun."""
     from jpegai_bench.metrics.fingerprint import fingerprint
-    from jpegai_bench.report.gather.codec_points import Conditions
+    from jpegai_bench.report.gather.codec_points import Conditions, of_dataset
     from jpegai_bench.report.gather.peers import require_peers, wanted_peers
     from jpegai_bench.runner.inputs import anchor_codecs, images
     from jpegai_bench.store.store import Store
 
     if peers := wanted_peers(settings.peers):
         dataset, anchors = images(settings), [codec.name for codec in anchor_codecs(settings)]
-        conditions = Conditions(dataset.name, dataset.hashes(), fingerprint(settings.metrics.backend))
+        metrics, typed = fingerprint(settings.metrics.backend), of_dataset(settings.words_again())
+        conditions = Conditions(dataset.name, dataset.hashes(), metrics, typed)
         require_peers(Store(settings.results), peers, conditions, anchors)
 
 

@@ -34,8 +34,10 @@ class Experiment:
     anchors: tuple[str, ...]
     """Labels of the codecs that BD-rates are taken against, the main one first."""
     training_noise: float | None = None
-    """Percent of BD-rate that chance in training makes, where it was not measured with seeds."""
+    """Percent of BD-rate that somebody puts chance in training at; quoted, no verdict rests on it."""
     training_noise_source: str = ""
+    measured_noise: Path | None = None
+    """CSV with what seeds measured of it: `report/gather/training_noise.py`."""
     published: Path | None = None
     """CSV with the figures of the paper: `report/gather/published_figures.py`."""
     config_folders: tuple[str, ...] = field(default=(), compare=False)
@@ -45,9 +47,9 @@ class Experiment:
     def of_plain(cls, plain: Mapping[str, Any]) -> "Experiment":
         """From what `dataclasses.asdict` and JSON make of one."""
         studies = tuple(Ablation(s["name"], s["title"], tuple(s["variants"])) for s in plain["studies"])
-        published = Path(plain["published"]) if plain["published"] else None
+        files = {name: Path(plain[name]) if plain[name] else None for name in ("published", "measured_noise")}
         rows = {name: tuple(plain[name]) for name in ("anchors", "config_folders")}
-        return cls(**{**plain, **rows, "studies": studies, "published": published})
+        return cls(**{**plain, **rows, **files, "studies": studies})
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -87,7 +89,8 @@ def checked(
         tuple(anchors),
         settings.training_noise,
         settings.training_noise_source,
-        _published(where, settings.published, folders),
+        _file(f"{where}: measured_noise", settings.measured_noise, folders),
+        _file(f"{where}: published", settings.published, folders),
         tuple(str(folder) for folder in folders[1:]),
     )
 
@@ -165,7 +168,7 @@ def _require_variant(where: str, variant: str, variants: Mapping[str, str]) -> N
         )
 
 
-def _published(where: str, name: str | None, folders: Sequence[Path]) -> Path | None:
+def _file(where: str, name: str | None, folders: Sequence[Path]) -> Path | None:
     if name is None:
         return None
     places = [*(folder / "experiment" / name for folder in reversed(folders)), PUBLISHED / name]
@@ -173,5 +176,5 @@ def _published(where: str, name: str | None, folders: Sequence[Path]) -> Path | 
     if found is None:
         beside = ", ".join(str(place.parent) for place in places[: len(folders) - 1])
         told = f"neither in {beside} nor among those that ship" if beside else "not among those that ship"
-        raise BenchError(f"{where}: published: {name} is {told}; put it beside the experiment's YAML")
+        raise BenchError(f"{where}: {name} is {told}; put it beside the experiment's YAML")
     return found

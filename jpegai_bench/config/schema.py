@@ -154,6 +154,7 @@ class ExperimentSettings:
     reference: str = "base"
     training_noise: float | None = None
     training_noise_source: str = ""
+    measured_noise: str | None = None
     published: str | None = None
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """The tables and plots of an experiment from the store alone: without torch, and without measuring."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,15 @@ from jpegai_bench.report.gather.studies import (
     study_of,
 )
 from jpegai_bench.report.gather.study import Entry
-from jpegai_bench.report.gather.training_noise import by_seeds
-from jpegai_bench.report.tables.experiment_sheets import study_sheets, write_study
+from jpegai_bench.report.gather.training_noise import (
+    MeasuredNoise,
+    SeedSpread,
+    by_seeds,
+    measured_noise,
+    read_spreads,
+    seed_spreads,
+)
+from jpegai_bench.report.tables.experiment_sheets import study_sheets, write_spreads, write_study
 from jpegai_bench.report.tables.experiment_tables import Experimental, Timing
 from jpegai_bench.report.tables.results import build_tables
 from jpegai_bench.report.tables.sheets import Sheet
@@ -67,6 +74,7 @@ def rebuild_experiment(
             folder = make_folder(store.root / "tables" / experiment.name)
             for study in experiment.studies:
                 files += write_study(made, study, folder, prefix)
+            files += write_spreads(made, folder, prefix)
         if plots:
             from jpegai_bench.report.plots.plot_set import write_plots
 
@@ -118,6 +126,7 @@ def _made(
     anchors, notes = _anchors(store, experiment, selection, fit[-1])
     notes = (*notes, *of_other_pictures(runs, fit[-1]))
     study = study_of(store, chosen, anchors, selection, experiment.reference, notes)
+    spreads = seed_spreads(study, fit)
     absent = missing(store, experiment.variants, fit)
     like = latest.get(experiment.reference, fit[-1])
     remedy = _remedy(store, experiment, like, absent) if absent else ""
@@ -128,9 +137,25 @@ def _made(
         tuple(absent),
         remedy,
         by_seeds(study, fit),
+        _measured(experiment, spreads, latest),
+        spreads,
         {run.label: str(run.manifest.get("weights", "")) for run in chosen},
         {run.label: timing for run in chosen if (timing := _timing(store, run))},
     )
+
+
+def _measured(
+    experiment: Experiment, spreads: Sequence[SeedSpread], latest: Mapping[str, Run]
+) -> dict[str, MeasuredNoise]:
+    """The noise of each variant's training and of the reference's, of the store's seeds or as it ships."""
+    base = latest.get(experiment.reference)
+    kept = read_spreads(experiment.measured_noise) if experiment.measured_noise else ()
+    noises = {
+        label: measured_noise(spreads, (base, run)) or measured_noise(kept, (base, run))
+        for label, run in latest.items()
+        if base
+    }
+    return {label: noise for label, noise in noises.items() if noise}
 
 
 def _remedy(store: Store, experiment: Experiment, like: Run, absent: Sequence[Missing]) -> str:

@@ -10,10 +10,11 @@ evaluations on one store share out the images by claims.
 import math
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _PRELOAD = ("jpegai_bench.metrics.measure", "jpegai_bench.network.weights")
 _PATIENCE = 1.0
-"""Seconds between two looks at images that other processes are measuring."""
+"""Seconds between two looks at images that processes are measuring."""
 
 
 @dataclass
@@ -64,23 +65,36 @@ class _Task:
 
 
 def evaluate(
-    plan: Plan, workers: int, advance: Callable[[str], None], waiting: Callable[[str], None] = lambda _: None
+    plan: Plan, workers: int, advance: Callable[[int], None], waiting: Callable[[str], None] = lambda _: None
 ) -> Evaluation:
     """Measure what a plan lacks, and gather all of it.
 
     Args:
         plan: its codec must be picklable; each worker loads it once.
         workers: processes; 1 works in this one.
-        advance: called with the image's name when all its rates are there.
+        advance: called with how many units are there, also while an image is being measured.
         waiting: called with what is waited for, where other processes are measuring the rest.
     """
     evaluation = Evaluation(pd.DataFrame(), plan.hashes, failures=list(plan.failures))
-    tasks = []
-    for image, missing, undrawn in zip(plan.images, plan.missing, plan.undrawn, strict=True):
-        if missing or undrawn:
-            tasks.append(_Task(plan.codec, image, plan.rates))
-        else:
-            advance(image.file.name)
+    tasks = [
+        _Task(plan.codec, image, plan.rates)
+        for image, missing, undrawn in zip(plan.images, plan.missing, plan.undrawn, strict=True)
+        if missing or undrawn
+    ]
+    with _watched(plan, tasks, advance) as ended:
+        _work_off(evaluation, tasks, workers, ended, waiting)
+    _collect(evaluation, plan.images, plan.rates)
+    return evaluation
+
+
+def _work_off(
+    evaluation: Evaluation,
+    tasks: Sequence[_Task],
+    workers: int,
+    ended: Callable[[_Task], None],
+    waiting: Callable[[str], None],
+) -> None:
+    """Measure the images of all tasks, or wait until other processes have."""
     holders_named: set[str] = set()
     while tasks:
         left = []
@@ -89,18 +103,47 @@ def evaluate(
                 evaluation.computed += done.computed
                 if done.failure:
                     evaluation.failures.append(done.failure)
-                elif done.holder:
+                if done.holder:
                     left.append((task, done.holder))
                 else:
-                    advance(task.image.file.name)
+                    ended(task)
         for holder in sorted({str(holder) for _, holder in left} - holders_named):
             holders_named.add(holder)
             waiting(holder)
         tasks = [task for task, _ in left]
         while tasks and all(holder_of(task.claim_path) for task in tasks):
             time.sleep(_PATIENCE)
-    _collect(evaluation, plan.images, plan.rates)
-    return evaluation
+
+
+@contextmanager
+def _watched(
+    plan: Plan, tasks: Sequence[_Task], advance: Callable[[int], None]
+) -> Iterator[Callable[[_Task], None]]:
+    """Tell how many units of a plan are there; what is yielded is called with each task that has ended.
+
+    In between a thread looks which units have come of the images that some process is at work on.
+    """
+    total = len(plan.images) * len(plan.rates.values)
+    missing = {id(task): task.image.missing(plan.rates) for task in tasks}
+    lock, over = Lock(), Event()
+
+    def look(at: Iterable[_Task]) -> None:
+        with lock:
+            missing.update((id(task), task.image.missing(plan.rates)) for task in at)
+            advance(total - sum(missing.values()))
+
+    def follow() -> None:
+        while not over.wait(_PATIENCE):
+            look(task for task in tasks if task.claim_path.exists())
+
+    thread = Thread(target=follow, daemon=True)
+    look(())
+    thread.start()
+    try:
+        yield lambda task: look([task])
+    finally:
+        over.set()
+        thread.join()
 
 
 def gather(plan: Plan) -> Evaluation:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jpegai_bench.system.wording import count
+
 _MOST = 3
 """Names told in one reason; of more the number."""
 
@@ -37,7 +39,7 @@ def _unfinished(run: Mapping[str, Any]) -> str:
     if status == "failed":
         return f"the run before failed: {run.get('error', 'no reason on record')}"
     if status == "done" and run.get("failures"):
-        return f"the run before left out {len(run['failures'])} images"
+        return f"the run before left out {count(len(run['failures']), 'image')}"
     return f"the run before was {status}" if status == "killed" else "its units were removed from the store"
 
 

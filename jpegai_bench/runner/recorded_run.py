@@ -9,8 +9,9 @@ from pathlib import Path
 from platform import platform, python_version
 from typing import Any, Literal
 
+from jpegai_bench.analysis.bdrate import FEWEST_POINTS
 from jpegai_bench.codecs.protocol import AnchorCodec
-from jpegai_bench.codecs.rates import of_qualities
+from jpegai_bench.codecs.rates import Rates, of_qualities
 from jpegai_bench.codecs.shipped_points import ShippedPoints, shipped_points
 from jpegai_bench.config.command_settings import PictureSettings
 from jpegai_bench.config.schema import Settings
@@ -23,8 +24,9 @@ from jpegai_bench.runner.reason_to_measure import reason_to_measure
 from jpegai_bench.runner.work_plan import Plan, plan
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import LOG, Store
-from jpegai_bench.system.console import detail, log, logged, report
+from jpegai_bench.system.console import detail, log, logged, report, say
 from jpegai_bench.system.progress import progress
+from jpegai_bench.system.wording import count
 from jpegai_bench.version import __version__
 
 LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
@@ -114,6 +116,8 @@ def measure_anchor(
         BenchError: it cannot be used here, or no image could be measured.
     """
     whole = anchor_plan(settings, codec, dataset, store)
+    if not whole.is_done:
+        tell_of_few(whole.rates, f"anchor {codec.name}")
     if workers and not whole.is_done:
         codec.check()
     manifest = RunManifest("anchors", whole, dataset.name, settings.metrics.hvs, settings.method)
@@ -124,6 +128,15 @@ def anchor_plan(settings: PictureSettings, codec: AnchorCodec, dataset: Dataset,
     """An anchor's work on a data set, at its own qualities."""
     pictures, metrics = settings.pictures_of(len(dataset.images)), fingerprint(settings.metrics.backend)
     return plan(codec, dataset.images, of_qualities(codec.qualities), metrics, store, pictures)
+
+
+def tell_of_few(rates: Rates, what: str) -> None:
+    """Say before any work that these rates are too few for a BD-rate."""
+    number = len(rates.values)
+    if number < FEWEST_POINTS:
+        listed = ",".join(f"{value:g}" for value in rates.values)
+        named = "targets" if rates.kind == "target" else "qualities"
+        say(f"{what}: {named}=[{listed}] has {number} of the {FEWEST_POINTS} rates that a BD-rate takes: NA")
 
 
 def record(
@@ -171,7 +184,7 @@ def _tell(store: Store, run: RunManifest, folder: Path) -> dict[str, str]:
         ]
         detail(f"{what}: units to measure, by image: {', '.join(lacking)}")
     elif undrawn := sum(whole.undrawn):
-        report(f"{what}: pictures of {undrawn} images to keep, nothing to measure")
+        report(f"{what}: pictures of {count(undrawn, 'image')} to keep, nothing to measure")
     else:
         detail(f"{what}: all {units} units are in the store")
     if manifest.get("weights"):
@@ -183,11 +196,12 @@ def _tell(store: Store, run: RunManifest, folder: Path) -> dict[str, str]:
 
 def carried_out(whole: Plan, what: str, workers: int) -> Evaluation:
     """Measure what a plan lacks, with its progress on stderr; `what` says what it is."""
-    with progress(what, len(whole.images), "images") as advance:
+    with progress(what, len(whole.images) * len(whole.rates.values), "units") as advance:
+        advance(completed=len(whole.images) * len(whole.rates.values) - sum(whole.missing), resumed=True)
         return evaluate(
             whole,
             workers,
-            lambda _: advance(),
+            lambda units: advance(completed=units),
             lambda holder: report(f"{what}: {holder} is measuring the rest; waiting for it"),
         )
 

@@ -20,6 +20,7 @@ from jpegai_bench.runner.recorded_run import (
     record,
     run_anchor,
     shipped,
+    tell_of_few,
 )
 from jpegai_bench.runner.work_plan import Plan, plan
 from jpegai_bench.store.store import Store
@@ -96,6 +97,7 @@ class _Run:
 def _prepared(settings: RunSettings) -> _Run:
     """Configuration → weights (load | train) → codec, and what of its work is in the store."""
     variant, rates = variant_of(settings), settings.chosen_rates
+    tell_of_few(rates, f"variant {variant.name}")
     store = Store(settings.results)
     store.prepare()
     dataset = images(settings)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jpegai_bench.errors import BenchError
 from jpegai_bench.sweep.job_notes import Jobs, Outcome
 from jpegai_bench.system.console import report, say
+from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
@@ -69,7 +70,7 @@ def launch(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], fi
         jobs.queue(number, overrides)
     submitted = _submit(launcher, job_overrides, first)
     array = submitted[0].id.partition("_")[0]
-    many = f"{len(submitted)} job{'s' if len(submitted) != 1 else ''}"
+    many = count(len(submitted), "job")
     report(
         f"{many} submitted to Slurm as {array}; logs: {jobs.folder}/.submitit; "
         f"Ctrl-C cancels them, as does scancel {array}"

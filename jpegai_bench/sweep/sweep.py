@@ -32,6 +32,7 @@ from jpegai_bench.sweep import gpus, slurm
 from jpegai_bench.sweep.job_notes import Jobs, Outcome, Result
 from jpegai_bench.system.console import complain, report
 from jpegai_bench.system.processes import let_programs_import, own_imports
+from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -212,7 +213,7 @@ def _pass(job: Job, overrides: list[str]) -> tuple[list[Outcome], BenchError | N
         trouble = error
     except KeyboardInterrupt:
         ended = [o for o in Jobs(_FOLDERS[-1]).outcomes() if o.has_ended] if len(_FOLDERS) > before else []
-        report(f"{len(ended)} job{'s' if len(ended) != 1 else ''} had ended")
+        report(f"{count(len(ended), 'job')} had ended")
         raise
     except Exception as error:
         if type(error).__name__ != "TerminatedWorkerError":  # joblib's
@@ -232,10 +233,8 @@ def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome], unusa
     lost = [outcome if outcome.has_ended else replace(outcome, status="lost") for outcome in outcomes]
     counts = {status: sum(outcome.status == status for outcome in lost) for status in _TOLD}
     summary = ", ".join(f"{count} {_TOLD[status]}" for status, count in counts.items() if count)
-    without = (
-        f"; {unusable} variant{'s' if unusable > 1 else ''} not there or not readable" if unusable else ""
-    )
-    report(f"{len(outcomes)} job{'s' if len(outcomes) != 1 else ''}: {summary or 'none begun'}{without}")
+    without = f"; {count(unusable, 'variant')} not there or not readable" if unusable else ""
+    report(f"{count(len(outcomes), 'job')}: {summary or 'none begun'}{without}")
     for outcome in outcomes:
         if outcome.status not in ("done", "cached", "skipped"):
             why = outcome.failures[0] if outcome.failures else "its process ended without a word"

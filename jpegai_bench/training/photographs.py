@@ -14,6 +14,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.system.files import below
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_LOOKED_FOR = f"looked for {' '.join(sorted(SUFFIXES))}"
 _SAMPLE = 4096
 """Bytes of a photograph that are looked at in one place."""
 
@@ -107,7 +108,7 @@ def _usable(
     for folder in map(_place, folders):
         pictures = sorted(path for path in below(folder) if path.suffix.lower() in SUFFIXES)
         if not pictures:
-            empty.append(f"{folder}: no photograph in it")
+            empty.append(f"{folder}: no photograph in it; {_LOOKED_FOR}")
         for path in pictures:
             if path.resolve() in seen:
                 continue
@@ -130,8 +131,8 @@ def _usable(
             raise BenchError(f"all {purpose} photographs in {where} are those of training.validation")
         if small:
             raise BenchError(f"no {purpose} photograph in {where} is as large as training.crop={crop}")
-        why = f" ({len(unusable)} left out, the first: {unusable[0]})" if unusable else ""
-        raise BenchError(f"no usable {purpose} photograph in {where}{why}")
+        why = f"{len(unusable)} left out, the first: {unusable[0]}" if unusable else _LOOKED_FOR
+        raise BenchError(f"no usable {purpose} photograph in {where} ({why})")
     return found, empty + unusable + small
 
 

@@ -1,7 +1,9 @@
 import math
+import runpy
 import statistics
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +12,18 @@ from scipy import stats
 from jpegai_bench.analysis.significance import (
     EXACT_UP_TO,
     FEWEST_IMAGES,
+    LEVEL,
     RESOLUTION,
     Spread,
+    fewest_images,
     holm,
     mean_interval,
+    pooled_noise,
     signed_rank,
     welch,
 )
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_hamilton_scale_example_of_hollander_and_wolfe():
@@ -123,6 +130,16 @@ def test_the_interval_covers_the_true_difference(images, least):
     assert plain < ours - 0.005
 
 
+@pytest.mark.slow
+def test_under_strong_skew_the_interval_covers_less_and_the_p_value_tests_symmetry():
+    """The lines of docs/significance.md at 24 pictures; three standard errors of 1000 sets are 2 to 4%."""
+    shares = runpy.run_path(str(DOCS / "skewed_differences.py"))["shares"]
+    assert shares(0.1, images=24, sets=1000) == pytest.approx((0.95, 0.05), abs=0.025)
+    covered, called = shares(1.0, images=24, sets=1000)
+    assert covered == pytest.approx(0.89, abs=0.03)
+    assert called == pytest.approx(0.28, abs=0.045)
+
+
 def test_the_interval_knows_no_order_and_is_the_same_again():
     values = np.random.default_rng(5).normal(size=24)
     assert mean_interval(values) == mean_interval(values[::-1]) == mean_interval(np.roll(values, 5))
@@ -194,3 +211,22 @@ def test_the_interval_of_the_opposite_is_the_mirrored_interval(images):
     values = np.random.default_rng(images).normal(size=images) + 0.5
     there, back = mean_interval(values), mean_interval(-values)
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-12)
+
+
+@pytest.mark.parametrize("tests", [1, 2, 5, 8, 13])
+def test_the_fewest_images_are_those_from_which_the_test_can_show_something(tests):
+    images = fewest_images(tests)
+    for count, shows in ((images, True), (images - 1, False)):
+        least = signed_rank([1.0] * max(count, FEWEST_IMAGES)).least * 2.0 ** max(FEWEST_IMAGES - count, 0)
+        assert (holm([least] * tests)[-1] < LEVEL) == shows
+
+
+def test_the_reach_of_pooled_noise_is_that_of_students_test():
+    """Where a difference is just as large, the classic test with common variance has p = 0.05."""
+    first, second = (1.0, 2.0, 4.0), (3.0, 3.5, 4.5)
+    noise = pooled_noise([(3, np.std(first, ddof=1)), (3, np.std(second, ddof=1)), (1, math.nan)])
+    moved = np.array(second) - np.mean(second) + np.mean(first) + noise.reach((3, 3))
+    assert noise.freedom == 4
+    assert stats.ttest_ind(first, moved).pvalue == pytest.approx(LEVEL)
+    assert pooled_noise([(1, math.nan)]) is None
+    assert pooled_noise([(2, 0.0)]) is None

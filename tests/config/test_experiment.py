@@ -10,7 +10,7 @@ from jpegai_bench.config.schema import ExperimentSettings
 from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.published_figures import published_figures
-from jpegai_bench.report.tables.verdict import PAPERS_NOISE
+from jpegai_bench.report.gather.training_noise import read_spreads
 
 PAPER = "experiment=vcip2023"
 
@@ -29,7 +29,14 @@ def test_the_papers_studies_are_every_variant_base_first():
 def test_the_noise_that_the_experiment_states_is_the_papers():
     experiment = experiment_of(settings(PAPER))
     [figure] = [one for one in published_figures(experiment).figures if one.quantity == "training noise"]
-    assert figure.value == experiment.training_noise == PAPERS_NOISE
+    assert figure.value == experiment.training_noise
+
+
+def test_the_measured_noise_that_ships_says_on_how_many_seeds_and_how():
+    [base, combined] = read_spreads(experiment_of(settings(PAPER)).measured_noise)
+    assert (base.variant, combined.variant) == ("base", "combined")
+    assert base.seeds == combined.seeds == 3
+    assert all("seeds 0 1 2" in one.how for one in (base, combined))
 
 
 def test_anchors_are_those_of_the_configuration():
@@ -58,7 +65,8 @@ def test_none_is_chosen_by_default():
         ("experiment.name=a/b", "(it is 'a/b')"),
         ("experiment.training_noise=-1", "experiment.training_noise=-1"),
         ("experiment.training_noise_source=''", "who measured it"),
-        ("experiment.published=theirs.csv", "theirs.csv"),
+        ("experiment.published=theirs.csv", "published: theirs.csv"),
+        ("experiment.measured_noise=ours.csv", "measured_noise: ours.csv"),
         ("+experiment.anchor=vvc", "no setting 'experiment.anchor'"),
     ],
 )  # fmt: skip

@@ -4,15 +4,19 @@ import os
 
 import pandas as pd
 import pytest
+import scipy.stats
 from command import bench, fails, modules_loaded, settings, several, tree
 from synthetic import KMACS, add_times, fill_store
 
 from jpegai_bench.analysis.paired import MEAN, Contender, compare
 from jpegai_bench.analysis.significance import welch
 from jpegai_bench.config.experiment import experiment_of
+from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.experiment import rebuild_experiment
 from jpegai_bench.report.gather.studies import Selection
+from jpegai_bench.report.gather.training_noise import read_spreads
+from jpegai_bench.report.tables.experiment_sheets import study_sheets
 from jpegai_bench.report.tables.sheets import to_markdown
 
 STUDIES = ("attention", "upsampling", "activation", "combination")
@@ -57,13 +61,15 @@ def test_each_study_has_its_variants_base_first(rebuilt, experiment):
     assert list(dict.fromkeys(frame.study)) == list(STUDIES)
 
 
-def test_files_are_what_is_shown(rebuilt, store):
+def test_files_are_what_is_shown(rebuilt, store, experiment):
     folder = store.root / "tables/vcip2023"
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
+    assert {path.name for path in folder.iterdir()} == {"kodak-small-training_noise.csv"} | {
         f"kodak-small-{study}.{suffix}" for study in STUDIES for suffix in ("csv", "md", "tex")
-    )
-    written = "\n".join((folder / f"kodak-small-{study}.md").read_text() for study in STUDIES)
-    assert written == text_of(rebuilt)
+    }
+    for study in experiment.studies:
+        written = (folder / f"kodak-small-{study.name}.md").read_text()
+        assert written == to_markdown(study_sheets(rebuilt.parts[0], study))
+        assert written.partition("\n\nAnchor ")[0] in text_of(rebuilt)
     frames = [
         pd.read_csv(folder / f"kodak-small-{study}.csv", float_precision="round_trip") for study in STUDIES
     ]
@@ -126,29 +132,77 @@ def test_over_seeds_the_noise_is_what_compare_finds(rows, store, rebuilt):
     assert f"{found['exceeds_noise']}* |" in text
 
 
-def test_without_seeds_the_stated_noise_decides_and_is_named(rows, rebuilt):
+def test_without_seeds_of_its_own_a_variant_is_held_against_those_of_the_others(rows, rebuilt, store):
+    """Standard deviations of base and combined against the newest base, pooled: four degrees of freedom."""
+    runs = {label: [run.points() for run in store.runs() if run.label == label] for label in SEEDS}
+    newest = Contender("newest", (runs["base"][-1],))
+    spreads = [
+        compare(newest, Contender(label, tuple(runs[label])), newest).row(MEAN).seeds[1]
+        for label in ("base", "combined")
+    ]
+    deviation = math.sqrt(sum(spread.deviation**2 for spread in spreads))  # of the difference of two
+    reach = scipy.stats.t.ppf(0.975, 4) * deviation
     told = set()
     for (_, label), row in rows.items():
-        if row["noise"] == "stated":
+        if row["noise"] == "measured":
             size, low, high = (row[f"vs_base_{end}"] for end in ("bd_rate", "ci_low", "ci_high"))
-            reaches_in = low <= 0.5 and high >= -0.5
-            expected = "no" if abs(size) <= 0.5 else "open" if reaches_in else "yes"
+            reaches_in = low <= reach and high >= -reach
+            expected = "no" if abs(size) <= reach else "open" if reaches_in else "yes"
             assert row["exceeds_noise"] == expected, label
-            assert row["noise_percent"] == 0.5
+            numbers = [row[f"noise_{name}"] for name in ("percent", "freedom", "reach_percent")]
+            assert numbers == pytest.approx([deviation, 4, reach], rel=1e-9)
             told.add(expected)
-    assert {"no", "open"} <= told
-    assert "held against 0.5% (the paper's text)" in text_of(rebuilt)
+    assert told
+    assert "4 degrees of freedom) by 3 seeds of base and 3 seeds of combined" in text_of(rebuilt)
+    written = store.root / "tables/vcip2023/kodak-small-training_noise.csv"
+    assert [one.deviation_percent for one in read_spreads(written)] == pytest.approx(
+        [spread.deviation for spread in spreads], rel=1e-9
+    )
 
 
-def test_a_difference_far_beyond_the_noise_is_called_so(tmp_path, experiment):
+def test_without_any_seeds_the_noise_is_unknown_whatever_somebody_states(tmp_path, experiment):
+    """The noise that ships is of other trainings, and the paper's 0.5% of other networks."""
     store = fill_store(tmp_path, ("base", "combined"), images=12)
     [run] = [run for run in store.runs() if run.label == "combined"]
     worse = run.points().assign(bpp=lambda frame: frame.bpp * 1.2)
     store.write_run(run.folder, run.manifest, worse, run.complexity())
-    frame = rebuild_experiment(store, experiment, Selection(), plots=False).frame()
-    row = frame[frame.variant == "combined"].iloc[0]
+    made = rebuild_experiment(store, experiment, Selection(), plots=False)
+    row = made.frame().set_index("variant").loc["combined"]
     assert row.vs_base_ci_low > 0.5
-    assert (row.exceeds_noise, row.noise) == ("yes", "stated")
+    assert (row.exceeds_noise, row.noise) == ("unknown", "")
+    assert math.isnan(row.noise_percent)
+    assert "noise of training of combined is not known" in text_of(made)
+    assert not (store.root / "tables/vcip2023/kodak-small-training_noise.csv").exists()
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0123, "no"), (1.05, "yes")])
+def test_the_measured_noise_that_ships_decides_of_trainings_by_its_recipe(
+    tmp_path, experiment, factor, verdict
+):
+    store = fill_store(tmp_path, ("base", "activation"), images=12)
+    base, own = sorted(store.runs(), key=lambda run: run.label != "base")
+    for run in (base, own):
+        run.manifest["trained"]["synthesis"]["recipe"] |= {"train": "synthesis", "steps": 10000}
+        points = base.points().assign(bpp=lambda f, s=factor if run is own else 1: f.bpp * s)
+        store.write_run(run.folder, run.manifest, points, run.complexity())
+    made = rebuild_experiment(store, experiment, Selection(), plots=False)
+    row = made.frame().set_index("variant").loc["activation"]
+    assert row.vs_base_bd_rate == pytest.approx(100 * (factor - 1), abs=1e-6)
+    assert (row.exceeds_noise, row.noise, row.noise_freedom) == (verdict, "measured", 4)
+    assert row.noise_percent == pytest.approx(0.86, abs=0.005)
+    assert row.noise_reach_percent == pytest.approx(2.38, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("cell", "wrong", "said"),
+    [("seeds", "1", "seeds: '1'"), ("deviation_percent", "a lot", "'a lot'"), ("how", None, "columns are")],
+)
+def test_a_wrong_cell_of_a_measured_noise_is_one_line(tmp_path, experiment, cell, wrong, said):
+    frame = pd.read_csv(experiment.measured_noise, dtype=str)
+    frame = frame.drop(columns=cell) if wrong is None else frame.assign(**{cell: wrong})
+    frame.to_csv(tmp_path / "noise.csv", index=False)
+    with pytest.raises(BenchError, match=f"noise.csv, line 2: .*{said}"):
+        read_spreads(tmp_path / "noise.csv")
 
 
 def test_times_are_compared_on_one_machine_only(rows, rebuilt):
@@ -164,11 +218,21 @@ def test_times_are_compared_on_one_machine_only(rows, rebuilt):
 
 def test_every_caption_of_bd_rates_says_what_they_depend_on(rebuilt):
     for sheet in rebuilt.sheets():
-        assert "vvc (vvenc 1.15.0 medium, 4:2:0 10 bit)" in sheet.caption
-        if "model=paper" not in sheet.caption:
+        assert "vvc (vvenc 1.15.0 medium, 4:2:0 10 bit)" in sheet.whole_caption
+        if "model=paper" not in sheet.whole_caption:
             for said in ("dataset kodak", "24 images", "model small", "weights shipped", "PSNR-HVS-M"):
-                assert said in sheet.caption
+                assert said in sheet.whole_caption
     assert "nan" not in text_of(rebuilt)
+
+
+def test_what_captions_have_in_common_is_said_once(rebuilt, store):
+    """In LaTeX, where each table stands alone, each says it."""
+    common = [text for sheet in rebuilt.sheets() for text in sheet.common]
+    assert len(common) > len(set(common))
+    text = text_of(rebuilt)
+    assert [text.count(said) for said in set(common)] == [1] * len(set(common))
+    study = (store.root / "tables/vcip2023/kodak-small-upsampling.tex").read_text()
+    assert study.count("Anchor vvc (vvenc 1.15.0 medium, 4:2:0 10 bit)") == 2
 
 
 def test_the_choice_of_hvs_reaches_the_tables(store, experiment):
@@ -271,7 +335,7 @@ def test_the_commands_read_the_store_without_torch_and_change_no_byte(store, tmp
     assert tree(store.root) == first
     assert csv.out.count("\n") == 1 + 3 + 1 + 2 + 2 + 3
     assert latex.out.count(r"\begin{table*}") == 12
-    assert "Written: 12 files in results/tables/vcip2023" in plain.out
+    assert "Written: 13 files in results/tables/vcip2023" in plain.out
     assert max(len(line.rstrip()) for line in plain.out.splitlines()) <= 100
 
 

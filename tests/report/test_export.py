@@ -243,7 +243,11 @@ def test_ended_in_the_middle_it_leaves_nothing(filled, tmp_path, sign):
 def test_an_experiment_of_ones_own_brings_its_configurations(tmp_path):
     (tmp_path / "conf/experiment").mkdir(parents=True)
     (tmp_path / "conf/variant").mkdir()
-    (tmp_path / "conf/experiment/ours.yaml").write_text(MINE.replace("[mine, activation]", "[mine, other]"))
+    (tmp_path / "conf/experiment/ours.yaml").write_text(
+        MINE.replace("[mine, activation]", "[mine, other]") + "  measured_noise: noise.csv\n"
+    )
+    noise = "model,dataset,train,steps,reference,variant,seeds,deviation_percent,how\n"
+    (tmp_path / "conf/experiment/noise.csv").write_text(noise + "small,kodak,,3000,base,base,4,0.1,by hand\n")
     (tmp_path / "conf/experiment/ours.csv").write_text(FIGURES)
     for name in ("mine", "other", "third"):
         (tmp_path / f"conf/variant/{name}.yaml").write_text(VARIANT.replace("mine", name))
@@ -262,11 +266,13 @@ def test_an_experiment_of_ones_own_brings_its_configurations(tmp_path):
     assert set(tree(folder / "conf")) == {
         "experiment/ours.yaml",
         "experiment/ours.csv",
+        "experiment/noise.csv",
         "variant/mine.yaml",
         "variant/other.yaml",
     }
     before = tree(folder / "results/tables")
     assert b"a shape does not fit" in before["ours/kodak-small-gates.md"]
+    assert b"3 degrees of freedom) by 4 seeds of base" in before["ours/kodak-small-gates.md"]
     again = bench("tables", "experiment=ours", "--config-dir", "conf", cwd=folder)
     assert again.code == 0, again.err
     assert tree(folder / "results/tables") == before

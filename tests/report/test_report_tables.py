@@ -16,6 +16,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.gather.study import Study
 from jpegai_bench.report.tables.csv_frames import write_csv
+from jpegai_bench.report.tables.latex import to_latex
 from jpegai_bench.report.tables.results import build_tables
 from jpegai_bench.report.tables.sheets import to_markdown, to_rich
 from jpegai_bench.report.tables.study_sheets import sheets, write_tables
@@ -99,12 +100,14 @@ def test_the_terminal_tables_fit_100_columns(label):
     assert "…\n" not in text  # nothing cut off
 
 
-def test_every_printed_table_names_anchor_and_hvs(tables):
+def test_printed_tables_name_anchor_and_hvs_once_below_the_last_and_latex_below_each(tables):
+    said = ("Anchor vvc (libvvenc 1.11.1, preset medium, 4:2:0 10 bit)", "HVS in the mean of 7: PSNR-HVS-M")
     for text in (printed(tables, 200), to_markdown(sheets(tables))):
-        assert text.count("Anchor vvc (libvvenc 1.11.1, preset medium, 4:2:0 10 bit)") == 2
-        assert text.count("HVS in the mean of 7: PSNR-HVS-M") == 2
+        assert [text.count(one) for one in said] == [1, 1]
+        assert text.index(said[0]) > text.index("BD-rate against base by metric")
+    assert [to_latex(sheets(tables)).count(one) for one in said] == [2, 2]
     framework = build_tables(study(hvs="hvs"))
-    assert printed(framework, 200).count("HVS in the mean of 7: PSNR-HVS.") == 2
+    assert printed(framework, 200).count("HVS in the mean of 7: PSNR-HVS.") == 1
 
 
 def test_na_is_never_a_number_and_says_why():
@@ -143,7 +146,7 @@ def test_captions_announce_intervals_where_there_are_some(images, intervals):
     text = " ".join(printed(build_tables(study(entries=tuple(few))), 200).split())
     assert ("95% bootstrap intervals" in text) == intervals
     assert ("an interval that holds 0" in text) == intervals
-    assert (text.count("too few for 95% intervals, which take 5") == 3) == (not intervals)
+    assert (text.count("too few for 95% intervals, which take 5") == 2) == (not intervals)
     assert ("…" in text) == intervals  # as they are printed
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from command import PROGRAM, RUN, bench, fails, program, several
+from command import PROGRAM, RUN, TINY, bench, fails, program, several
 
 from jpegai_bench.commands.output import print_rich
 from jpegai_bench.system.console import complain, detail, logged, report, say, verbosity
@@ -28,11 +28,11 @@ def test_quiet_leaves_errors_alone_and_verbose_says_why_with_which_files_and_ver
     assert [done.code for done in (quiet, usual, verbose)] == [0, 0, 0]
     assert quiet.err == ""
     assert "variant base on photos: 8 of 8 units to measure: not measured before" in usual.err
-    assert "variant base on photos: 2 of 2 images" in usual.err
+    assert "variant base on photos: 8 of 8 units" in usual.err
     assert "versions:" not in usual.err
     for told in ("units to measure, by image: a (4), b (4)", "versions: torch ", f"weights={tiny_weights}"):
         assert told in verbose.err
-    assert all(line in verbose.err for line in usual.err.splitlines() if "images" not in line)
+    assert all(line in verbose.err for line in usual.err.splitlines() if " units, " not in line)
     assert quiet.out.replace("q/", "u/") == usual.out
 
 
@@ -64,7 +64,7 @@ def test_a_run_keeps_beside_it_what_was_told_and_what_would_have_been(here, stud
     assert "2 of 6 units to measure" in new
     assert "\x1b" not in old + new
     for path in (study[0] / "results/runs").glob("*/*"):
-        assert "2 of 2 images" in (path / "log.txt").read_text()
+        assert re.search(r"(\d+) of \1 units", (path / "log.txt").read_text())
 
 
 def test_the_log_holds_the_traceback_of_what_broke_a_run(tmp_path):
@@ -129,10 +129,40 @@ def test_escape_codes_go_to_a_terminal_alone_and_not_with_no_color(here):
         assert "\x1b" not in on_a_terminal(*complexity, cwd=here, **environment)
     plain = on_a_terminal(*anchor, "results=plain", cwd=here, NO_COLOR="1")
     assert "\x1b" not in plain
-    assert "anchor jpeg on photos: 2 of 2 images" in plain
+    assert "anchor jpeg on photos: 4 of 4 units" in plain
     piped = program(*complexity, cwd=here, env={**os.environ, "FORCE_COLOR": "1"})
     assert "\x1b" not in piped.out + piped.err
     assert "base" in piped.out
+
+
+@pytest.mark.parametrize("model", ["small", "paper"])
+def test_the_complexity_of_all_variants_fits_a_terminal_of_80_columns(tmp_path, model):
+    shown = on_a_terminal("complexity", f"model={model}", cwd=tmp_path, NO_COLOR="1", COLUMNS="80")
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if "…" in line]
+    for row in ("base ", "attention_cs "):  # a line each in three tables
+        assert len([line for line in lines if line.startswith(row)]) == 3
+    last = [line.split()[-1] for line in lines if line.startswith("combined ")]
+    assert last[0] == ("172.1" if model == "paper" else last[0])
+
+
+def test_rates_too_few_for_a_bd_rate_are_told_before_any_coding(here, tiny_weights):
+    data = ("dataset=folder", "dataset.path=photos", "workers=1")
+    own = (*TINY, *data, "qualities=[1,3]", f"weights={tiny_weights}", "anchor=jpeg", "results=r")
+    run, jpeg, four = several(
+        ["run", "+variant=base", *own, "anchor.jpeg.qualities=[20,40,60,80]"],
+        ["anchor", "codec=jpeg", *data, "qualities=[30,60]"],
+        ["anchor", "codec=jpeg", *data, "qualities=[30,40,50,60]"],
+        cwd=here,
+    )
+    for done, said in ((run, "qualities=[1,3]"), (jpeg, "qualities=[30,60]")):
+        first, *others = done.err.splitlines()
+        assert done.code == 0, done.err
+        assert said in first
+        assert "of the 4 rates" in first
+        assert not [line for line in others if said in line]
+    assert "rates that" not in four.err
 
 
 def test_what_is_told_depends_on_how_much_is_asked_for(capsys, tmp_path):

@@ -60,7 +60,9 @@ def test_a_validation_folder_is_not_trained_on(tmp_path, wanted):
 
 
 def test_a_folder_without_photographs_is_refused_by_name(tmp_path):
-    with pytest.raises(BenchError, match=f"no usable training photograph in {tmp_path}$"):
+    (tmp_path / "0.heic").write_bytes(b"a photograph of another format")
+    said = rf"no usable training photograph in {tmp_path} \(looked for \.bmp \.jpeg \.jpg "
+    with pytest.raises(BenchError, match=said):
         find_photographs([tmp_path], 64, 0)
     with pytest.raises(BenchError, match="missing: no such folder of training photographs"):
         find_photographs([tmp_path / "missing"], 64, 0)
@@ -112,7 +114,7 @@ def test_why_a_file_is_not_read_is_told(tmp_path):
     (tmp_path / "none").mkdir()
     found = find_photographs([tmp_path / "good", tmp_path / "none"], 64, 0)
     assert found.skipped == [
-        f"{tmp_path}/none: no photograph in it",
+        f"{tmp_path}/none: no photograph in it; looked for .bmp .jpeg .jpg .png .tif .tiff .webp",
         f"{tmp_path}/good/gone.png: cannot be read (No such file or directory)",
     ]
     with pytest.raises(BenchError, match=r"0\.png: is a file; give folders of training photographs"):

@@ -190,9 +190,10 @@ def _own_configurations(what: Supplement) -> Iterable[tuple[Path, str]]:
     names = [f"{group}/{label}.yaml" for group in ("variant", "anchor") for label in sorted(labels)]
     names += [f"{word.replace('=', '/', 1)}.yaml" for word in what.words]
     yield from ((folder / name, name) for folder in what.folders for name in names)
-    figures = what.experiment.published if what.experiment else None
-    if figures and not figures.is_relative_to(PUBLISHED):
-        yield figures, f"experiment/{figures.name}"
+    files = (what.experiment.published, what.experiment.measured_noise) if what.experiment else ()
+    yield from (
+        (file, f"experiment/{file.name}") for file in files if file and not file.is_relative_to(PUBLISHED)
+    )
 
 
 def _make_tables(what: Supplement) -> None:

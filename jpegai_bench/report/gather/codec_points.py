@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,6 +12,7 @@ import pandas as pd
 
 from jpegai_bench.codecs.shipped_points import shipped_runs
 from jpegai_bench.config.folders import CONF
+from jpegai_bench.config.overrides import key_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import NAMES
 from jpegai_bench.metrics.backends import backend_of
@@ -32,6 +34,13 @@ class Conditions:
     """Name and pixel hash of every picture."""
     metrics: Any
     """Versions that decide the scores, as in `run.json`."""
+    typed: tuple[str, ...] = field(default=(), compare=False)
+    """The overrides that choose the data set, where it is known what was typed."""
+
+    @property
+    def chosen_by(self) -> str:
+        """What chooses the data set, to be pasted."""
+        return chosen_by(self.dataset, self.typed)
 
 
 def codec_runs(store: Store) -> list[Run]:
@@ -62,7 +71,7 @@ def required(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions)
     found = fitting(runs, conditions)
     for label in labels:
         if label not in found:
-            measure = f"jpegai-bench anchor codec={label} {chosen_by(conditions.dataset)}"
+            measure = f"jpegai-bench anchor codec={label} {conditions.chosen_by}"
             if not (CONF / "anchor" / f"{label}.yaml").exists():
                 measure += ", where there is such a codec: jpegai-bench list anchors"
             there = ", ".join(sorted(found)) or "none"
@@ -107,9 +116,19 @@ def entry_of(store: Store, run: Run, conditions: Conditions | None) -> Entry:
     return Entry(run.label, "codec", points, None, seconds, note, chroma=chroma, metrics=metrics, run=run)
 
 
-def chosen_by(dataset: str) -> str:
-    """The override that chooses a data set; a folder is a data set of its own name."""
-    return f"dataset={dataset}" if dataset in NAMES else f"dataset=folder dataset.path=…/{dataset}"
+def chosen_by(dataset: str, typed: Sequence[str] = ()) -> str:
+    """The overrides that choose a data set, to be pasted: as they were typed, where that is known."""
+    return " ".join(map(shlex.quote, typed or by_name(dataset)))
+
+
+def of_dataset(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Those of them that choose the data set."""
+    return tuple(word for word in overrides if key_of(word).partition(".")[0] == "dataset")
+
+
+def by_name(dataset: str) -> list[str]:
+    """Of a folder nobody knows here where it is: what only reads the store needs no more than its name."""
+    return [f"dataset={dataset}"] if dataset in NAMES else ["dataset=folder", f"dataset.path={dataset}"]
 
 
 def images_of(run: Run) -> dict[str, str]:

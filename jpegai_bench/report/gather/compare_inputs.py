@@ -21,6 +21,7 @@ from jpegai_bench.report.gather.matching_runs import (
     variant_runs,
 )
 from jpegai_bench.report.gather.replicates import replicates
+from jpegai_bench.report.gather.training_noise import MeasuredNoise, measured_noise, shipped_spreads
 from jpegai_bench.store.store import Run, Store, read_points
 
 Kind = Literal["variant", "anchor", "file"]
@@ -36,6 +37,8 @@ class Side:
     """Names of the training seeds of its runs; empty text where one is not on record."""
     notes: tuple[str, ...] = ()
     """What the store holds of it besides."""
+    run: Run | None = None
+    """The newest of its runs, where it is a variant."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,12 @@ class Match:
         """Whether A and B are one variant of the store, to be looked at over its training seeds."""
         names = {side.contender.label for side in (self.a, self.b)}
         return self.a.kind == self.b.kind == "variant" and len(names) == 1
+
+    @property
+    def measured_noise(self) -> MeasuredNoise | None:
+        """The noise of such trainings as it ships; None where it is not known."""
+        runs = [side.run for side in (self.a, self.b) if side.run]
+        return measured_noise(shipped_spreads(), runs) if runs else None
 
 
 def match(store: Store, a: str, b: str, choice: Choice) -> Match:
@@ -118,7 +127,7 @@ def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:
     if qualities is not None:
         points = [frame[frame["quality"].isin(qualities)] for frame in points]
     contender = Contender(word, tuple(coded_once(frame) for frame in points))
-    return Side(contender, kind, found.seeds, (*found.notes, *told))
+    return Side(contender, kind, found.seeds, (*found.notes, *told), found.runs[-1])
 
 
 def _marked(side: Side, letter: str) -> Side:

@@ -12,6 +12,7 @@ from jpegai_bench.report.gather.codec_points import (
     codec_runs,
     entry_of,
     images_of,
+    of_dataset,
     required,
 )
 from jpegai_bench.report.gather.study import Entry
@@ -131,7 +132,8 @@ def chosen_anchors(store: Store, run: Run, labels: Sequence[str]) -> list[Entry]
 
 def conditions_of(run: Run) -> Conditions:
     """What a codec's points must be of to stand beside a run."""
-    return Conditions(str(run.manifest.get("dataset")), images_of(run), run.manifest.get("metrics"))
+    typed = of_dataset([str(word) for word in run.manifest.get("overrides") or ()])
+    return Conditions(str(run.manifest.get("dataset")), images_of(run), run.manifest.get("metrics"), typed)
 
 
 def shared_qualities(runs: Sequence[Run]) -> tuple[set[float] | None, list[str]]:

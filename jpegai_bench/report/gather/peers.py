@@ -122,7 +122,7 @@ def _peers(
     found = {label: run for label, run in fitting(runs, conditions).items() if label not in passed}
     notes = [f"Not shown: {why}." for why in left_out(runs, [*passed, *found], conditions)]
     if not found:
-        measure = f"jpegai-bench anchor codec=all {chosen_by(conditions.dataset)}"
+        measure = f"jpegai-bench anchor codec=all {conditions.chosen_by}"
         notes.append(f"No further codec was measured on these images; {measure} does it.")
     return [entry_of(store, found[label], conditions) for label in sorted(found)], notes
 

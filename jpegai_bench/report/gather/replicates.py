@@ -58,6 +58,12 @@ def replicates(runs: Sequence[Run]) -> Replicates:
     return Replicates(tuple(chosen[seeds] for seeds in ordered), tuple(names), tuple(notes))
 
 
+def recipe_of(run: Run) -> tuple[str, int]:
+    """What the synthesis of a run was trained in, and for how many steps; empty where it is not on record."""
+    note = _note(run.manifest.get("trained"), "synthesis") or {"recipe": {}}
+    return str(note["recipe"].get("train", "")), int(note["recipe"].get("steps", 0))
+
+
 @dataclass(frozen=True)
 class _Training:
     same: str

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jpegai_bench.config.overrides import key_of
-from jpegai_bench.images.datasets import NAMES
-from jpegai_bench.report.gather.codec_points import MAIN_ANCHOR
+from jpegai_bench.report.gather.codec_points import MAIN_ANCHOR, by_name
 from jpegai_bench.store.store import Run
 
 _CONFIG_DIR = "--config-dir"
@@ -45,13 +44,13 @@ def run_command(
 
 def first_run_command(dataset: str | None, model: str | None, results: str) -> str:
     """What fills a store that has nothing yet."""
-    chosen = [*(_by_name(dataset) if dataset else []), *_unusual({"model": model})]
+    chosen = [*(by_name(dataset) if dataset else []), *_unusual({"model": model})]
     return _command("run", ["-m", "+variant=base,combined", *chosen], results)
 
 
 def anchor_command(label: str, dataset: str, like: Run | None, results: str) -> str:
     """What measures a codec on the pictures of a run, whatever ships."""
-    words = _by_name(dataset) if like is None else _typed(like, ("dataset",)) or _by_name(dataset)
+    words = by_name(dataset) if like is None else _typed(like, ("dataset",)) or by_name(dataset)
     return _command("anchor", [f"codec={label}", *words], results)
 
 
@@ -64,7 +63,7 @@ def rebuild_command(
     command: str, dataset: str, model: str | None, anchors: Sequence[str], results: str
 ) -> str:
     """`tables`, `plots` or `report` of one study."""
-    words = [*_by_name(dataset), *_unusual({"model": model}), f"anchor={_listed(anchors)}"]
+    words = [*by_name(dataset), *_unusual({"model": model}), f"anchor={_listed(anchors)}"]
     return _command(command, words, results)
 
 
@@ -91,7 +90,7 @@ def _guessed(run: Run) -> list[str]:
             f"dataset.{key}={dataset[key]}" for key in ("path", "limit") if dataset.get(key) is not None
         ]
     else:
-        chosen = _by_name(str(run.manifest.get("dataset")))
+        chosen = by_name(str(run.manifest.get("dataset")))
     rates = [f"{key}={_listed(config[key])}" for key in ("qualities", "targets") if config.get(key)]
     labels = list(config.get("anchor") or [MAIN_ANCHOR])
     anchors = [] if labels == [MAIN_ANCHOR] else [f"anchor={_listed(labels)}"]
@@ -100,11 +99,6 @@ def _guessed(run: Run) -> list[str]:
 
 def _group(word: str) -> str:
     return key_of(word).partition(".")[0]
-
-
-def _by_name(dataset: str) -> list[str]:
-    """Of a folder nobody knows here where it is: what only reads the store needs no more than its name."""
-    return [f"dataset={dataset}"] if dataset in NAMES else ["dataset=folder", f"dataset.path={dataset}"]
 
 
 def _unusual(chosen: Any) -> list[str]:

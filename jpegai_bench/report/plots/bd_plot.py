@@ -18,6 +18,7 @@ from jpegai_bench.report.plots.draw import render
 from jpegai_bench.report.plots.style import codec_style, variant_style
 from jpegai_bench.report.tables.bdrate_sheet import described, label, metric_label
 from jpegai_bench.system.files import write_bytes
+from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def _subtitle(table: BDTable, counts: set[int]) -> str:
     if counts <= {1}:
         return f"BD-rate, {how}"
     over = "of the mean curves" if table.options.curve == "mean" else "mean over images"
-    drawn = f"{counts.copy().pop()} images" if len(counts) == 1 else "as many images as [in brackets]"
+    drawn = count(counts.copy().pop(), "image") if len(counts) == 1 else "as many images as [in brackets]"
     return f"BD-rate, {how}, {over}; drawn and shaded: mean curves of {drawn}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.report.plots.style import RC
+from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ def rate_distortion(data: dict[str, Any]) -> "Figure":
     curves = _panel(axes, panel)
     axes.set_xlabel("rate (bpp)")
     axes.set_ylabel(panel["label"])
-    axes.set_title(f"{data['title']}, mean of {_count(panel['images'])}", loc="left")
+    axes.set_title(f"{data['title']}, mean of {count(panel['images'], 'image')}", loc="left")
     figure.legend(handles=[curves[label] for label in panel["order"]], loc="outside right upper")
     return figure
 
@@ -69,11 +70,11 @@ def overview(data: dict[str, Any]) -> "Figure":
             continue
         panel = data["panels"][place]
         curves |= _panel(axes, panel, scale=0.75)
-        counted = "" if len(images) == 1 else f" [{_count(panel['images'])}]"
+        counted = "" if len(images) == 1 else f" [{count(panel['images'], 'image')}]"
         axes.set_title(panel["label"] + counted, loc="left", fontsize=7.5)
         if place + across >= len(data["panels"]):
             axes.set_xlabel("rate (bpp)")
-    of = f", mean of {_count(images.pop())}" if len(images) == 1 else ""
+    of = f", mean of {count(images.pop(), 'image')}" if len(images) == 1 else ""
     figure.suptitle(f"{data['title']}{of}", fontsize=8, color="#404040", x=0.01, ha="left")
     handles = [curves[label] for label in _best_first(data["panels"])]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(curves)))
@@ -122,7 +123,3 @@ def _logarithmic(axes: "Axes") -> None:
     axes.xaxis.set_major_locator(FixedLocator(_RATES))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def _count(images: int) -> str:
-    return "1 image" if images == 1 else f"{images} images"

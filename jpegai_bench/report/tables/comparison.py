@@ -8,6 +8,7 @@ import pandas as pd
 
 from jpegai_bench.analysis.paired import Comparison, Difference
 from jpegai_bench.analysis.significance import welch
+from jpegai_bench.report.tables.verdict import too_few
 
 
 def as_frame(comparison: Comparison) -> pd.DataFrame:
@@ -89,7 +90,7 @@ def _record(row: Difference) -> dict[str, Any]:
         "seed_ci_low": test.low,
         "seed_ci_high": test.high,
         "seed_p_value": test.p_value,
-        "reason": row.reason or _left_out(row),
+        "reason": row.reason or "; ".join(filter(None, (too_few(row), _left_out(row)))),
     }
 
 

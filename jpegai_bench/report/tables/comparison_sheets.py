@@ -11,6 +11,7 @@ from jpegai_bench.report.gather.compare_inputs import Match, Side
 from jpegai_bench.report.tables.cells import Cell
 from jpegai_bench.report.tables.sheets import Sheet
 from jpegai_bench.report.tables.verdict import figure
+from jpegai_bench.system.wording import count
 
 _P = "{:.2g}".format
 _LABELS = {metric.name: metric.label for metric in METRICS}
@@ -24,9 +25,10 @@ def comparison_sheet(comparison: Comparison, found: Match, method: str) -> Sheet
         ["metric", f"{a}\nBD-rate, %", f"{b}\nBD-rate, %", "difference,\npoints", "p", "p by\nHolm", "images",
          f"{b} vs {a},\ndirectly, %"],
         [],
-        f"{_anchor(comparison, found, method)} Difference: BD-rate of {b} less that of {a}, negative where "
+        f"Difference: BD-rate of {b} less that of {a}, negative where "
         f"{b} is better. Means over images, {_intervals(comparison)}. p: Wilcoxon's signed-rank test, "
         "two-sided, over images. Holm: over the seven and their mean; over other metrics apart.",
+        common=(_anchor(comparison, found, method),),
     )  # fmt: skip
     for row in comparison.rows:
         sheet.rows.append(
@@ -49,16 +51,14 @@ def seeds_sheet(comparison: Comparison, found: Match, method: str) -> Sheet:
     sides = [found.a] if found.one_variant else [found.a, found.b]
     several = [len(side.seeds) > 1 for side in sides]
     tested = len(sides) == 2 and all(several)
-    heads = [
-        f"{side.contender.label},\n{len(side.seeds)} seed{'s' if many else ''}"
-        for side, many in zip(sides, several, strict=True)
-    ]
+    heads = [f"{side.contender.label},\n{count(len(side.seeds), 'seed')}" for side in sides]
     sheet = Sheet(
         f"{' and '.join(side.contender.label for side in sides)} over training seeds{_where(found)}",
         ["metric", *heads, *(["difference,\npoints", "p (Welch)"] if tested else [])],
         [],
-        f"{_anchor(comparison, found, method)} BD-rate in percent, mean ± standard deviation (n - 1) over "
-        "seeds and their range, on the images that are valid in every training.",
+        "BD-rate in percent, mean ± standard deviation (n - 1) over seeds and their range, on the images "
+        "that are valid in every training.",
+        common=(_anchor(comparison, found, method),),
         notes=[_by_seed(side, comparison.row(MEAN).seeds[place]) for place, side in enumerate(sides)],
     )
     for row in comparison.rows:

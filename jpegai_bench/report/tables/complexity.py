@@ -7,7 +7,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from rich.console import Group
 
-COUNTINGS = {"published": "published", "input_size": "input size", "all": "all MACs"}
+COUNTINGS = {"published": "published", "input_size": "input\nsize", "all": "all\nMACs"}
 _FIGURES = (
     "variant",
     "published_kmacs_px",
@@ -17,7 +17,7 @@ _FIGURES = (
     "paper_kmacs_px",
     "elementwise_kops_px",
 )
-_REST = {"chroma_synthesis": "chroma synthesis", "entropy": "entropy part", "analysis": "analysis"}
+_REST = {"chroma_synthesis": "chroma\nsynthesis", "entropy": "entropy\npart", "analysis": "analysis"}
 
 
 def as_frame(summaries: list[dict[str, Any]]) -> pd.DataFrame:
@@ -39,7 +39,7 @@ def as_frame(summaries: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def as_rich(summaries: list[dict[str, Any]]) -> "Group":
-    """The same for a terminal of 100 columns, in three tables."""
+    """The same for a terminal of 80 columns, in three tables."""
     from rich.console import Group
 
     return Group(_luma(summaries), "", _parts(summaries), "", _rest(summaries), "", _EXPLANATION)
@@ -47,25 +47,33 @@ def as_rich(summaries: list[dict[str, Any]]) -> "Group":
 
 _EXPLANATION = """\
 kMACs/pixel of the image, weights of convolutions only, no bias.
-published: a transposed convolution counted at its output size, as ptflops did before 0.7.5
-input size: the multiplications really needed    all MACs: that and the matrix products of the attention
-element-wise: thousands of values a pixel that activations, sums, products and normalisations pass over
-paper: its table, for the whole decoder or the luma synthesis, which it leaves open; its conclusion
-says 852 (base) and 180 (combined)"""
+published: a transposed convolution counted at its output size, as ptflops did
+before 0.7.5; input size: the multiplications really needed; all MACs: that and
+the matrix products of the attention; element-wise: thousands of values a pixel
+that activations, sums, products and normalisations pass over
+paper: its table, for the whole decoder or the luma synthesis, which it leaves
+open; its conclusion says 852 (base) and 180 (combined)"""
 
 
 def _table(title: str, columns: list[str]) -> Any:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+        show_edge=False,
+    )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
     return table
 
 
 def _luma(summaries: list[dict[str, Any]]) -> Any:
-    columns = ["variant", *COUNTINGS.values(), "element-wise", "params (M)", "paper"]
+    columns = ["variant", *COUNTINGS.values(), "element-\nwise", "params\n(M)", "paper"]
     table = _table(f"Luma synthesis, model={summaries[0]['model']} (kMACs/pixel)", columns)
     for summary in summaries:
         figures = [summary[f"{counting}_kmacs_px"] for counting in COUNTINGS]
@@ -88,13 +96,13 @@ def _parts(summaries: list[dict[str, Any]]) -> Any:
         cells = []
         for name in names:
             value = summary["detail"]["luma"][name]["published"]
-            cells.append(f"{value:.3f} {value / whole:6.1%}")
+            cells.append(f"{value:.3f}{value / whole:7.1%}")
         table.add_row(summary["variant"], *cells)
     return table
 
 
 def _rest(summaries: list[dict[str, Any]]) -> Any:
-    columns = ["variant", *_REST.values(), "decoder", "params (M)"]
+    columns = ["variant", *_REST.values(), "decoder", "params\n(M)"]
     table = _table("The rest of the codec, and the whole decoder (kMACs/pixel, all MACs)", columns)
     for summary in summaries:
         detail = summary["detail"]

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.config.experiment import Ablation
 from jpegai_bench.metrics.catalogue import average_of
@@ -50,6 +52,16 @@ def write_study(made: Experimental, ablation: Ablation, folder: Path, prefix: st
     return [*paths, tex]
 
 
+def write_spreads(made: Experimental, folder: Path, prefix: str) -> list[Path]:
+    """Write the spreads over seeds, if any, as `measured_noise` of an experiment reads them.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    frame = pd.DataFrame(made.spreads)
+    return [write_csv(frame, folder / f"{prefix}training_noise.csv")] if made.spreads else []
+
+
 def _summary(made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]) -> Sheet:
     base = made.experiment.reference
     sheet = Sheet(
@@ -57,9 +69,13 @@ def _summary(made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequen
         ["variant", "kMACs/px\npublished", "all\nMACs", "reduction\n%", f"MACs\n÷ {base}", "decode\ns",
          f"decode\n÷ {base}", "mean of 7\nBD-rate, %", f"vs {base}\nBD-rate, %", "beyond\nnoise"],
         [],
-        f"{_caption(made, anchor, rows)} kMACs/pixel of the luma synthesis in the published counting, whose "
-        f"reduction is given, and all MACs, whose ratio to {base} stands beside that of the time to decode "
-        f"a picture. {_noise_told(made, rows)}",
+        _caption(made, rows),
+        common=(
+            caption(made.tables, anchor),
+            "kMACs/pixel of the luma synthesis in the published counting, whose reduction is given, and all "
+            f"MACs, whose ratio to {base} stands beside that of the time to decode a picture.",
+            *_noise_told(made, rows),
+        ),
     )  # fmt: skip
     for row in rows:
         sheet.rows.append([row["variant"], *_complexity(row, base), *_differences(row, base)])
@@ -103,7 +119,8 @@ def _by_metric(
         _title(made, ablation, "BD-rate by metric, %", anchor),
         ["variant", *(labels()[name] for name in seven)],
         [],
-        _caption(made, anchor, rows),
+        _caption(made, rows),
+        common=(caption(made.tables, anchor),),
     )
     for row in rows:
         sheet.rows.append([row["variant"], *(bd_rate(row, name) for name in seven)])
@@ -130,7 +147,8 @@ def _beside_the_paper(
         *([f"paper\nvs {base}"] if quotes else []),
     ]
     what = "beside the paper" if quotes else "counted at model=paper"
-    sheet = Sheet(_title(made, ablation, what), columns, [], _told_beside(made, anchor, rows))
+    title = _title(made, ablation, what)
+    sheet = Sheet(title, columns, [], _places(made, rows), common=(_sizes(made, anchor),))
     for row in rows:
         of_study, is_base = row["kind"] == "paper", row["variant"] == base
         label = row["variant"]
@@ -154,23 +172,27 @@ def _beside_the_paper(
 _COUNTS = ("paper_size_published_kmacs_px", "paper_size_all_kmacs_px", "paper_size_reduction_percent")
 
 
-def _told_beside(made: Experimental, anchor: Entry, rows: Sequence[dict[str, Any]]) -> str:
-    """What is of which size, and where in the paper its figures are."""
-    model, figures = _model(made), made.figures.figures
-    ours = f"Our kMACs/pixel are counted at model=paper; our BD-rates are of model={model}"
-    if not figures:
+def _sizes(made: Experimental, anchor: Entry) -> str:
+    """What is of which size."""
+    ours = f"Our kMACs/pixel are counted at model=paper; our BD-rates are of model={_model(made)}"
+    if not made.figures.figures:
         return f"{ours}, against {anchor.described}."
+    return (
+        f"{ours}, the paper's of its own networks and test set: they are no measure of each other. "
+        f"Ours against {anchor.described}."
+    )
+
+
+def _places(made: Experimental, rows: Sequence[dict[str, Any]]) -> str:
+    """Where in the paper its figures are."""
     where: dict[str, list[str]] = {}
     shown = [row["variant"] for row in rows if row["kind"] == "variant"]
-    for one in figures:
+    for one in made.figures.figures:
         of_study = not one.variant and one.study == rows[0]["study"]
         if one.quantity != "training noise" and (one.variant in shown or of_study):
             where.setdefault(one.where, []).append(f"{one.value:g}")
     places = "; ".join(f"{', '.join(values)} by its {place}" for place, values in where.items())
-    return (
-        f"{ours}, the paper's of its own networks and test set: they are no measure of each other. "
-        f"Ours against {anchor.described}. The paper's figures: {places}."
-    )
+    return f"The paper's figures: {places}." if places else ""
 
 
 def _quoted(figures: Sequence[Figure]) -> str:
@@ -195,36 +217,41 @@ def _model(made: Experimental) -> str:
     return made.tables.study.variants[0].model
 
 
-def _caption(made: Experimental, anchor: Entry, rows: Sequence[dict[str, Any]]) -> str:
-    """Anchor, data set, method, then images, model and weights."""
-    counts = {image_count(row) for row in rows if row["status"] == "done"} or {"0"}
+def _caption(made: Experimental, rows: Sequence[dict[str, Any]]) -> str:
+    """Images, model and weights."""
+    counts = {image_count(row) for row in rows if row["status"] == "done"} - {"0"}
     weights = {made.weights.get(row["variant"], "") for row in rows} - {""}
     by_weights = (f"{w} ({', '.join(r['variant'] for r in rows if made.weights.get(r['variant']) == w)})"
                   for w in sorted(weights))  # fmt: skip
     told = next(iter(weights)) if len(weights) == 1 else "; ".join(by_weights) or "none"
-    images = ", ".join(sorted(counts))
-    return f"{caption(made.tables, anchor)} {images} images, model {_model(made)}, weights {told}."
+    images = f"{', '.join(sorted(counts))} image{'' if counts == {'1'} else 's'}, " if counts else ""
+    return f"{images}model {_model(made)}, weights {told}."
 
 
-def _noise_told(made: Experimental, rows: Sequence[dict[str, Any]]) -> str:
-    """What the noise of training was taken to be."""
-    experiment, there = made.experiment, {row["variant"] for row in rows}
-    seeds = {label: noise for label, noise in made.noises.items() if label in there}
+def _noise_told(made: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What the noise of training was taken to be, in sentences."""
+    experiment = made.experiment
+    seeds = {row["variant"]: made.noises[row["variant"]] for row in rows if row["noise"] == "seeds"}
     told = []
     if seeds:
         told.append(
             f"Beyond noise with *: by Welch's test over training seeds of {seed_names(seeds)} and of "
-            f"{experiment.reference}, p below 0.05"
+            f"{experiment.reference}, p below 0.05."
         )
-    others = [row for row in rows if row["noise"] == "stated"]
-    if others and experiment.training_noise is not None:
-        begins = "without: " if seeds else "Beyond noise: "
+    measured = [made.measured[row["variant"]] for row in rows if row["noise"] == "measured"]
+    for one in dict.fromkeys(measured):
         told.append(
-            f"{begins}one training each, so the noise is not measured; the difference to "
-            f"{experiment.reference} is held against {experiment.training_noise:g}% "
-            f"({experiment.training_noise_source}); open where the mean is beyond it and the interval is not"
+            f"Beyond noise without *: one training each, whose difference to {experiment.reference} is held "
+            f"against {verdict.chance(one.noise)} by {one.source}; open where the mean is beyond it and the "
+            "interval is not."
         )
-    return f"{'; '.join(told)}." if told else "The noise of training is not known."
+    unknown = ", ".join(row["variant"] for row in rows if row["exceeds_noise"] == "unknown")
+    if unknown:
+        told.append(f"The noise of training of {unknown} is not known: no seeds of such trainings.")
+        if experiment.training_noise is not None:
+            source, percent = experiment.training_noise_source, experiment.training_noise
+            told.append(f"{source} puts that of its networks at {percent:g}%.")
+    return told
 
 
 def _over_seeds(made: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -13,7 +13,7 @@ from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.gather.missing_variants import Missing
 from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures
 from jpegai_bench.report.gather.study import kmacs
-from jpegai_bench.report.gather.training_noise import Noise, stated
+from jpegai_bench.report.gather.training_noise import MeasuredNoise, Noise, SeedSpread, one_training
 from jpegai_bench.report.tables.results import Tables
 
 PAPER_SIZE = ("published_kmacs_px", "input_size_kmacs_px", "all_kmacs_px")
@@ -42,6 +42,10 @@ class Experimental:
     """The command that makes what is missing."""
     noises: Mapping[str, Noise] = field(default_factory=dict)
     """Of the variants that have several training seeds."""
+    measured: Mapping[str, MeasuredNoise] = field(default_factory=dict)
+    """Noise of trainings as those of the others, where it is known."""
+    spreads: Sequence[SeedSpread] = ()
+    """Over the seeds that the store holds, of each variant that has several."""
     weights: Mapping[str, str] = field(default_factory=dict)
     """What the weights are called, by variant."""
     timings: Mapping[str, Timing] = field(default_factory=dict)
@@ -122,17 +126,19 @@ class Experimental:
         return {**row, "decode_ratio": own.decode_s / base.decode_s, "decode_reason": ""}
 
     def _noise(self, row: dict[str, Any], told: str) -> dict[str, Any]:
-        label, experiment = row["variant"], self.experiment
-        if label == experiment.reference:
+        label = row["variant"]
+        if label == self.experiment.reference:
             return _NO_NOISE
         against = Interval(*(row[f"vs_base_{end}"] for end in ("bd_rate", "ci_low", "ci_high")))
-        noise = self.noises.get(label) or stated(
-            against, told or row["vs_base_reason"], experiment.training_noise
-        )
+        measured = self.measured.get(label)
+        noise = self.noises.get(label) or one_training(against, told or row["vs_base_reason"], measured)
+        held = measured.noise if measured and noise.source == "measured" else None
         return {
             "exceeds_noise": noise.exceeds,
             "noise": noise.source,
-            "noise_percent": experiment.training_noise if noise.source == "stated" else math.nan,
+            "noise_percent": held.of_difference() if held else math.nan,
+            "noise_freedom": held.freedom if held else math.nan,
+            "noise_reach_percent": held.reach() if held else math.nan,
             "noise_reason": noise.reason,
             "seeds": " ".join(noise.seeds),
             "seed_difference": noise.difference,
@@ -147,6 +153,8 @@ _NO_NOISE = {
     "exceeds_noise": "",
     "noise": "",
     "noise_percent": math.nan,
+    "noise_freedom": math.nan,
+    "noise_reach_percent": math.nan,
     "noise_reason": "",
     "seeds": "",
     "seed_difference": math.nan,

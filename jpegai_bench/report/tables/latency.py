@@ -1,12 +1,13 @@
 """Coding times as tables: a row a codec, variants against base in time and in kMACs, and every part."""
 
 import re
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from jpegai_bench.store.times import comparable
+from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -101,7 +102,7 @@ def _table(title: str, columns: Sequence[str]) -> Any:
     style = {"title_justify": "left", "title_style": "bold", "pad_edge": False, "padding": (0, 1, 0, 0)}
     table = Table(title=title or None, box=box.SIMPLE_HEAD, **style)  # type: ignore[arg-type]
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
     return table
 
 
@@ -177,7 +178,7 @@ def _of_processes(count: int) -> str:
 
 def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Manifest | None) -> str:
     first = manifests[0]
-    images = f"{count_images(first['images'])} of {first['dataset']}"
+    images = f"{count(len(first['images']), 'image')} of {first['dataset']}"
     pinned = "pinned to one core" if first["core"] is not None else "not pinned, as the system cannot"
     several = len(first["processes"]) > 1
     lines = [
@@ -214,11 +215,6 @@ def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Ma
     if any(timing["busy"] for timing in manifests):
         lines.append("* The machine was busy: not to be trusted.")
     return "\n".join([*lines, *(f"{timing['label']}: {timing['note']}" for timing in manifests)])
-
-
-def count_images(images: Sized) -> str:
-    """`1 image`, or how many."""
-    return f"{len(images)} image{'' if len(images) == 1 else 's'}"
 
 
 def _name(timing: Manifest) -> str:

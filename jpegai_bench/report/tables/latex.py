@@ -55,7 +55,7 @@ def to_latex(parts: Sequence[Sheet], label: str = "") -> str:
         lines = [
             r"\begin{table*}[tbp]",
             r"\centering\scriptsize",
-            rf"\caption{{{escape(sheet.title)}. {escape(sheet.caption)}}}",
+            rf"\caption{{{escape(sheet.title)}. {escape(sheet.whole_caption)}}}",
             *([rf"\label{{tab:{label}-{number}}}"] if label else []),
             r"\par\smallskip",
             r"\setlength{\tabcolsep}{2.5pt}",

@@ -22,8 +22,15 @@ class Sheet:
     title: str
     columns: list[str]
     rows: list[list[Cell | str]]
-    caption: str
+    caption: str = ""
     notes: list[str] = field(default_factory=list)
+    common: tuple[str, ...] = ()
+    """What the caption has in common with those of other sheets: said once, below the last."""
+
+    @property
+    def whole_caption(self) -> str:
+        """Of a sheet that stands alone."""
+        return " ".join(filter(None, (*self.common, self.caption)))
 
     @property
     def reasons(self) -> list[str]:
@@ -66,7 +73,10 @@ def to_rich(parts: Sequence[Sheet]) -> "Group":
         for row in sheet.lines():
             table.add_row(*(Text("\n".join(filter(None, lines))) for lines in row))
         shown += [Text(sheet.title, style="bold"), table]
-        shown.append(Padding(Text("\n".join([sheet.caption, *sheet.below]), style="dim"), (0, 0, 1, 0)))
+        below = "\n".join(filter(None, [sheet.caption, *sheet.below]))
+        shown.append(Padding(Text(below, style="dim"), (0, 0, 1, 0)) if below else "")
+    if common := _common(parts):
+        shown.append(Padding(Text("\n".join(common), style="dim"), (0, 0, 1, 0)))
     return Group(*shown)
 
 
@@ -82,7 +92,11 @@ def to_markdown(parts: Sequence[Sheet]) -> str:
         reasons = "\n".join(f"{i}. {reason}" for i, reason in enumerate(sheet.reasons, 1))
         below = [sheet.caption, reasons, *sheet.notes]
         sections.append("\n\n".join([f"## {sheet.title}", table, *filter(None, below)]))
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join([*sections, *_common(parts)]) + "\n"
+
+
+def _common(parts: Sequence[Sheet]) -> list[str]:
+    return list(dict.fromkeys(text for sheet in parts for text in sheet.common))
 
 
 def write_markdown(parts: Sequence[Sheet], path: str | Path) -> Path:

@@ -14,6 +14,7 @@ from jpegai_bench.report.tables.cells import NONE, Cell, bd_rate, image_count
 from jpegai_bench.report.tables.csv_frames import write_csv
 from jpegai_bench.report.tables.results import Tables
 from jpegai_bench.report.tables.sheets import Sheet, write_markdown
+from jpegai_bench.system.wording import count
 
 
 def sheets(tables: Tables) -> list[Sheet]:
@@ -52,9 +53,9 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
          "mean of 7\nBD-rate, %",
          f"vs {study.base}\nBD-rate, %", "images", "decode\ns"],
         [],
-        f"{caption(tables, anchor)} kMACs/pixel of the luma synthesis: in the published counting, with "
-        "transposed convolutions at input size, and with the attention's matrix products."
-        f"{_start_up(tables, anchor)}",
+        "kMACs/pixel of the luma synthesis: in the published counting, with transposed convolutions at input "
+        f"size, and with the attention's matrix products.{_start_up(tables, anchor)}",
+        common=(caption(tables, anchor),),
     )  # fmt: skip
     for row in _rows(tables, anchor):
         against_base = "base" if row["variant"] == study.base else bd_rate(row, "vs_base", digits=2)
@@ -76,7 +77,7 @@ def _summary_of_codecs(tables: Tables, anchor: Entry) -> Sheet:
     timed = any(math.isfinite(row["decode_s"]) for row in _rows(tables, anchor))
     title = _title(tables, "mean BD-rate", anchor)
     columns = ["codec", "mean of 7\nBD-rate, %", "images", *(["decode\ns"] if timed else [])]
-    sheet = Sheet(title, columns, [], caption(tables, anchor) + _start_up(tables, anchor))
+    sheet = Sheet(title, columns, [], _start_up(tables, anchor).strip(), common=(caption(tables, anchor),))
     for row in _rows(tables, anchor):
         seconds = [_seconds(row)] if timed else []
         sheet.rows.append([_name(tables, row), bd_rate(row, "mean"), image_count(row), *seconds])
@@ -100,7 +101,7 @@ def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
     seven = average_of(tables.study.hvs)
     columns = ["variant" if tables.study.variants else "codec", *(labels()[name] for name in seven)]
     title = _title(tables, "BD-rate by metric, %", anchor)
-    sheet = Sheet(title, columns, [], caption(tables, anchor))
+    sheet = Sheet(title, columns, [], common=(caption(tables, anchor),))
     for row in _rows(tables, anchor):
         sheet.rows.append([_name(tables, row), *(bd_rate(row, name) for name in seven)])
     sheet.notes = [*left_out(tables, anchor), *not_applicable(tables.study)]
@@ -137,15 +138,15 @@ def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None)
     frame = frame[(frame.reason != "") & frame.metric.isin(seven)]
     if only is not None:
         frame = frame[frame.variant.isin(list(only))]
-    counts = Counter(zip(frame.reason, frame.variant, frame.metric, strict=True))
+    cases_of = Counter(zip(frame.reason, frame.variant, frame.metric, strict=True))
     where: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
-    for (reason, variant, metric), count in counts.items():
-        where[reason][variant, count].append(named[metric])
+    for (reason, variant, metric), images in cases_of.items():
+        where[reason][variant, images].append(named[metric])
     lines = []
     for reason, cases in where.items():
         told = [
-            f"{count} of {variant} ({'all metrics' if len(metrics) == len(seven) else ', '.join(metrics)})"
-            for (variant, count), metrics in cases.items()
+            f"{images} of {variant} ({'all metrics' if len(metrics) == len(seven) else ', '.join(metrics)})"
+            for (variant, images), metrics in cases.items()
         ]
         lines.append(f"Images left out of means, {reason}: {', '.join(told)}.")
     return lines
@@ -174,13 +175,13 @@ def missed_targets(study: Study) -> list[str]:
     missed: dict[float, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for entry in study.variants:
         counts = Counter(point["target_bpp"] for point in out_of_reach(entry.points))
-        for target, count in counts.items():
-            missed[target][count].append(entry.label)
+        for target, images in counts.items():
+            missed[target][images].append(entry.label)
     lines = []
     for target, cases in sorted(missed.items()):
         told = [
-            f"{count} image{'s' if count > 1 else ''} of {', '.join(labels)}"
-            for count, labels in sorted(cases.items(), reverse=True)
+            f"{count(images, 'image')} of {', '.join(labels)}"
+            for images, labels in sorted(cases.items(), reverse=True)
         ]
         lines.append(f"{target:g} bpp is out of reach for {'; '.join(told)}: the nearest rate is taken.")
     return lines

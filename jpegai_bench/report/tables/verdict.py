@@ -1,18 +1,20 @@
 """What a comparison allows to be said, in sentences that can be quoted, and no more than that."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 
 from jpegai_bench.analysis.paired import MEAN, Comparison, Difference
-from jpegai_bench.analysis.significance import LEVEL, Spread, welch
+from jpegai_bench.analysis.significance import LEVEL, Spread, TrainingNoise, pooled_noise, welch
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.metrics.catalogue import METRICS
+from jpegai_bench.report.gather.training_noise import MeasuredNoise
+from jpegai_bench.system.wording import count
 
-PAPERS_NOISE = 0.5
-"""Percent: what the VCIP 2023 paper puts the noise of BD-rate from training at."""
 
-
-def verdict(comparison: Comparison, trained: tuple[bool, bool]) -> list[str]:
+def verdict(
+    comparison: Comparison, trained: tuple[bool, bool], measured: MeasuredNoise | None = None
+) -> list[str]:
     """What the images show of the mean of seven, what each metric shows, and what training noise allows.
 
     A and B differ where p-value, interval and the direct BD-rate all say so, in one direction. Without two
@@ -21,9 +23,10 @@ def verdict(comparison: Comparison, trained: tuple[bool, bool]) -> list[str]:
     Args:
         comparison: of A and B.
         trained: whether A and B are variants of the store, so that training seeds matter.
+        measured: the noise of such trainings, where it was measured elsewhere.
     """
     row = comparison.row(MEAN)
-    training, beyond = _training(comparison.labels, row, trained)
+    training, beyond = _training(comparison.labels, row, trained, measured)
     with_these = "With these weights " if any(trained) and not beyond else ""
     return [
         line for line in (_on_images(comparison, row, with_these), _by_metric(comparison), training) if line
@@ -37,14 +40,11 @@ def spread_verdict(comparison: Comparison) -> str:
     if not row.images:
         return f"No spread over seeds of {label}: {row.reason}."
     if len(spread.values) < 2:
-        return (
-            f"Training noise is not measured: one training of {label}. "
-            f"The paper puts it at about {PAPERS_NOISE}%."
-        )
+        return f"Training noise is not known: one training of {label}."
     return (
         f"Over {len(spread.values)} training seeds the BD-rate of {label} is {figure(spread.mean)}% with a "
         f"standard deviation of {figure(spread.deviation)} points, from {figure(min(spread.values))}% to "
-        f"{figure(max(spread.values))}%; {row.images} of {comparison.total} images."
+        f"{figure(max(spread.values))}%; {row.images} of {count(comparison.total, 'image')}."
     )
 
 
@@ -68,24 +68,31 @@ def shows_difference(row: Difference, p_value: float) -> bool:
     return math.isnan(direct.mean) or (direct.mean * row.difference.mean > 0 and not _holds_zero(direct))
 
 
+def too_few(row: Difference) -> str:
+    """Why no outcome on these images could pass Holm's correction; empty where one could."""
+    if not row.images_needed:
+        return ""
+    return f"fewer than {row.images_needed} images that differ cannot pass Holm's correction"
+
+
 def _holds_zero(interval: Interval) -> bool:
     return not (interval.low > 0 or interval.high < 0)
 
 
 def _on_images(comparison: Comparison, row: Difference, with_these: str) -> str:
     (a, b), anchor = comparison.labels, comparison.anchor
-    count = f"{row.images} of {comparison.total} image{'' if comparison.total == 1 else 's'}"
+    images = f"{row.images} of {count(comparison.total, 'image')}"
     if not row.images:
         return f"No verdict on the mean of seven: {row.reason}."
     if row.reason == "no image differs":
-        return f"{b} and {a} do not differ: the mean of seven is the same, {count}."
+        return f"{b} and {a} do not differ: the mean of seven is the same, {images}."
     points = f"against {anchor} the BD-rate of {b} is {_amount(row.difference, ' points', 'higher', 'lower')}"
     rate = ""
     if not math.isnan(row.direct.mean):
         rate = f"{b} needs {_amount(row.direct, '%', 'more', 'less', ' rate')} than {a} at equal quality; "
     if math.isnan(row.p_value):
-        return f"Not tested: {row.reason}. On {count} {rate}{points}."
-    test = f"p = {row.p_value:.2g} (Wilcoxon), {count}"
+        return f"Not tested: {row.reason}. On {images} {rate}{points}."
+    test = f"p = {row.p_value:.2g} (Wilcoxon), {images}"
     if shows_difference(row, row.p_value):
         said = f"{with_these}{rate}{points}" if with_these or rate else f"A{points[1:]}"
         return f"{said}; {test}."
@@ -107,19 +114,25 @@ def _amount(value: Interval, unit: str, up: str, down: str, of: str = "") -> str
 
 def _by_metric(comparison: Comparison) -> str:
     labels = {metric.name: metric.label for metric in METRICS}
-    said: dict[str, list[str]] = {"more rate": [], "less rate": [], "no difference shown": []}
+    said: dict[str, list[str]] = defaultdict(list, {"more rate by": [], "less rate by": []})
     all_seven = comparison.row(MEAN).images > 0
     for row in comparison.rows:
         counts = row.metric in comparison.seven or (row.metric != MEAN and not all_seven)
         if counts and not math.isnan(row.p_adjusted):
             shown = shows_difference(row, row.p_adjusted)
-            word = "more rate" if row.difference.mean > 0 else "less rate"
-            said[word if shown else "no difference shown"].append(labels.get(row.metric, row.metric))
-    parts = "; ".join(f"{word} by {', '.join(names)}" for word, names in said.items() if names)
+            words = "more rate by" if row.difference.mean > 0 else "less rate by"
+            if row.images_needed:
+                words = f"more images are needed, at least {row.images_needed} that differ, for"
+            elif not shown:
+                words = "no difference shown by"
+            said[words].append(labels.get(row.metric, row.metric))
+    parts = "; ".join(f"{words} {', '.join(names)}" for words, names in said.items() if names)
     return f"{comparison.labels[1]} by metric, after Holm's correction: {parts}." if parts else ""
 
 
-def _training(labels: tuple[str, str], row: Difference, trained: tuple[bool, bool]) -> tuple[str, bool]:
+def _training(
+    labels: tuple[str, str], row: Difference, trained: tuple[bool, bool], measured: MeasuredNoise | None
+) -> tuple[str, bool]:
     """What the training seeds say, and whether the difference is beyond their noise."""
     variants = [
         (label, spread) for label, spread, is_one in zip(labels, row.seeds, trained, strict=True) if is_one
@@ -131,14 +144,33 @@ def _training(labels: tuple[str, str], row: Difference, trained: tuple[bool, boo
         return _over_seeds(several, row)
     single = [label for label, spread in variants if len(spread.values) == 1]
     told = [f"{label} {_seeds(spread)}" for label, spread in several]
-    size = abs(row.difference.mean)
     if single:
-        scale = "below it: they may be luck of the seed" if size < PAPERS_NOISE else "above it"
-        told.append(
-            f"one training of {' and one of '.join(single)}, so training noise is not measured; the paper "
-            f"puts it at about {PAPERS_NOISE}%, and {figure(size)} points are {scale}"
-        )
+        told.append(f"one training of {' and one of '.join(single)}, {_chance(row, len(variants), measured)}")
     return f"Training: {'; '.join(told)}.", False
+
+
+def _chance(row: Difference, variants: int, measured: MeasuredNoise | None) -> str:
+    """What noise is held against a difference of which one side at least was trained once."""
+    counts = (len(row.seeds[0].values), len(row.seeds[1].values))
+    own = pooled_noise([(len(spread.values), spread.deviation) for spread in row.seeds])
+    if variants == 2 and own:
+        noise, size, unit, source = own, row.difference.mean, " points", "these seeds"
+    elif variants == 2 and measured and not math.isnan(row.direct.mean):
+        noise, size, unit, source = measured.noise, row.direct.mean, "%", measured.source
+    else:
+        return "so training noise is not known"
+    reach = noise.reach(counts)
+    where = "within it: it may be luck of the seed" if abs(size) <= reach else "beyond it"
+    told = f"so training noise is that of {source}: {chance(noise, counts, unit)}"
+    return f"{told}, and {figure(abs(size))}{unit} is {where}"
+
+
+def chance(noise: TrainingNoise, trainings: tuple[int, int] = (1, 1), unit: str = "%") -> str:
+    """Such as `±2.38% (standard deviation 0.86%, 4 degrees of freedom)`."""
+    reach, deviation = (
+        f"{figure(value)}{unit}" for value in (noise.reach(trainings), noise.of_difference(trainings))
+    )
+    return f"±{reach} (standard deviation {deviation}, {noise.freedom} degrees of freedom)"
 
 
 def _over_seeds(several: Sequence[tuple[str, Spread]], row: Difference) -> tuple[str, bool]:

@@ -122,6 +122,9 @@ def test_names_of_the_users_are_text_and_na_everywhere_has_reasons(hostile, open
     missing = opened.page.inner_text("#missing")
     assert "BD-rates of combined: they need 4 rates of an image at least" in missing
     assert "jpegai-bench run +variant=base" in missing
+    assert "0 image" not in opened.page.inner_text("main")
+    commands = opened.page.locator("code").all_text_contents()
+    assert not [command for command in (*commands, opened.page.inner_text("main")) if "=…" in command]
     assert "The store holds no decoded pictures" in opened.page.inner_text("#pictures")
 
 

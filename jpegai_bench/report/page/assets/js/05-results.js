@@ -111,7 +111,7 @@ function showResultNotes(study, anchor, rows, columns, withPeers) {
   const said = [
     `Anchor ${entryOf(study, anchor).described}. BD-rate: ${study.method} on log rate per image, mean over images, ` +
       `${hasIntervals(rows) ? "with 95% bootstrap intervals" : "too few for 95% intervals"}; negative means less rate at equal quality. The mean of 7 is over the metrics of this table, with ${hvs}.`,
-    columns.includes(IMAGES) ? "" : `All means are over ${count(rows[0]?.images_most ?? 0, "image")}.`,
+    columns.includes(IMAGES) || !rows[0]?.images_most ? "" : `All means are over ${count(rows[0].images_most, "image")}.`,
     rows.some((row) => columns.some((column) => paperFigure(study, row.variant, column.key, anchor))) ? "In gray: the paper\u2019s figures, from its own weights, training and images." : "",
     withPeers ? `Codecs: ${study.entries.filter((entry) => entry.role === "peer").map((entry) => entry.described).join("; ")}.` : "",
     ...study.notes,
