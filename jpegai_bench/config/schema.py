@@ -194,6 +194,7 @@ class Settings:
     checkpoint: Any
     quality: float | None
     target_bpp: float | None
+    max_megapixels: float
     rdo: bool
     reconstruction: str | None
     curve: str
@@ -234,6 +235,8 @@ class Settings:
         for name in ("workers", "shards", "repeats", "processes"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise BenchError(f"{name}={value}: must be at least 1")
+        if not self.max_megapixels > 0:
+            raise BenchError(f"max_megapixels={self.max_megapixels:g}: must be above 0")
         self._check_bpp_range()
         if self.plot is not None and Path(self.plot).suffix.lower().removeprefix(".") not in PLOT_FORMATS:
             raise BenchError(f"plot={self.plot}: end the name with one of .{', .'.join(PLOT_FORMATS)}")
