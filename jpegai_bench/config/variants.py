@@ -1,5 +1,6 @@
 """A variant of the synthesis transform: its four modules, as its YAML names them."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
@@ -63,8 +64,26 @@ class Variant:
 
     def _factory(self, key: str) -> Callable[..., Any]:
         arguments = dict(self.nodes[key])
-        target = arguments.pop("_target_")
-        return partial(locate(target, f"variant {self.name}: {key}._target_"), **arguments)
+        target, where = arguments.pop("_target_"), f"variant {self.name}: {key}._target_"
+        factory = locate(target, where)
+        if not _may_make_modules(factory):
+            raise BenchError(f"{where}: {target} is no torch.nn.Module, nor a function that makes one")
+        return partial(factory, **arguments)
+
+
+def _may_make_modules(factory: Any) -> bool:
+    """Whether something is a class of modules or, found out by calling it alone, a function that makes one.
+
+    None of Python's own does: `os.system` is not called to find out.
+    """
+    from torch import nn
+
+    while isinstance(factory, partial):
+        factory = factory.func
+    if isinstance(factory, type):
+        return issubclass(factory, nn.Module)
+    home = str(getattr(factory, "__module__", None)).partition(".")[0]
+    return callable(factory) and home not in sys.stdlib_module_names
 
 
 def complete(config: DictConfig) -> DictConfig:
