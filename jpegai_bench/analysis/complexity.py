@@ -1,18 +1,22 @@
 """Multiply-accumulate operations of the transform networks, in kMACs per image pixel, counted three ways.
 
-Published: weights of convolutions, no bias; a transposed convolution counted at its output size, as ptflops
-did before 0.7.5, when the paper was written. Input size: the multiplications really needed, a transposed
-convolution counted at its input size. All: the second plus the matrix products of the attention. Element-wise
-operations (one for each value that an addition, a product, an activation writes or a reduction reads) are a
-count of their own: the simplified activation saves those and almost no MACs.
+Published: products with weights, as convolutions and linear layers make them, no bias; a transposed
+convolution counted at its output size, as ptflops did before 0.7.5, when the paper was written. Input size:
+the same, a transposed convolution counted at its input size, where its multiplications are done. All: the
+second plus products without weights, as of the matrices of an attention. Element-wise operations (one for
+each value that an addition, a product, an activation writes or a reduction reads) are a count of their own:
+the simplified activation saves those and almost no MACs.
 
-Modules are counted by ptflops (its `pytorch` backend, named explicitly) with hooks of our own; its own
-figures would add biases and activations, and count nothing for a subclass of a convolution. Matrix products
-come from torch's FlopCounter. Everything runs on torch's meta device: no arithmetic is done.
+Convolutions are counted by ptflops (its `pytorch` backend, named explicitly) with hooks of our own; its own
+figures would add biases and activations, and count nothing for a subclass. All other products are counted as
+they are dispatched, by torch's formulas, whatever module or function makes them: with weights, where a factor
+follows from parameters and buffers alone. What there is no formula for is refused by name. Everything runs on
+torch's meta device: no arithmetic is done.
 """
 
 import contextlib
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,7 +26,8 @@ import torch
 from ptflops import get_model_complexity_info
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.arithmetic import Phase, at
@@ -150,18 +155,18 @@ def context(network: Network) -> Counts:
     """The context models of both branches, on the meta device, without the hyperprior's own networks."""
     counted, decoded = Counts(), torch.empty(0, device="meta")
     for branch, stride in zip(BRANCHES, (ALIGNMENT // 2, ALIGNMENT), strict=True):
-        model, arithmetic, operations = network.entropy(branch), _Counting(), Counter[str]()
+        model, arithmetic, operations = network.entropy(branch), _Counting(), _Operations(nn.Module())
         side = SIDE // stride
         features = torch.empty(1, model.features, side, side, device="meta")
         mean = torch.empty(1, model.latent, side, side, device="meta")
         reference = network.chroma_reference(decoded, arithmetic) if branch == "chroma" else None
-        with torch.no_grad(), _Elementwise(nn.Module(), operations):
+        with torch.no_grad(), operations:
             decoded = model.walk(arithmetic, Side(features, mean, mean), _means, reference)
         counted += Counts(
             arithmetic.macs / _PIXELS,
             arithmetic.macs / _PIXELS,
             arithmetic.macs / _PIXELS,
-            operations.total() / _PIXELS if model.passes else 0.0,
+            operations.elementwise.total() / _PIXELS if model.passes else 0.0,
             sum(parameter.numel() for parameter in model.passes.parameters()),
         )
     return counted
@@ -222,63 +227,45 @@ def whole(module: nn.Module, shape: tuple[int, ...]) -> Counts:
 
 def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
     """Count each child of `module` (on the meta device) for an input of `shape`, without the batch."""
-    published, needed, linear = _convolutions(module, shape)
-    products, operations = Counter[str](), Counter[str]()
-    with torch.no_grad(), FlopCounterMode(display=False) as flops:
+    published, needed = _convolutions(module, shape)
+    operations = _Operations(module)
+    with torch.no_grad(), operations:
         module(torch.empty(1, *shape, device="meta"))
-    convolved = 0
-    children = {f"{type(module).__name__}.{name}": name for name, _ in module.named_children()}
-    for name, ops in flops.get_flop_counts().items():
-        for op, value in ops.items():
-            is_convolution = "convolution" in str(op)
-            if name == "Global" and is_convolution:
-                convolved = value // 2
-            if name in children and not is_convolution:
-                products[children[name]] += value // 2
-    accounted = needed.total() - linear.total()
-    if convolved != accounted:
+    if operations.convolved != needed.total():
         raise BenchError(
-            f"{type(module).__name__}: {convolved} MACs of convolutions are done, but its modules account "
-            f"for {accounted}; call convolutions through torch.nn modules so that they can be counted"
+            f"{type(module).__name__}: {operations.convolved} MACs of convolutions are done, but its modules "
+            f"account for {needed.total()}; call convolutions through torch.nn modules, to have them counted"
         )
-    with torch.no_grad(), _Elementwise(module, operations):
-        module(torch.empty(1, *shape, device="meta"))
+    weighted, unweighted = operations.weighted, operations.unweighted
     return {
         name: Counts(
-            published[name] / _PIXELS,
-            needed[name] / _PIXELS,
-            (needed[name] - linear[name] + products[name]) / _PIXELS,  # a linear layer is a product too
-            operations[name] / _PIXELS,
+            (published[name] + weighted[name]) / _PIXELS,
+            (needed[name] + weighted[name]) / _PIXELS,
+            (needed[name] + weighted[name] + unweighted[name]) / _PIXELS,
+            operations.elementwise[name] / _PIXELS,
             sum(parameter.numel() for parameter in child.parameters()),
         )
         for name, child in module.named_children()
     }
 
 
-def _convolutions(
-    module: nn.Module, shape: tuple[int, ...]
-) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """MACs of each child: published counting, at input size, and how many of these are of linear layers."""
+def _convolutions(module: nn.Module, shape: tuple[int, ...]) -> tuple[Counter[str], Counter[str]]:
+    """MACs of the convolutions of each child: published counting, and at input size."""
     child_of = {id(layer): name for name, child in module.named_children() for layer in child.modules()}
-    published, needed, linear = Counter[str](), Counter[str](), Counter[str]()
+    published, needed = Counter[str](), Counter[str]()
 
     def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         assert isinstance(layer.weight, Tensor)
         taps, x = layer.weight.numel(), inputs[0]
-        if isinstance(layer, nn.Linear):
-            at_output = at_input = output.numel() // output.shape[-1] * taps
-            linear[child_of[id(layer)]] += at_output
-        else:
-            at_output = output.shape[0] * output[0, 0].numel() * taps
-            at_input = x.shape[0] * x[0, 0].numel() * taps
+        at_output = output.shape[0] * output[0, 0].numel() * taps
+        at_input = x.shape[0] * x[0, 0].numel() * taps
         transposed = isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d)
         published[child_of[id(layer)]] += at_output
         needed[child_of[id(layer)]] += at_input if transposed else at_output
         layer.__flops__ += at_input if transposed else at_output  # type: ignore[operator,assignment]
 
-    counted = (nn.modules.conv._ConvNd, nn.Linear)
     hooks: dict[type, Callable[..., None]] = {
-        type(layer): hook for layer in module.modules() if isinstance(layer, counted)
+        type(layer): hook for layer in module.modules() if isinstance(layer, nn.modules.conv._ConvNd)
     }
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -293,24 +280,39 @@ def _convolutions(
     if macs is None:
         lines = [line for line in said.getvalue().splitlines() if "Error" in line] or [said.getvalue()]
         raise BenchError(f"{type(module).__name__} cannot be run on an input of {shape}: {lines[0].strip()}")
-    return published, needed, linear
+    return published, needed
 
 
 _REDUCTIONS = ("mean", "sum", "var", "linalg_vector_norm", "_softmax", "native_layer_norm", "amax")
 
 
-class _Elementwise(TorchDispatchMode):
-    """Counts values written by point-wise operations and read by reductions, for each child."""
+_NO_FORMULA = re.compile(
+    r"aten::(linalg_(?!vector_norm)|_?cdist|_euclidean_dist|.*_rnn|addr|addbmm)|(?!aten|prim)"
+)
+"""Names of operations that multiply, or may."""
 
-    def __init__(self, module: nn.Module, counts: Counter[str]) -> None:
+
+class _Operations(TorchDispatchMode):
+    """What is done for each child of a module while the context lasts."""
+
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.counts = counts
+        self.module = module
+        self.elementwise = Counter[str]()
+        """Values written by point-wise operations and read by reductions."""
+        self.weighted, self.unweighted = Counter[str](), Counter[str]()
+        """MACs of products with weights and without, but for convolutions."""
+        self.convolved = 0
+        """MACs of all convolutions."""
         self.child = ""
         self.handles = [
             layer.register_forward_pre_hook(lambda *_, name=name: self._enter(name))
             for name, child in module.named_children()
             for layer in child.modules()
         ]
+        self.weights = [*module.parameters(), *module.buffers()]
+        """What follows from weights alone; held, so that no other tensor gets the storage of one."""
+        self.storages = {_storage(tensor) for tensor in self.weights}
 
     def _enter(self, name: str) -> None:
         self.child = name
@@ -321,9 +323,47 @@ class _Elementwise(TorchDispatchMode):
         super().__exit__(*details)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        output = func(*args, **kwargs)
         if torch.Tag.pointwise in func.tags and isinstance(output, Tensor):
-            self.counts[self.child] += output.numel()
+            self.elementwise[self.child] += output.numel()
         elif func.overloadpacket.__name__ in _REDUCTIONS:
-            self.counts[self.child] += args[0].numel()
+            self.elementwise[self.child] += args[0].numel()
+        given = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
+        are_weights = [_storage(tensor) in self.storages for tensor in given]
+        macs = self._macs(func, args, kwargs, output)
+        if "convolution" in func.name():
+            self.convolved += macs
+        elif any(are_weights):
+            self.weighted[self.child] += macs
+        else:
+            self.unweighted[self.child] += macs
+        if given and all(are_weights):
+            made = [value for value in tree_leaves(output) if isinstance(value, Tensor)]
+            self.weights += made
+            self.storages.update(map(_storage, made))
         return output
+
+    def _macs(self, func: Any, args: Any, kwargs: Any, output: Any) -> int:
+        """Of a product; 0 where the operation is none."""
+        name = func.name().partition(".")[0]
+        if func.overloadpacket in flop_registry:
+            return flop_registry[func.overloadpacket](*args, **kwargs, out_val=output) // 2
+        if name in ("aten::mv", "aten::dot", "aten::vdot"):
+            return args[0].numel()
+        if name == "aten::addmv":
+            return args[1].numel()
+        if name == "aten::_trilinear":  # of nn.Bilinear: positions and inputs, weights
+            return args[0].shape[0] * args[1].numel()
+        if name == "torchvision::deform_conv2d":  # without the interpolation of its samples
+            return output.shape[0] * output[0, 0].numel() * args[1].numel()
+        if _NO_FORMULA.match(name):
+            raise BenchError(
+                f"{type(self.module).__name__}: what {name} multiplies cannot be counted; "
+                "write it with convolutions or matrix products"
+            )
+        return 0
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata

@@ -7,6 +7,7 @@ from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import require_png, require_separate_files
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
+from jpegai_bench.system import console
 
 
 @dataclass(kw_only=True)
@@ -71,7 +72,7 @@ def command(settings: EncodeSettings, source: str, target: str) -> int:
     assert encoded.estimated_bits is not None
     bpp = 8 * len(encoded.data) / pixels
     print(
-        f"{target}: {len(encoded.data)} bytes, {bpp:.4f} bpp "
+        f"{console.escaped(target)}: {len(encoded.data)} bytes, {bpp:.4f} bpp "
         f"(estimated {encoded.estimated_bits / pixels:.4f})" + _aimed(aim, bpp, quality)
     )
     return 0

@@ -14,6 +14,7 @@ from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_latex, print_rich
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError, hint
+from jpegai_bench.metrics.failures import is_failure
 from jpegai_bench.system.console import complain, say
 from jpegai_bench.version import __version__
 
@@ -78,13 +79,16 @@ def command(settings: MetricsSettings, reference: str, distorted: str) -> int:
     elif settings.format != "csv" and good:
         _print_sheet(settings, good, alone, f"{distorted} against {reference}{by}")
     if settings.format == "csv":
-        for line in _not_applicable(good):
+        for line in _not_applicable(good, lambda reason: not is_failure(reason)):
             say(line)
     if alone and failures:
         raise BenchError(failures[0])
     for line in failures:
         complain(f"left out: {line}")
-    return 1 if failures or pairing.left_out else 0
+    failed = _not_applicable(good, is_failure)
+    for line in failed:
+        complain(line)
+    return 1 if failures or pairing.left_out or failed else 0
 
 
 def _measure(
@@ -129,9 +133,11 @@ def _measure(
     return done
 
 
-def _not_applicable(good: "Sequence[Measured]") -> list[str]:
-    """A line for each reason why a metric is NA."""
-    cases = Counter((name, reason) for measured in good for name, reason in measured.reasons.items())
+def _not_applicable(good: "Sequence[Measured]", is_wanted: Callable[[str], bool]) -> list[str]:
+    """A line for each reason why a metric is NA, of the reasons that are wanted."""
+    cases = Counter(
+        (name, reason) for measured in good for name, reason in measured.reasons.items() if is_wanted(reason)
+    )
     return [
         f"{name} is NA{f' for {count} of {len(good)} pairs' if len(good) > 1 else ''}: {reason}"
         for (name, reason), count in cases.items()

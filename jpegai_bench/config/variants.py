@@ -1,5 +1,6 @@
 """A variant: the modules that its YAML names, four of the paper's synthesis or any other part of it."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
@@ -88,6 +89,8 @@ class Variant:
         target = arguments.pop("_target_")
         where = f"variant {self.name}: {key}._target_"
         made_by = locate(target, where)
+        if not _may_make_modules(made_by):
+            raise BenchError(f"{where}: {target} is no torch.nn.Module, nor a function that makes one")
         _require_channels(where, target, made_by, PARTS[key])
         return partial(made_by, **arguments)
 
@@ -112,6 +115,21 @@ def _require_channels(where: str, target: str, made_by: Callable[..., Any], chan
                 f"{where}: {target} would take the number of channels as its {parameter.name}; name a "
                 f"function of yours, as def plain({channels}, **arguments): return {target}(**arguments)"
             )
+
+
+def _may_make_modules(factory: Any) -> bool:
+    """Whether something is a class of modules or, found out by calling it alone, a function that makes one.
+
+    None of Python's own does: `os.system` is not called to find out.
+    """
+    from torch import nn
+
+    while isinstance(factory, partial):
+        factory = factory.func
+    if isinstance(factory, type):
+        return issubclass(factory, nn.Module)
+    home = str(getattr(factory, "__module__", None)).partition(".")[0]
+    return callable(factory) and home not in sys.stdlib_module_names
 
 
 def complete(config: DictConfig) -> DictConfig:

@@ -13,7 +13,7 @@ The CRC is checked before the payload reaches the range coder.
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jpegai_bench.errors import BenchError
 
@@ -24,6 +24,7 @@ _READERS = {1: "jpegai-bench 0.1"}
 MAX_PIXELS = 67_108_864
 """8192 x 8192; a stream that claims more is refused before anything is allocated."""
 _HEADER = struct.Struct(">4sBHHH8s")
+HEADER_BYTES = _HEADER.size
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,22 @@ class Bitstream:
         Raises:
             BenchError: not our file, another format version, truncated, damaged, or of absurd size.
         """
+        stream = cls.from_header(data)
+        if len(data) < _HEADER.size + 4 or struct.unpack(">I", data[-4:])[0] != zlib.crc32(data[:-4]):
+            raise BenchError("truncated or damaged bitstream: the checksum does not match")
+        check_size(stream.width, stream.height)
+        return replace(stream, payload=data[_HEADER.size : -4])
+
+    @classmethod
+    def from_header(cls, data: bytes) -> "Bitstream":
+        """What the first bytes of a file claim: without the payload, nothing of it checked by the checksum.
+
+        Raises:
+            BenchError: not our file, another format version, or truncated.
+        """
         if data[: len(MAGIC)] != MAGIC:
             raise BenchError("not a jpegai-bench bitstream")
-        if len(data) < _HEADER.size + 4:
+        if len(data) < _HEADER.size:
             raise BenchError(f"truncated bitstream: {len(data)} bytes are less than a header")
         _, version, width, height, quality, shared_id = _HEADER.unpack_from(data)
         if version != FORMAT_VERSION:
@@ -63,10 +77,7 @@ class Bitstream:
             raise BenchError(
                 f"bitstream of format {version}{told}; this program reads format {FORMAT_VERSION}"
             )
-        if struct.unpack(">I", data[-4:])[0] != zlib.crc32(data[:-4]):
-            raise BenchError("truncated or damaged bitstream: the checksum does not match")
-        check_size(width, height)
-        return cls(width, height, quality, shared_id, data[_HEADER.size : -4])
+        return cls(width, height, quality, shared_id, b"")
 
 
 def check_size(width: int, height: int) -> None:

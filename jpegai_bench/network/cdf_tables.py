@@ -7,6 +7,7 @@ by histograms of what a trained network codes of its training photographs.
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -26,6 +27,9 @@ _TABLE_WIDTH = 6.11
 _PRIOR_SYMBOLS = 300.0
 """What the Gaussian weighs beside a histogram, in symbols: a level that is hardly met stays near it."""
 _NIBBLE = 4
+_SHORTEST = 3
+"""Of a CDF: a symbol and the escape lie between three numbers."""
+_LARGEST_OFFSET = 2**16
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,23 @@ class Tables:
         lengths = self.length.tolist()
         rows = [row[:length] for row, length in zip(self.cdf.tolist(), lengths, strict=True)]
         return rows, lengths, self.offset.tolist()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the range coder can take it: it believes what it is given, and checks nothing."""
+        tensors = (self.cdf, self.length, self.offset)
+        shapes = [(LEVELS, *self.cdf.shape[1:2]), (LEVELS,), (LEVELS,)]
+        if [(tensor.dtype, tensor.shape) for tensor in tensors] != [(torch.int32, shape) for shape in shapes]:
+            return False
+        if int(self.offset.long().abs().max()) > _LARGEST_OFFSET:
+            return False
+        rows, lengths, _ = self.lists
+        return all(
+            len(row) == length >= _SHORTEST
+            and (row[0], row[-1]) == (0, 2**_PRECISION)
+            and all(a < b for a, b in pairwise(row))
+            for row, length in zip(rows, lengths, strict=True)
+        )
 
     @cached_property
     def _costs(self) -> Tensor:

@@ -213,7 +213,10 @@ def _take_tables(tensors: dict[str, Tensor], path: Path) -> Tables:
     names = [f"{_TABLE_PREFIX}y.{field}" for field in _FIELDS]
     if not tensors.keys() >= set(names):
         raise BenchError(f"{path}: the CDF tables are missing; weights are written by `train`")
-    return Tables(*(tensors.pop(name) for name in names))
+    tables = Tables(*(tensors.pop(name) for name in names))
+    if not tables.is_sound:
+        raise BenchError(f"{path}: the CDF tables are damaged; weights are written by `train`")
+    return tables
 
 
 def _make_tables(network: Network, count: Callable[[Coder], Histograms] | None) -> Tables:

@@ -10,7 +10,7 @@ evaluations on one store share out the images by claims.
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from jpegai_bench.codecs.rates import Rates, out_of_reach
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
 from jpegai_bench.metrics.backends import backend_of
+from jpegai_bench.metrics.failures import is_failure
 from jpegai_bench.runner.work_plan import Failure, Plan, PlannedImage
 from jpegai_bench.store.leases import Holder, claimed, holder_of
 from jpegai_bench.store.pictures import keep
@@ -159,7 +160,7 @@ def gather(plan: Plan) -> Evaluation:
 
 
 def _collect(evaluation: Evaluation, images: Sequence[PlannedImage], rates: Rates) -> None:
-    """Gather the finished units of all images."""
+    """Gather the finished units of all images, and what failed in one of them."""
     rows = []
     for image in images:
         name = image.file.name
@@ -176,8 +177,25 @@ def _collect(evaluation: Evaluation, images: Sequence[PlannedImage], rates: Rate
                     for metric, reason in unit.get("reasons", {}).items()
                 ]
             noted.add(quality)
+    evaluation.failures += _failed_metrics(evaluation.not_applicable)
     evaluation.points = pd.DataFrame(rows, columns=list(POINT_COLUMNS))
     evaluation.out_of_reach = out_of_reach(evaluation.points)
+
+
+def _failed_metrics(not_applicable: Sequence[Mapping[str, Any]]) -> list[Failure]:
+    """A failure for each image and metric that may have a value another time."""
+    failed: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for case in not_applicable:
+        if is_failure(case["reason"]):
+            failed.setdefault((case["image"], case["metric"]), []).append(case)
+    return [
+        Failure(
+            image,
+            f"{image}: {metric} failed at {len(cases)} rates: {cases[0]['reason']}; "
+            "the same command tries it again",
+        )
+        for (image, metric), cases in failed.items()
+    ]
 
 
 @dataclass
@@ -220,7 +238,7 @@ def _measure_image(task: _Task, done: _Done) -> None:
         keep(image.original_path, pixels)
     for quality in _searched(task, pixels):
         key = image.unit_key(quality)
-        measured = image.store.unit(key) is not None
+        measured = image.is_measured(quality)
         if measured and not (image.kept and image.lacks_picture([quality])):
             continue
         coded = _code(task.codec, pixels, quality)

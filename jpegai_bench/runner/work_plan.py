@@ -12,6 +12,7 @@ from jpegai_bench.codecs.protocol import Codec, RateCodec
 from jpegai_bench.codecs.rates import Rates
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
+from jpegai_bench.metrics.failures import is_failure
 from jpegai_bench.store.keys import content_key, search_key, unit_key
 from jpegai_bench.store.pictures import original_path, picture_path
 from jpegai_bench.store.store import Store
@@ -55,9 +56,14 @@ class PlannedImage:
         return {target: self.store.found_quality(self.search_key(target)) for target in rates.values}
 
     def missing(self, rates: Rates) -> int:
-        """How many of its units are not there."""
+        """How many of its units are not there, or lack a metric that failed."""
         qualities = self.qualities(rates).values()
-        return sum(q is None or self.store.unit(self.unit_key(q)) is None for q in qualities)
+        return sum(quality is None or not self.is_measured(quality) for quality in qualities)
+
+    def is_measured(self, quality: float) -> bool:
+        """Whether its unit is there; one with a metric that failed is to be measured again."""
+        unit = self.store.unit(self.unit_key(quality))
+        return unit is not None and not any(map(is_failure, unit.get("reasons", {}).values()))
 
     def lacks_pictures(self, rates: Rates) -> bool:
         """Whether one of its pictures is to be kept and is not there."""

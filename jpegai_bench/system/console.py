@@ -113,13 +113,18 @@ def rich_console(stream: IO[str], width: int | None = None) -> "Console":
     return Console(file=stream, width=width, **plain)
 
 
+def escaped(text: str, kept: str = "") -> str:
+    """A text with the escapes of control characters and half characters, but for those that are `kept`."""
+    return "".join(sign if _is_harmless(sign, kept) else repr(sign)[1:-1] for sign in text)
+
+
 def _tell(message: str, shown: bool = True) -> None:
-    message = "".join(sign if _is_harmless(sign) else repr(sign)[1:-1] for sign in message)
+    message = escaped(message, kept="\n\t")
     log(message)
     if shown:
         print(message, file=sys.stderr, flush=True)
 
 
-def _is_harmless(character: str) -> bool:
+def _is_harmless(character: str, kept: str) -> bool:
     """Whether a terminal shows it; a file's name may hold what moves the cursor or is half a character."""
-    return character in "\n\t" or category(character) not in ("Cc", "Cs")
+    return character in kept or category(character) not in ("Cc", "Cs")

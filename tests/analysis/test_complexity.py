@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision.ops import DeformConv2d
 
 from jpegai_bench.analysis.complexity import SIDE, Complexity, by_part, context, count, measure, total, whole
 from jpegai_bench.errors import BenchError
@@ -296,6 +297,91 @@ class Tokens(nn.Module):
 def test_linear_layers_are_counted_once_and_attention_products_with_them():
     linear, products = 4 * 8 * 8 * 256, 2 * 256 * 256 * 8
     assert macs(Tokens(8), 8) == (linear, linear, linear + products)
+
+
+class Written(nn.Module):
+    """What `forward` makes of tokens `[B, H W, C]`, with whatever weights."""
+
+    def __init__(self, forward, layer=None, **weights) -> None:
+        super().__init__()
+        self.layer = layer
+        self.made = forward
+        for name, shape in weights.items():
+            setattr(self, name, nn.Parameter(torch.empty(shape)))
+
+    def forward(self, x):
+        return self.made(self, x.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+def test_multihead_attention_costs_what_its_twin_of_linear_layers_does():
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    found = macs(Written(lambda self, x: self.layer(x, x, x)[0], attention), 8)
+    linear, products = 4 * 8 * 8 * 256, 2 * 256 * 256 * 8
+    assert found == (linear, linear, linear + products) == macs(Tokens(8), 8)
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+def test_recurrent_layers_are_counted_in_all_three(kind, gates):
+    layer = kind(8, 8, batch_first=True)
+    assert macs(Written(lambda self, x: self.layer(x)[0], layer), 8) == (gates * 2 * 64 * 256,) * 3
+
+
+PRODUCTS = {
+    "F.linear": (lambda self, x: F.linear(x, self.weight), 64),
+    "einsum": (lambda self, x: torch.einsum("bnc,cd->bnd", x, self.weight), 64),
+    "@": (lambda self, x: x @ self.weight, 64),
+    "weights that follow from weights": (lambda self, x: x @ (self.weight.T.exp() + 1).contiguous(), 64),
+    "a vector": (lambda self, x: x + (x @ self.weight[0])[..., None], 8),
+    "F.bilinear": (lambda self, x: F.bilinear(x, x, self.weight.expand(8, 8, 8)), 512),
+}
+
+
+@pytest.mark.parametrize(("forward", "each"), PRODUCTS.values(), ids=PRODUCTS)
+def test_products_with_weights_are_counted_whatever_makes_them(forward, each):
+    assert macs(Written(forward, weight=(8, 8)), 8) == (each * 256,) * 3
+
+
+def test_products_without_weights_are_in_all_macs_alone():
+    found = macs(Written(lambda self, x: torch.einsum("bnc,bmc,bmd->bnd", x, x, x)), 8)
+    assert found[:2] == (0, 0)
+    assert found[2] in (2 * 256 * 256 * 8, 2 * 256 * 8 * 8)  # by the order that torch chooses
+
+
+class Deformable(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = DeformConv2d(channels, channels, 3, padding=1, groups=2)
+        self.offset = nn.Conv2d(channels, 18, 1)
+
+    def forward(self, x):
+        return self.conv(x, self.offset(x))
+
+
+def test_a_deformable_convolution_costs_what_a_rigid_one_does():
+    assert macs(Deformable(8), 8) == ((9 * 64 // 2 + 18 * 8) * 256,) * 3
+
+
+@torch.library.custom_op("jpegai_bench_tests::kernel", mutates_args=())
+def kernel(x: torch.Tensor) -> torch.Tensor:
+    return x @ x.mT
+
+
+@kernel.register_fake
+def _(x):
+    return x @ x.mT
+
+
+@pytest.mark.parametrize(
+    ("named", "forward"),
+    [
+        ("jpegai_bench_tests::kernel", lambda self, x: kernel(x) @ x),
+        ("aten::linalg_inv_ex", lambda self, x: x @ torch.linalg.inv(self.weight)),
+        ("aten::_euclidean_dist", lambda self, x: torch.cdist(x, self.weight)),
+    ],
+)
+def test_what_has_no_formula_is_refused_by_name(named, forward):
+    with pytest.raises(BenchError, match=named):
+        macs(Written(forward, weight=(8, 8)), 8)
 
 
 class Functional(nn.Module):

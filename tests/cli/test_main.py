@@ -298,7 +298,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (["decode", "flipped.jai", "out.png", *own], "flipped.jai: truncated or damaged bitstream"),
         (["decode", "alien.jai", "out.png", *own], "alien.jai: the bitstream was written with other weights"),
         (["decode", "nothing.jai", "out.png", *own], "nothing.jai: cannot be read (No such file"),
-        (["decode", "bare", "out.png", *own], "bare: cannot be read (Is a directory)"),
+        (["decode", "bare", "out.png", *own], "bare: is a folder"),
         (["decode", "good.jai", "nowhere/out.png", *own], "nowhere/out.png: cannot be written"),
         (["decode", "good.jai", "file/out.png", *own], "file/out.png: cannot be written"),
         (["decode", "good.jai", "good.jai", *own], "IN and OUT are one file"),

@@ -260,7 +260,9 @@ def test_a_payload_of_no_possible_length_with_a_valid_checksum_is_refused(coder,
 
 
 @pytest.mark.parametrize(
-    "payload", [bytes(8), b"\xff" * 64, bytes(range(200))], ids=["zeros", "ones", "counting"]
+    "payload",
+    [bytes(7) + b"\x01" + bytes(8), b"\xff" * 7 + b"\x7f" + b"\0" * 64, bytes(range(200))],
+    ids=["zeros", "ones", "counting"],
 )
 def test_a_forged_payload_decodes_to_a_picture_of_the_size_that_it_claims(coder, payload):
     stream = Bitstream(65, 129, 1400, coder.shared_id, payload)

@@ -194,6 +194,28 @@ def test_an_encoder_without_some_of_its_tensors_is_refused(folder, prefix):
         tiny.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("length", lambda length: length + 1),
+        ("length", lambda length: torch.full_like(length, -1)),
+        ("length", lambda length: length.long()),
+        ("cdf", lambda cdf: cdf.flip(1)),
+        ("cdf", lambda cdf: cdf[:9]),
+        ("cdf", lambda cdf: cdf // 2),
+        ("offset", lambda offset: offset[:9]),
+        ("offset", lambda offset: torch.full_like(offset, -(2**31))),
+    ],
+)
+def test_tables_that_would_lead_the_range_coder_astray_are_refused(folder, field, change):
+    path = folder / "shared.safetensors"
+    tensors = load_file(path)
+    name = f"table.y.{field}"
+    rewritten(path, {**tensors, name: change(tensors[name]).contiguous()})
+    with pytest.raises(BenchError, match="CDF tables are damaged"):
+        tiny.load(folder)
+
+
 def test_a_tensor_of_another_shape_is_refused(folder):
     path = folder / "tiny.safetensors"
     tensors = load_file(path)

@@ -142,6 +142,7 @@ def test_bad_data_and_results_folders_are_told_before_any_work(tmp_path, tiny_we
 
 
 MODULES = '''
+import functools
 import torch
 from torch import nn
 
@@ -167,6 +168,9 @@ class Normed(nn.BatchNorm2d):
 
 def number(channels):
     return 3
+
+wrapped = functools.partial(exec, "raise AssertionError('called')")
+constant = 3
 '''
 BAD_VARIANTS = {
     "absent": ("_target_: my_absent.Gate", "attention_half._target_: cannot import my_absent"),
@@ -178,6 +182,16 @@ BAD_VARIANTS = {
         "attention_half keeps num_batches_tracked beside its parameters",
     ),
     "number": ("_target_: my_modules.number", "attention_half is a int; it must be a torch.nn.Module"),
+    "class": (
+        "_target_: subprocess.Popen",
+        "attention_half._target_: subprocess.Popen is no torch.nn.Module",
+    ),
+    "command": ("_target_: os.system", "attention_half._target_: os.system is no torch.nn.Module"),
+    "wrapped": ("_target_: my_modules.wrapped", "attention_half._target_: my_modules.wrapped is no torch.nn"),
+    "constant": (
+        "_target_: my_modules.constant",
+        "attention_half._target_: my_modules.constant is no torch.nn",
+    ),
     "argument": ("{_target_: my_modules.Gate, tap: 3}", "unexpected keyword argument 'tap'"),
     "untargeted": ("taps: 3", "attention_half needs a `_target_`"),
     "typo": ("_target_: a\n bad: [", "typo.yaml"),

@@ -46,11 +46,12 @@ def as_rich(summaries: list[dict[str, Any]]) -> "Group":
 
 
 _EXPLANATION = """\
-kMACs/pixel of the image, weights of convolutions only, no bias.
-published: a transposed convolution counted at its output size, as ptflops did
-before 0.7.5; input size: the multiplications really needed; all MACs: that and
-the matrix products of the attention; element-wise: thousands of values a pixel
-that activations, sums, products and normalisations pass over
+kMACs/pixel of the image, products with the weights of convolutions and linear
+layers, no bias. published: a transposed convolution counted at its output size,
+as ptflops did before 0.7.5; input size: the same, a transposed convolution
+counted at its input size; all MACs: that and the products without weights, as
+of the attention's matrices; element-wise: thousands of values a pixel that
+activations, sums, products and normalisations pass over
 paper: its table, for the whole decoder or the luma synthesis, which it leaves
 open; its conclusion says 852 (base) and 180 (combined)"""
 

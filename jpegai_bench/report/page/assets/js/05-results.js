@@ -58,8 +58,8 @@ function complexityColumns(study) {
   const group = "kMACs/pixel, luma synthesis";
   const tips = [
     `a transposed convolution counted at its output size; below it the change from ${study.base}`,
-    "the multiplications that are really needed",
-    "at input size, and the matrix products of the attention",
+    "the same, a transposed convolution counted at its input size",
+    "at input size, and products without weights, as of the attention's matrices",
   ];
   const cell = (key) => (row) => {
     if (row.kind !== "variant") return "–";
