@@ -8,9 +8,9 @@ from filecmp import cmp
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.images.read import opened
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _SAMPLE = 4096
@@ -112,12 +112,10 @@ def _usable(
                 continue
             seen.add(path.resolve())
             try:
-                with Image.open(path) as picture:
+                with opened(path) as picture:
                     size = picture.size
-            except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
-                said = getattr(error, "strerror", None)
-                told = f"cannot be read ({said})" if said else "not a picture that Pillow can read"
-                unusable.append(f"{path}: {told}")
+            except BenchError as error:
+                unusable.append(str(error))
                 continue
             if min(size) < crop:
                 small.append(f"{path}: smaller than a crop of {crop}")
