@@ -4,6 +4,7 @@ This file takes the subcommand off, lets Hydra compose the rest, and turns every
 into one line on stderr. It imports nothing heavy until a command needs it.
 """
 
+import io
 import os
 import sys
 import warnings
@@ -56,10 +57,15 @@ def _exit_status(words: list[str]) -> int:
 
 
 def _open_streams() -> None:
-    """Where stdout or stderr is closed, what goes there is dropped, and nothing else is lost."""
+    """Where stdout or stderr is closed, what goes there is dropped, and nothing else is lost.
+
+    The name of a file that is no UTF-8 goes to stdout byte by byte, as the shell gave it.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  for the whole process
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def _run(words: list[str]) -> int:

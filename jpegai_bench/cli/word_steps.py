@@ -8,7 +8,7 @@ from jpegai_bench.commands.catalogue import COMMANDS
 from jpegai_bench.commands.command import Command
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.hydra_errors import in_one_line, no_choice
-from jpegai_bench.config.overrides import folder_words, folders_of, key_of
+from jpegai_bench.config.overrides import folder_words, folders_of, key_of, quoted
 from jpegai_bench.config.setting_names import choices, unreadable
 from jpegai_bench.errors import UsageError
 
@@ -31,6 +31,12 @@ def prepared(command: Command, words: list[str]) -> list[str]:
         for step in STEPS:
             words = step(command, words)
     return words
+
+
+def quote_for_hydra(command: Command, words: list[str]) -> list[str]:
+    """Letters beyond ASCII and signs that Hydra reads in quotes alone are put into them."""
+    end = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
+    return [*map(quoted, words[:end]), *words[end:]]
 
 
 def choose_variants(command: Command, words: list[str]) -> list[str]:
@@ -128,6 +134,7 @@ def show_one_job(command: Command, words: list[str]) -> list[str]:
 
 
 STEPS: tuple[Step, ...] = (
+    quote_for_hydra,
     choose_variants,
     refuse_variants,
     several_jobs,

@@ -10,6 +10,11 @@ from jpegai_bench.errors import BenchError
 REMEDY = "choose another folder with results=PATH"
 
 
+def as_text(name: str) -> str:
+    """A file's name as text that can be written: what is no UTF-8 in it becomes as `\\udce9`."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def make_folder(folder: str | Path, remedy: str = REMEDY) -> Path:
     """Make `folder` and its parents where they are missing; `remedy` as in `write_bytes`.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import opened
+from jpegai_bench.system.files import as_text
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _SAMPLE = 4096
@@ -63,7 +64,7 @@ def listed(paths: Sequence[Path]) -> list[str]:
         lines = [f"{path.name!r} {path.stat().st_size} {_sampled(path)}" for path in paths]
     except OSError as error:
         raise BenchError(f"{error.filename}: cannot be read ({error.strerror})") from None
-    return [line.encode(errors="backslashreplace").decode() for line in lines]
+    return list(map(as_text, lines))
 
 
 def _sampled(path: Path) -> str:
