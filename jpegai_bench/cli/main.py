@@ -16,6 +16,7 @@ from jpegai_bench.commands.catalogue import COMMANDS
 from jpegai_bench.commands.command import Command
 from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.system import console
+from jpegai_bench.system.signals import sigterm_interrupts
 from jpegai_bench.version import __version__
 
 _OF_PICTURES = ("run", "anchor", "latency")
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
         words, level = arguments.take_verbosity(words)
     except UsageError as error:
         sys.exit(_complain(str(error), error.status))
-    with console.verbosity(level):
+    with console.verbosity(level), sigterm_interrupts():
         sys.exit(_exit_status(words))
 
 

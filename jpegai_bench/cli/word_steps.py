@@ -39,6 +39,11 @@ def quote_for_hydra(command: Command, words: list[str]) -> list[str]:
     return [*map(quoted, words[:end]), *words[end:]]
 
 
+def no_experiment(command: Command, words: list[str]) -> list[str]:
+    """`experiment=null` chooses none, as the default does; of Hydra's groups none takes it."""
+    return [word for word in words if word != "experiment=null"]
+
+
 def choose_variants(command: Command, words: list[str]) -> list[str]:
     """Where none is named, the variants of the chosen experiment, or those that the command means."""
     if not command.variant or any(word.startswith("+variant=") for word in words):
@@ -47,7 +52,7 @@ def choose_variants(command: Command, words: list[str]) -> list[str]:
 
 
 def _of_experiment(command: Command, words: list[str]) -> str:
-    chosen = [word for word in words if word.startswith("experiment=") and word != "experiment=null"]
+    chosen = [word for word in words if word.startswith("experiment=")]
     if not chosen or "experiment" not in command.options:
         return ""
     from jpegai_bench.config.composition import composed
@@ -135,6 +140,7 @@ def show_one_job(command: Command, words: list[str]) -> list[str]:
 
 STEPS: tuple[Step, ...] = (
     quote_for_hydra,
+    no_experiment,
     choose_variants,
     refuse_variants,
     several_jobs,

@@ -9,6 +9,9 @@ _INTERPOLATION = r"\$\{[^}]*\}"
 _UNKNOWN = re.compile(r"""[^\w\s/\-\\+.$%*@?|:(){}\[\],='"]""", re.ASCII)
 """What Hydra's grammar has no place for outside quotes: letters beyond ASCII, signs such as ~ and ^."""
 
+_NO_TEXT = re.compile(r"(?i)(?<![^=,\[\s])(true|false|null|nan|[+-]?(inf|[\d_.]+(e[+-]?\d+)?))(?![^,\]\s])")
+"""What stands for itself where Hydra expects a name, and is read as a number or the like."""
+
 
 def key_of(override: str) -> str:
     """The setting or group that an override is about."""
@@ -37,6 +40,12 @@ def quoted(override: str) -> str:
     ends = "'\"\\s,()\\[\\]{}=\\\\" + (":" if re.sub(_INTERPOLATION, "", value).count("{") else "")
     word = rf"""(?:{_INTERPOLATION}|\\[^'"]|[^{ends}])+"""
     return key + equals + re.sub(rf"{_QUOTED}|{word}(?:\s+{word})*", _quoted_text, value)
+
+
+def with_names(override: str) -> str:
+    """The override of a group, with quotes around names that Hydra would read as numbers or the like."""
+    key, equals, value = override.partition("=")
+    return override if "{" in value else key + equals + _NO_TEXT.sub(r"'\1'", f"={value}")[1:]
 
 
 def _quoted_text(match: re.Match[str]) -> str:

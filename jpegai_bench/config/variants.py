@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MODULES = ("attention_quarter", "attention_half", "upsampling", "activation")
 """The modules under study: the keys of a variant that name a `_target_`."""
 
+_LONGEST_NAME = 100
+"""Bytes: it begins the names of files, which have 255 at most."""
+
 _NEWER = {
     "analysis_attention": True,
     "analysis_residual_blocks": 0,
@@ -96,6 +99,8 @@ def _checked(node: dict[str, Any]) -> Variant:
     name = node.get("name")
     if not isinstance(name, str) or not name or not name.replace("_", "").replace("-", "").isalnum():
         raise UsageError(f"variant: needs a `name` of letters, digits, - and _ (it is {name!r})")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise UsageError(f"variant {name}: the name is longer than {_LONGEST_NAME} letters")
     if unknown := sorted(node.keys() - {*MODULES, "name", "paper_kmacs_px"}):
         raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(MODULES)}")
     for key in MODULES:

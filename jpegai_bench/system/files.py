@@ -43,7 +43,7 @@ def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:
         BenchError: the folder cannot be written.
     """
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
+        if path.exists() and not path.is_file():  # a folder refuses them
             path.write_bytes(data)
         else:
             whole = Path(os.path.realpath(path)) if path.is_symlink() else path
@@ -77,4 +77,6 @@ def replace_bytes(path: Path, data: bytes | memoryview, writer: str = "") -> Non
 def _cannot_write(path: Path, error: OSError, remedy: str) -> BenchError:
     if error.errno == errno.ENOSPC:
         remedy = "free some space and run the same command again"
+    elif error.errno == errno.ENAMETOOLONG:
+        remedy = "give shorter names"
     return BenchError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")
