@@ -15,6 +15,7 @@ from pathlib import Path
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.images.read import read_rgb
+from jpegai_bench.system.files import as_text
 from jpegai_bench.system.processes import spread
 
 _PRELOAD = ("jpegai_bench.metrics.measure",)
@@ -73,7 +74,7 @@ def find_pairs(reference: str, distorted: str) -> Pairing:
         folder, file = (first, second) if first.is_dir() else (second, first)
         raise BenchError(f"{folder} is a folder and {file} is not; give two files or two folders")
     if not first.is_dir():
-        return Pairing((Pair(second.stem, reference, distorted),))
+        return Pairing((Pair(as_text(second.stem), reference, distorted),))
     return _paired(_pictures(reference, second), _pictures(distorted, first), reference, distorted)
 
 
@@ -163,7 +164,7 @@ def _pictures(folder: str, other: Path) -> dict[str, list[str]]:
         if other in image.path.parents and other not in (root, *root.parents):
             continue
         relative = image.path.relative_to(root)
-        found[relative.with_suffix("").as_posix()].append(str(relative))
+        found[as_text(relative.with_suffix("").as_posix())].append(str(relative))
     return found
 
 

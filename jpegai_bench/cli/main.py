@@ -4,6 +4,7 @@ This file takes the subcommand off, lets Hydra compose the rest, and turns every
 into one line on stderr. It imports nothing heavy until a command needs it.
 """
 
+import io
 import os
 import sys
 import warnings
@@ -16,6 +17,7 @@ from jpegai_bench.commands.command import Command
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.system import console
+from jpegai_bench.system.signals import sigterm_interrupts
 from jpegai_bench.version import __version__
 
 _OF_PICTURES = ("run", "anchor", "latency")
@@ -31,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
         words, level = arguments.take_verbosity(words)
     except UsageError as error:
         sys.exit(_complain(str(error), error.status))
-    with console.verbosity(level):
+    with console.verbosity(level), sigterm_interrupts():
         sys.exit(_exit_status(words))
 
 
@@ -57,10 +59,15 @@ def _exit_status(words: list[str]) -> int:
 
 
 def _open_streams() -> None:
-    """Where stdout or stderr is closed, what goes there is dropped, and nothing else is lost."""
+    """Where stdout or stderr is closed, what goes there is dropped, and nothing else is lost.
+
+    The name of a file that is no UTF-8 goes to stdout byte by byte, as the shell gave it.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  for the whole process
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def _run(words: list[str]) -> int:

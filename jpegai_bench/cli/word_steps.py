@@ -8,7 +8,7 @@ from jpegai_bench.commands.catalogue import COMMANDS
 from jpegai_bench.commands.command import Command
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.hydra_errors import in_one_line, no_choice
-from jpegai_bench.config.overrides import folder_words, folders_of, key_of
+from jpegai_bench.config.overrides import folder_words, folders_of, key_of, quoted
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.setting_names import choices, unreadable
 from jpegai_bench.errors import UsageError
@@ -34,6 +34,17 @@ def prepared(command: Command, words: list[str]) -> list[str]:
     return words
 
 
+def quote_for_hydra(command: Command, words: list[str]) -> list[str]:
+    """Letters beyond ASCII and signs that Hydra reads in quotes alone are put into them."""
+    end = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
+    return [*map(quoted, words[:end]), *words[end:]]
+
+
+def no_experiment(command: Command, words: list[str]) -> list[str]:
+    """`experiment=null` chooses none, as the default does; of Hydra's groups none takes it."""
+    return [word for word in words if word != "experiment=null"]
+
+
 def choose_variants(command: Command, words: list[str]) -> list[str]:
     """Where none is named, the variants of the chosen experiment, or those that the command means."""
     if not command.variant or any(word.startswith("+variant=") for word in words):
@@ -42,7 +53,7 @@ def choose_variants(command: Command, words: list[str]) -> list[str]:
 
 
 def _of_experiment(command: Command, words: list[str]) -> str:
-    chosen = [word for word in words if word.startswith("experiment=") and word != "experiment=null"]
+    chosen = [word for word in words if word.startswith("experiment=")]
     if not chosen or not command.experiment:
         return ""
     from jpegai_bench.config.composition import composed
@@ -129,6 +140,8 @@ def show_one_job(command: Command, words: list[str]) -> list[str]:
 
 
 STEPS: tuple[Step, ...] = (
+    quote_for_hydra,
+    no_experiment,
     choose_variants,
     refuse_variants,
     several_jobs,

@@ -28,9 +28,8 @@ from jpegai_bench.images.read import Image8
 PADDING = 64
 """Sides are padded to multiples of it, as CompressAI's own evaluation does, or of what a model asks for."""
 
-# Where training scripts keep the weights among the rest, and what wrappers put before each name.
+# Where training scripts keep the weights among the rest.
 _NESTED = ("state_dict", "model_state_dict", "network", "model", "net")
-_PREFIXES = ("module.", "_orig_mod.")
 _TABLES = ("_quantized_cdf", "_offset", "_cdf_length", "scale_table")
 # The entropy bottleneck's parameters have been called _biases.0, _bias0 and biases.0, and so on.
 _OLD = re.compile(r"\._?(?:(matri)(?:x|ces)|(bias)(?:es)?|(factor)s?)\.?(\d+)$")
@@ -159,9 +158,8 @@ def load(kind: type, path: Path, sha256: str) -> nn.Module:
             fit `kind`; says which.
     """
     tensors = read(path, sha256)
-    options = {"vr_entbttlnck": True} if any(name.startswith("gayn2zqstep.") for name in tensors) else {}
     try:
-        network = _tolerant(kind, path).from_state_dict(dict(tensors), **options)
+        network = _built(_tolerant(kind, path), tensors)
     except KeyError as error:
         raise BenchError(
             f"{path}: does not fit {kind.__name__}: it has no {error}, but {next(iter(tensors))} and others"
@@ -178,8 +176,24 @@ def load(kind: type, path: Path, sha256: str) -> nn.Module:
     return network
 
 
+def _built(kind: Any, tensors: dict[str, Tensor]) -> Any:
+    """The network; where its names are others, without the prefix that those of the tensors share.
+
+    Raises:
+        KeyError: a name that is not there.
+    """
+    options = {"vr_entbttlnck": True} if any(name.startswith("gayn2zqstep.") for name in tensors) else {}
+    try:
+        return kind.from_state_dict(dict(tensors), **options)
+    except KeyError:
+        prefix = next(iter(tensors)).partition(".")[0] + "."
+        if not all(name.startswith(prefix) for name in tensors):
+            raise
+    return _built(kind, {name.removeprefix(prefix): value for name, value in tensors.items()})
+
+
 def read(path: Path, sha256: str) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name, without what trainings and wrappers put around them.
+    """The tensors of a checkpoint by name, without what trainings put around them.
 
     Raises:
         BenchError: as for `load`.
@@ -199,8 +213,6 @@ def read(path: Path, sha256: str) -> dict[str, Tensor]:
     if not isinstance(found, Mapping) or not any(isinstance(value, Tensor) for value in found.values()):
         raise BenchError(f"{path}: holds no state dict; save model.state_dict()")
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
-    while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in tensors)), ""):
-        tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
     return {name.replace(".downsample.", ".skip."): value for name, value in tensors.items()}
 
 
@@ -233,6 +245,8 @@ def _tolerant(kind: type, path: Path) -> Any:
     def load_state_dict(self: Any, state_dict: Mapping[str, Tensor], strict: bool = True) -> Any:
         own = self.state_dict()
         spelling = {_canonical(name): name for name in own}
+        if spelling.keys().isdisjoint(map(_canonical, state_dict)):
+            raise KeyError(next(iter(own), ""))
         state = {spelling.get(_canonical(name), name): value for name, value in state_dict.items()}
         for name, module in self.named_modules():
             if hasattr(module, "_quantized_cdf"):

@@ -1,5 +1,6 @@
 """Running the ffmpeg binary that imageio-ffmpeg brings."""
 
+import os
 import re
 import subprocess
 import tempfile
@@ -11,7 +12,8 @@ import imageio_ffmpeg
 
 from jpegai_bench.errors import BenchError
 
-_UPGRADE = "pip install --upgrade 'imageio-ffmpeg>=0.8'"
+_CHOOSES = "IMAGEIO_FFMPEG_EXE"
+"""The variable by which imageio-ffmpeg takes another ffmpeg than its own."""
 
 
 def through_ffmpeg(
@@ -65,7 +67,7 @@ def run_ffmpeg(arguments: Sequence[str], timeout: float, doing: str) -> str:
 def check_encoder(name: str, encoder: str) -> None:
     """Raises BenchError: there is no ffmpeg, or it lacks `encoder`; `name` is whose it would be."""
     if encoder not in _encoders(binary()):
-        raise BenchError(f"{name}: this ffmpeg has no {encoder}; {_UPGRADE}")
+        raise BenchError(f"{name}: this ffmpeg has no {encoder}; {remedy()}")
 
 
 def encoders() -> frozenset[str]:
@@ -88,7 +90,25 @@ def binary() -> str:
     try:
         return imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError:
-        raise BenchError(f"no ffmpeg here; {_UPGRADE}") from None
+        raise BenchError(f"no ffmpeg here; {remedy()}") from None
+
+
+def remedy() -> str:
+    """What to do where this ffmpeg lacks something."""
+    if chosen := os.environ.get(_CHOOSES):
+        return f"{_CHOOSES}={chosen} chose this ffmpeg: unset it, imageio-ffmpeg brings one that has all"
+    return "pip install --upgrade 'imageio-ffmpeg>=0.8'"
+
+
+def why_no_vmaf() -> str:
+    """The line in which this ffmpeg says why it does not measure VMAF; empty where it does."""
+    picture = ["-f", "lavfi", "-i", "color=s=64x64:r=1:d=1"]
+    arguments = [*picture, *picture, "-lavfi", "libvmaf=model=version=vmaf_v0.6.1", "-f", "null", "-"]
+    try:
+        run_ffmpeg(arguments, 60.0, "VMAF")
+    except BenchError as error:
+        return str(error)
+    return ""
 
 
 def ffmpeg_version() -> str:
@@ -126,10 +146,11 @@ def _told(program: str, option: str) -> str:
 
 def _reason(log: str) -> str:
     """The line that names the cause: the first error, as the later ones only tell what followed."""
-    lines = [line for line in log.splitlines() if re.search(r"\[(error|fatal|panic)\]", line)]
+    patterns = (r"\[(error|fatal|panic)\]", r"^\[.+ @ 0x[0-9a-f]+\] (?!\[)")  # the latter without levels
+    lines = [line for pattern in patterns for line in log.splitlines() if re.search(pattern, line)]
     first = re.sub(r"^(\[[^]]*\] )+", "", lines[0]).strip() if lines else ""
     if first.startswith("Unknown encoder"):
-        first += f"; {_UPGRADE}"
+        first += f"; {remedy()}"
     if first.startswith("Error submitting video frame"):
         first += "; libvvenc's buffer ends at 8 bpp, a higher QP may fit"
     return first

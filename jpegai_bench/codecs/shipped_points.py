@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from PIL import Image
 
 from jpegai_bench.codecs.protocol import AnchorCodec
+from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset
+from jpegai_bench.images.read import opened
 from jpegai_bench.store.store import read_points
 
 SHIPPED = Path(__file__).parents[1] / "shipped" / "anchors"
@@ -60,9 +61,9 @@ def _known_as(manifest: dict[str, Any], dataset: Dataset) -> dict[str, str] | No
 def _size(path: Path) -> str:
     """Width and height as `560x888`, from the file's head; empty where it cannot be read."""
     try:
-        with Image.open(path) as picture:
+        with opened(path) as picture:
             return f"{picture.width}x{picture.height}"
-    except OSError:
+    except BenchError:
         return ""
 
 

@@ -147,7 +147,7 @@ def _cpu() -> str:
 
 
 def _ffmpeg() -> Iterator[Finding]:
-    upgrade = "pip install --upgrade 'imageio-ffmpeg>=0.8'"
+    remedy = ffmpeg.remedy()
     try:
         told = ffmpeg.ffmpeg_version()
         if not told.startswith("ffmpeg"):
@@ -156,18 +156,18 @@ def _ffmpeg() -> Iterator[Finding]:
         there = ffmpeg.encoders()
         measures = "libvmaf" in ffmpeg.filters()
     except BenchError as error:
-        yield Finding("ffmpeg", "binary", "broken", str(error), f"{upgrade}; see to IMAGEIO_FFMPEG_EXE")
+        yield Finding("ffmpeg", "binary", "broken", str(error), remedy)
         return
     for name, purpose in ENCODERS.items():
         if name in there:
             yield Finding("ffmpeg", name, "ok", f"for {purpose}")
         else:
-            yield Finding("ffmpeg", name, "missing", f"no {purpose}", upgrade)
+            yield Finding("ffmpeg", name, "missing", f"no {purpose}", remedy)
     if not measures:
-        yield Finding("ffmpeg", "libvmaf", "missing", "VMAF is NA, and with it the mean of seven", upgrade)
+        yield Finding("ffmpeg", "libvmaf", "missing", "VMAF is NA, and with it the mean of seven", remedy)
         return
     reason = _vmaf_trouble()
-    todo = f"{upgrade}; see to TMPDIR" if reason else ""
+    todo = remedy if reason else ""
     yield Finding("ffmpeg", "libvmaf", "broken" if reason else "ok", reason or "measures a picture", todo)
 
 
@@ -178,7 +178,8 @@ def _vmaf_trouble() -> str:
     from jpegai_bench.metrics.measure import Reference
 
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    return Reference(noise, only=["vmaf"]).compare(noise).reasons.get("vmaf", "")
+    reason = Reference(noise, only=["vmaf"]).compare(noise).reasons.get("vmaf", "")
+    return reason and (ffmpeg.why_no_vmaf() or reason)
 
 
 def _anchors(settings: Settings) -> Iterator[Finding]:

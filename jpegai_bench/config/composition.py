@@ -12,6 +12,8 @@ from omegaconf import DictConfig
 
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.hydra_errors import in_one_line
+from jpegai_bench.config.overrides import folders_of, key_of, with_names
+from jpegai_bench.config.setting_names import groups
 from jpegai_bench.config.validation import Kind, validated
 from jpegai_bench.config.variants import complete
 from jpegai_bench.errors import BenchError
@@ -62,7 +64,8 @@ def run_hydra(job: Callable[[DictConfig], None], words: Sequence[str]) -> None:
     hydra_itself.ConfigLoaderImpl = WholeVariants  # type: ignore[misc]
     saved = sys.argv
     try:
-        sys.argv = ["jpegai-bench", *words]
+        known = groups(folders_of(words))
+        sys.argv = ["jpegai-bench", *(with_names(w) if key_of(w) in known else w for w in words)]
         with in_one_line(words):
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     except OSError as error:  # of a folder that Hydra makes for a sweep

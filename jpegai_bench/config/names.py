@@ -14,6 +14,8 @@ from jpegai_bench.network.weight_files import SHARED_FILE
 
 _KIND_OF_CODEC = ("_target_", "format")
 """What stays of a codec whatever its settings are."""
+_LONGEST = 100
+"""Bytes of a name: it begins the names of files, which have 255 at most."""
 
 
 def check_names(settings: Settings, chosen: Mapping[str, Any]) -> None:
@@ -46,12 +48,19 @@ def check_names(settings: Settings, chosen: Mapping[str, Any]) -> None:
 def _require_word(where: str, name: Any) -> None:
     if not isinstance(name, str) or not name.replace("_", "").replace("-", "").isalnum():
         raise UsageError(f"{where}: needs a `name` of letters, digits, - and _ (it is {name!r})")
+    _require_short(where, name)
+
+
+def _require_short(where: str, name: str) -> None:
+    if len(name.encode()) > _LONGEST:
+        raise UsageError(f"{where} {name}: the name is longer than {_LONGEST} letters")
 
 
 def _check_codec(label: str, node: Mapping[str, Any]) -> None:
     name = label if node.get("name") is None else node["name"]
     if not isinstance(name, str) or not name.strip(" .") or not name.isprintable() or "/" in name:
         raise UsageError(f"anchor {label}: needs a `name` that a folder can have (it is {name!r})")
+    _require_short("anchor", name)
     if node and name in choices("anchor"):
         own = OmegaConf.load(CONF / "anchor" / f"{name}.yaml")
         if any(node.get(key) != OmegaConf.select(own, f"{name}.{key}") for key in _KIND_OF_CODEC):

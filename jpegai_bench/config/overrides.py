@@ -1,7 +1,16 @@
 """What an override of a command line is about, without composing anything."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+
+_QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
+_INTERPOLATION = r"\$\{[^}]*\}"
+_UNKNOWN = re.compile(r"""[^\w\s/\-\\+.$%*@?|:(){}\[\],='"]""", re.ASCII)
+"""What Hydra's grammar has no place for outside quotes: letters beyond ASCII, signs such as ~ and ^."""
+
+_NO_TEXT = re.compile(r"(?i)(?<![^=,\[\s])(true|false|null|nan|[+-]?(inf|[\d_.]+(e[+-]?\d+)?))(?![^,\]\s])")
+"""What stands for itself where Hydra expects a name, and is read as a number or the like."""
 
 
 def key_of(override: str) -> str:
@@ -23,3 +32,25 @@ def folders_of(overrides: Sequence[str]) -> list[Path]:
 def folder_words(overrides: Sequence[str]) -> list[str]:
     """Those of them that say where further configurations are."""
     return [word for folder in folders_of(overrides) for word in ("--config-dir", str(folder))]
+
+
+def quoted(override: str) -> str:
+    """The override with quotes around each text in its value that Hydra reads in quotes alone."""
+    key, equals, value = override.partition("=")
+    ends = "'\"\\s,()\\[\\]{}=\\\\" + (":" if re.sub(_INTERPOLATION, "", value).count("{") else "")
+    word = rf"""(?:{_INTERPOLATION}|\\[^'"]|[^{ends}])+"""
+    return key + equals + re.sub(rf"{_QUOTED}|{word}(?:\s+{word})*", _quoted_text, value)
+
+
+def with_names(override: str) -> str:
+    """The override of a group, with quotes around names that Hydra would read as numbers or the like."""
+    key, equals, value = override.partition("=")
+    return override if "{" in value else key + equals + _NO_TEXT.sub(r"'\1'", f"={value}")[1:]
+
+
+def _quoted_text(match: re.Match[str]) -> str:
+    text = match[0]
+    if text[0] in "'\"" or not _UNKNOWN.search(re.sub(_INTERPOLATION, "", text)):
+        return text
+    plain = re.sub(r"\\([\\()\[\]{}:=,\s])", r"\1", text)
+    return "'" + re.sub(r"(\\+)$", r"\1\1", plain) + "'"

@@ -12,7 +12,7 @@ from pathlib import Path
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.read import Image8, read_rgb
 from jpegai_bench.images.test_sets import PUBLISHED, PublishedSet
-from jpegai_bench.system.files import below
+from jpegai_bench.system.files import as_text, below
 
 NAMES = ("sample", "kodak", "folder", "jpegai-test")
 SUFFIXES = frozenset(
@@ -108,7 +108,7 @@ def load(name: str, path: str | Path | None = None) -> Dataset:
         if path is None:
             raise UsageError("dataset folder: which one? Give its path")
         folder = Path(path).expanduser().resolve()
-        return Dataset(folder.name, _folder(folder), folder)
+        return Dataset(as_text(folder.name), _folder(folder), folder)
     raise UsageError(f"no data set {name!r}; there are {', '.join(NAMES)}")
 
 
@@ -149,9 +149,9 @@ def _folder(folder: Path) -> tuple[ImageFile, ...]:
     if not paths:
         raise BenchError(f"{folder}: no picture in it; looked for {' '.join(sorted(SUFFIXES))}")
     relative = [path.relative_to(folder) for path in paths]
-    names = [path.with_suffix("").as_posix() for path in relative]
+    names = [as_text(path.with_suffix("").as_posix()) for path in relative]
     if len(set(names)) < len(names):
-        names = [path.as_posix() for path in relative]
+        names = [as_text(path.as_posix()) for path in relative]
     return tuple(ImageFile(name, path) for name, path in zip(names, paths, strict=True))
 
 

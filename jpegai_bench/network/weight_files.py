@@ -1,6 +1,7 @@
 """What weights files are called and hold, without building anything from them and without torch."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,21 @@ def metadata(path: Path) -> dict[str, str]:
             return opened.metadata() or {}
     except _UNREADABLE as error:
         raise _not_ours(path, error) from None
+
+
+def require_structure(path: Path) -> None:
+    """Whether a weights file says what it is of in a form that can be read.
+
+    Raises:
+        BenchError: as `metadata`; or its structure is no JSON, or not by model and modules.
+    """
+    try:
+        structure = json.loads(metadata(path).get("structure", "{}"))
+    except ValueError:
+        structure = None
+    parts = [structure, *structure.values()] if isinstance(structure, dict) else [None]
+    if not all(isinstance(part, dict) for part in parts):
+        raise BenchError(f"{path}: damaged weights: `structure` in its metadata is not what `train` writes")
 
 
 def _not_ours(path: Path, error: Exception) -> BenchError:

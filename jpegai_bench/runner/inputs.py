@@ -15,7 +15,13 @@ from jpegai_bench.config.variants import Variant, structure_of
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.fingerprint.dependencies import users_files
 from jpegai_bench.images.datasets import Dataset, load
-from jpegai_bench.network.weight_files import SHARED_FILE, SHIPPED_WEIGHTS, read, synthesis_file
+from jpegai_bench.network.weight_files import (
+    SHARED_FILE,
+    SHIPPED_WEIGHTS,
+    read,
+    require_structure,
+    synthesis_file,
+)
 from jpegai_bench.runner.dataset_name import name_in
 from jpegai_bench.store.store import Store
 from jpegai_bench.system.console import report, say
@@ -75,6 +81,7 @@ def weights_folder(settings: Settings, variant: Variant) -> Path:
                 f"no weights are shipped for variant {variant.name} at model={settings.model.name}: "
                 "give some with weights=FOLDER, or train them with weights=train training.data=[FOLDER]"
             )
+        require_structure(folder / file)
     return folder
 
 

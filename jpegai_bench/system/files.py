@@ -11,6 +11,11 @@ from jpegai_bench.errors import BenchError
 REMEDY = "choose another folder with results=PATH"
 
 
+def as_text(name: str) -> str:
+    """A file's name as text that can be written: what is no UTF-8 in it becomes as `\\udce9`."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def make_folder(folder: str | Path, remedy: str = REMEDY) -> Path:
     """Make `folder` and its parents where they are missing; `remedy` as in `write_bytes`.
 
@@ -70,7 +75,7 @@ def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:
         BenchError: the folder cannot be written.
     """
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
+        if path.exists() and not path.is_file():  # a folder refuses them
             path.write_bytes(data)
         else:
             whole = Path(os.path.realpath(path)) if path.is_symlink() else path
@@ -104,4 +109,6 @@ def replace_bytes(path: Path, data: bytes | memoryview, writer: str = "") -> Non
 def _cannot_write(path: Path, error: OSError, remedy: str) -> BenchError:
     if error.errno == errno.ENOSPC:
         remedy = "free some space and run the same command again"
+    elif error.errno == errno.ENAMETOOLONG:
+        remedy = "give shorter names"
     return BenchError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")

@@ -46,7 +46,7 @@ def spread(
         futures: dict[Future[Result], Task] = {pool.submit(work, task): task for task in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
-    except BrokenProcessPool:
+    except (BrokenProcessPool, EOFError, ConnectionError):  # the latter two where their server died
         time.sleep(_GRACE)
         raise BenchError(
             "a worker process died, perhaps for want of memory; "

@@ -8,10 +8,10 @@ from filecmp import cmp
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.system.files import below
+from jpegai_bench.images.read import opened
+from jpegai_bench.system.files import as_text, below
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _LOOKED_FOR = f"looked for {' '.join(sorted(SUFFIXES))}"
@@ -65,7 +65,7 @@ def listed(paths: Sequence[Path]) -> list[str]:
         lines = [f"{path.name!r} {path.stat().st_size} {_sampled(path)}" for path in paths]
     except OSError as error:
         raise BenchError(f"{error.filename}: cannot be read ({error.strerror})") from None
-    return [line.encode(errors="backslashreplace").decode() for line in lines]
+    return list(map(as_text, lines))
 
 
 def _sampled(path: Path) -> str:
@@ -114,12 +114,10 @@ def _usable(
                 continue
             seen.add(path.resolve())
             try:
-                with Image.open(path) as picture:
+                with opened(path) as picture:
                     size = picture.size
-            except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
-                said = getattr(error, "strerror", None)
-                told = f"cannot be read ({said})" if said else "not a picture that Pillow can read"
-                unusable.append(f"{path}: {told}")
+            except BenchError as error:
+                unusable.append(str(error))
                 continue
             if min(size) < crop:
                 small.append(f"{path}: smaller than a crop of {crop}")

@@ -85,6 +85,7 @@ def _start(settings: Settings) -> Path | None:
     variant = settings.training.init_variant
     if variant and not (folder / weight_files.synthesis_file(variant)).is_file():
         raise BenchError(f"training.init_variant={variant}: {folder} holds no synthesis of it")
+    weight_files.require_structure(folder / weight_files.SHARED_FILE)
     return folder
 
 

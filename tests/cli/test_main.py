@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from command import PROGRAM, TINY, bench, elsewhere, fails, modules_loaded, picture, program, several
 from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from jpegai_bench.commands.catalogue import COMMANDS
 from jpegai_bench.version import __version__
@@ -61,6 +63,7 @@ WRONG_COMMAND_LINES = {
     ("data", "get", "kodak", "url=mirror"): "give an address",
     ("complexity", "model=large"): "no model 'large'",
     ("complexity", "+variant.name=a b"): "needs a `name`",
+    ("complexity", "+variant=base", f"variant.name={'v' * 300}"): "longer than 100 letters",
     ("complexity", "+variant=base", "+variant.upsamplin=x"): "unknown key upsamplin",
     ("complexity", "+variant=base", "variant.upsampling._target_=mine"): "not an import path",
     ("anchor", "codec=vvc", "anchor.vvc.preset=quick"): "choose one of faster, fast, medium",
@@ -278,7 +281,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
     (tmp_path / "file").touch()
     pickled = pickle.dumps({"weight": 1})
     (tmp_path / "weights.pt").write_bytes(pickled)
-    for name in ("pickled", "damaged", "renamed", "bare"):
+    for name in ("pickled", "damaged", "renamed", "bare", "no_json"):
         (tmp_path / name).mkdir()
         for file in tiny_weights.glob("*.safetensors") if name != "bare" else ():
             (tmp_path / name / file.name).write_bytes(file.read_bytes())
@@ -289,6 +292,9 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
     (tmp_path / "renamed/upsampling.safetensors").write_bytes(
         (tiny_weights / "base.safetensors").read_bytes()
     )
+    with safe_open(tiny_weights / "base.safetensors", framework="numpy") as weights:
+        metadata = weights.metadata() | {"structure": "no JSON"}
+    save_file(load_file(tiny_weights / "base.safetensors"), tmp_path / "no_json/base.safetensors", metadata)
     before = set(tmp_path.rglob("*"))
     own = (*TINY, f"weights={tiny_weights}")
     cases = [
@@ -318,6 +324,8 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (["encode", "cut.png", "out.jai", *own], "cut.png: damaged"),
         (["encode", "bare", "out.jai", *own], "bare: is a folder"),
         (["encode", "photo.png", "bare", *own], "bare: cannot be written"),
+        (["decode", "good.jai", ".", *own], ".: cannot be written (Is a directory)"),
+        (["encode", "photo.png", "/", *own], "/: cannot be written (Is a directory)"),
         (["encode", "photo.png", "out.jai", "reconstruction=nowhere/r.png", *own], "nowhere/r.png: cannot"),
         (
             ["encode", "photo.png", "out.jai", "quality=5.5", *own],
@@ -326,6 +334,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (["encode", "photo.png", "out.jai", *TINY, "weights=weights.pt"], "weights.pt: give the folder"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=pickled"], "never opened"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=damaged"], "base.safetensors: damaged weights"),
+        (["encode", "photo.png", "out.jai", *TINY, "weights=no_json"], "base.safetensors: damaged weights"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=bare"], "no shared.safetensors in it"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=nowhere"], "weights=nowhere: no such folder"),
         (

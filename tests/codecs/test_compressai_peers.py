@@ -1,3 +1,4 @@
+import hashlib
 import io
 import os
 import pickle
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from jpegai_bench.codecs import checkpoints
 from jpegai_bench.codecs.compressai import ARCHITECTURES, CompressAI
 from jpegai_bench.errors import BenchError
 
@@ -160,6 +162,16 @@ def compiled(made):
     return {f"_orig_mod.{name}": value for name, value in made.state_dict().items()}
 
 
+def lightning(made):
+    state = {f"model.{name}": value for name, value in made.state_dict().items()}
+    return {"epoch": 3, "state_dict": state, "pytorch-lightning_version": "2.4.0"}
+
+
+def wrapped_twice(made):
+    """A data-parallel wrapper around a module of somebody's own."""
+    return {f"module.codec_of_mine.{name}": value for name, value in made.state_dict().items()}
+
+
 def old_names(made):
     """Lists of parameters with an underscore, as at first, and parameters by number, as later."""
     renamed = {}
@@ -215,6 +227,8 @@ def doubles(made):
         nested,
         parallel,
         compiled,
+        lightning,
+        wrapped_twice,
         old_names,
         with_tables,
         with_tables_of_another,
@@ -230,6 +244,32 @@ def test_every_form_of_a_state_dict_is_the_same_network(form, peer, picture, tmp
     data = codec.encode(picture, 1).data
     assert data[:-4] == expected[:-4]  # all but the CRC, which knows the file
     np.testing.assert_array_equal(codec.decode(data), peer.decode(expected))
+
+
+class OfOnePart(nn.Module):
+    """A user's model, all of whose names begin alike."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(2, 3)
+
+    @classmethod
+    def from_state_dict(cls, state):
+        own = cls()
+        own.load_state_dict(state)
+        return own
+
+    def update(self, force):
+        pass
+
+
+@pytest.mark.parametrize("prefix", ["", "model.", "model.module."])
+def test_a_prefix_of_the_models_own_stays(tmp_path, prefix):
+    made = OfOnePart()
+    path = tmp_path / "own.pth"
+    torch.save({f"{prefix}{name}": value for name, value in made.state_dict().items()}, path)
+    loaded = checkpoints.load(OfOnePart, path, hashlib.sha256(path.read_bytes()).hexdigest())
+    assert torch.equal(loaded.net.weight, made.net.weight)
 
 
 def test_files_before_zip_and_safetensors_load_too(peer, picture, tmp_path):

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
+import imageio_ffmpeg
 import pytest
 from command import bench, fails, several
 
@@ -57,7 +58,24 @@ def test_another_ffmpeg_is_looked_at_for_what_it_can_do(tmp_path, program, code,
     assert found["ffmpeg", "binary"]["state"] == state
     for name in ("libvvenc", "libvmaf") if state == "ok" else ():
         assert found["ffmpeg", name]["state"] == "missing"
-        assert "imageio-ffmpeg" in found["ffmpeg", name]["todo"]
+        assert f"IMAGEIO_FFMPEG_EXE={binary}" in found["ffmpeg", name]["todo"]
+
+
+def test_what_chose_an_ffmpeg_without_vmaf_is_told_with_the_line_that_says_why(tmp_path):
+    """It lists the filter, as one whose library is missing may, and fails where it is used."""
+    binary = tmp_path / "ffmpeg"
+    says = "[AVFilterGraph @ 0x1] No such filter: 'libvmaf'\nError initializing complex filters."
+    binary.write_text(f"""#!/bin/sh
+case "$*" in
+*libvmaf*) echo "{says}" >&2; exit 1;;
+*) exec {imageio_ffmpeg.get_ffmpeg_exe()} "$@";;
+esac
+""")
+    binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
+    vmaf = examined(tmp_path, 1, IMAGEIO_FFMPEG_EXE=str(binary))["ffmpeg", "libvmaf"]
+    assert vmaf["state"] == "broken"
+    assert "No such filter: 'libvmaf'" in vmaf["found"]
+    assert f"IMAGEIO_FFMPEG_EXE={binary}" in vmaf["todo"]
 
 
 def test_a_folder_that_cannot_be_written_is_broken(tmp_path):
@@ -70,6 +88,7 @@ def test_a_folder_that_cannot_be_written_is_broken(tmp_path):
 def test_an_ffmpeg_that_is_not_there_is_broken(tmp_path):
     found = examined(tmp_path, 1, IMAGEIO_FFMPEG_EXE=str(tmp_path / "nowhere"))
     assert found["ffmpeg", "binary"]["state"] == "broken"
+    assert "IMAGEIO_FFMPEG_EXE" in found["ffmpeg", "binary"]["todo"]
 
 
 def test_only_a_table_or_json(tmp_path):

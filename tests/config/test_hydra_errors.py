@@ -52,6 +52,10 @@ MISTYPED = {
     ("run", "-v", "-q"): "-q and -v are both given",
     ("run", "=3"): "'=3' is no setting",
     ("run", "results=a=b"): "results=a=b: cannot be read",
+    **{("complexity", f"+variant={word}"): f"no variant '{word}'" for word in ("1", "true", "null", "1.5e3")},
+    ("complexity", "model=null"): "no model 'null'",
+    ("complexity", "dataset=0"): "no dataset '0'",
+    ("run", "anchor=[jpeg,1]"): "no anchor '1'",
 }
 
 

@@ -1,3 +1,4 @@
+import os
 import pickle
 import subprocess
 import sys
@@ -129,3 +130,14 @@ def test_part_of_kodak_is_not_kodak(kodak):
 def test_a_misspelt_data_set_is_told_which_there_are():
     with pytest.raises(BenchError, match="sample, kodak, folder"):
         load("kodac")
+
+
+def test_a_name_that_is_no_utf8_is_escaped(tmp_path):
+    folder = tmp_path / os.fsdecode(b"d\xe9")
+    folder.mkdir()
+    Image.new("RGB", (4, 4)).save(folder / os.fsdecode(b"caf\xe9.png"))
+    dataset = load("folder", folder)
+    assert dataset.name == "d\\udce9"
+    [image] = dataset.images
+    assert image.name == "caf\\udce9"
+    assert image.read().shape == (4, 4, 3)

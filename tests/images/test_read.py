@@ -3,6 +3,8 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
+from deep_pictures import png
 from PIL import Image
 
 from jpegai_bench.errors import BenchError
@@ -14,19 +16,6 @@ GRAY = RGB[..., 0]
 
 def with_alpha(alpha: int) -> np.ndarray:
     return np.dstack([RGB, np.full(RGB.shape[:2], alpha, dtype=np.uint8)])
-
-
-def png_of_16_bits(channels: int) -> bytes:
-    height, width = 4, 5
-    kind = {1: 0, 3: 2, 4: 6}[channels]
-    line = b"\0" + b"\xff\xff" * channels * width
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(line * height)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def refused(path) -> str:
@@ -100,17 +89,6 @@ def test_a_transparent_colour_is_refused_where_it_occurs(tmp_path, pixels, key):
     assert "transparent" in refused(tmp_path / "present.png")
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_16_bit_png_is_refused(tmp_path, channels):
-    (tmp_path / "deep.png").write_bytes(png_of_16_bits(channels))
-    assert "16 bits" in refused(tmp_path / "deep.png")
-
-
-def test_16_bit_ppm_is_refused(tmp_path):
-    (tmp_path / "deep.ppm").write_bytes(b"P6 2 2 65535\n" + bytes(24))
-    assert "16 bits" in refused(tmp_path / "deep.ppm")
-
-
 def test_cmyk_is_refused(tmp_path):
     Image.fromarray(RGB).convert("CMYK").save(tmp_path / "cmyk.jpg")
     assert "CMYK" in refused(tmp_path / "cmyk.jpg")
@@ -121,6 +99,90 @@ def test_exif_rotation_is_applied(tmp_path):
     exif[0x0112] = 6  # shown after a quarter turn clockwise
     Image.fromarray(RGB).save(tmp_path / "turned.png", exif=exif)
     np.testing.assert_array_equal(read_rgb(tmp_path / "turned.png"), np.rot90(RGB, -1))
+
+
+# An altitude below the sea, and values that are not what their tags are to hold.
+UNWRITABLE = [
+    (0x8825, 4, 1, struct.pack(">I", 0xFFFF)),
+    (0x011A, 1, 1, b"\xff"),
+    (0x010E, 11, 1, struct.pack(">f", 1.5)),
+    (0x0128, 2, 2, b"a\0"),
+    (0x8769, 9, 1, struct.pack(">i", -124)),
+]
+
+
+def exif_with(entry: tuple[int, int, int, bytes]) -> bytes:
+    """A quarter turn clockwise, and one more tag: `(tag, type, count, value)`."""
+    entries = sorted([(0x0112, 3, 1, struct.pack(">H", 6)), entry])
+    packed = b"".join(struct.pack(">HHI", *head) + value.ljust(4, b"\0") for *head, value in entries)
+    return b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", 2) + packed + bytes(4)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("entry", UNWRITABLE)
+def test_of_exif_the_rotation_alone_is_touched(tmp_path, suffix, entry):
+    path = tmp_path / f"turned.{suffix}"
+    Image.fromarray(RGB).save(path, exif=exif_with(entry))
+    assert read_rgb(path).shape == (14, 9, 3)
+
+
+@pytest.mark.parametrize("entry", UNWRITABLE)
+def test_an_avif_is_turned_as_its_container_says(tmp_path, entry):
+    path, exif = tmp_path / "turned.avif", Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "A" * 100
+    Image.fromarray(RGB).save(path, exif=exif)
+    whole, strange = path.read_bytes(), exif_with(entry).replace(b"\x01\x12\0\x03", b"\x01\x13\0\x03")[6:]
+    place = whole.index(b"MM\0*")
+    path.write_bytes(whole[:place] + strange + whole[place + len(strange) :])
+    assert read_rgb(path).shape == (14, 9, 3)
+
+
+def test_a_tiff_is_turned_wherever_its_exif_points(tmp_path):
+    path, private = tmp_path / "turned.tif", 0xFDE8
+    tags = [(0x0112, 3, 1, 6, True), (private, 9, 1, -124, True)]
+    tifffile.imwrite(path, RGB, photometric="rgb", extratags=tags)
+    as_written, as_exif = (struct.pack("<HHI", tag, 9, 1) for tag in (private, 0x8769))
+    assert path.read_bytes().count(as_written) == 1
+    path.write_bytes(path.read_bytes().replace(as_written, as_exif))
+    np.testing.assert_array_equal(read_rgb(path), np.rot90(RGB, -1))
+
+
+def test_exif_that_is_none_turns_nothing(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "odd.png", exif=b"Exif\0\0 is something else")
+    np.testing.assert_array_equal(read_rgb(tmp_path / "odd.png"), RGB)
+
+
+@pytest.mark.parametrize("name", [b"iCCP", b"zTXt", b"iTXt"])
+def test_a_png_is_read_whatever_the_size_of_its_metadata(tmp_path, name):
+    header = struct.pack(">IIBBBBB", *RGB.shape[1::-1], 8, 2, 0, 0, 0)
+    lines = b"".join(b"\0" + line.tobytes() for line in RGB)
+    words = {b"iCCP": b"profile\0\0", b"zTXt": b"Comment\0\0", b"iTXt": b"XML\0\1\0\0\0"}[name]
+    large = words + zlib.compress(bytes(3_000_000))
+    picture = png([(b"IHDR", header), (name, large), (b"IDAT", zlib.compress(lines))])
+    (tmp_path / "large.png").write_bytes(picture)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "large.png"), RGB)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_transparent_level_is_one_of_the_file(tmp_path, bits):
+    """Black and white, white transparent: its number in the file is not yet one of 8 bits."""
+    header, line = struct.pack(">IIBBBBB", 8, 1, bits, 0, 0, 0, 0), b"\0" + bytes(bits - 1) + b"\x0f"
+    for level in range(2**bits):
+        chunks = [(b"IHDR", header), (b"tRNS", struct.pack(">H", level)), (b"IDAT", zlib.compress(line))]
+        (tmp_path / "level.png").write_bytes(png(chunks))
+        if level in (0, 2 ** min(bits, 4) - 1):
+            assert "transparent" in refused(tmp_path / "level.png")
+        else:
+            assert read_rgb(tmp_path / "level.png").shape == (1, 8, 3)
+
+
+def test_whatever_a_decoder_raises_names_the_file(tmp_path):
+    """libavif raises RuntimeError where OSError is expected."""
+    path = tmp_path / "broken.avif"
+    Image.fromarray(RGB).save(path)
+    head, mark, coded = path.read_bytes().partition(b"mdat")
+    path.write_bytes(head + mark + b"\xff" * len(coded))
+    assert "damaged" in refused(path)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])

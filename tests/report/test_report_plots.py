@@ -112,6 +112,12 @@ def test_few_images_are_drawn_without_intervals(images, tmp_path):
     assert draw.render(plot.draw, plot.data, ["png"])[0].startswith(b"\x89PNG")
 
 
+def test_a_name_is_no_formula(small):
+    """Matplotlib takes what stands between two $ for one, and refuses what it cannot set."""
+    [plot, *_] = plots(replace(small, title="a$b$ and $\\frac$"))
+    assert draw.render(plot.draw, plot.data, ["png"])[0].startswith(b"\x89PNG")
+
+
 def test_files_are_written_once_and_again_only_when_their_data_change(small, tmp_path):
     tables = build_tables(small)
     paths = write_plots(small, tmp_path, tables=tables)

@@ -325,13 +325,14 @@ def test_a_sweep_that_is_killed_twenty_times_ends_as_one_that_was_not(begun, swe
     assert tables(folder) == tables(whole)
 
 
-def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing_running(begun, tmp_path):
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing_running(begun, tmp_path, sign):
     folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
     process = started(folder, "workers=2")
     end = time.monotonic() + 120
     while not list(folder.glob("results/units/*/*.json")) and time.monotonic() < end:
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, sign)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert told.splitlines()[-1].startswith("jpegai-bench: interrupted; finished work is kept")

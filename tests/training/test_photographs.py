@@ -2,6 +2,8 @@ import os
 
 import numpy as np
 import pytest
+import tifffile
+from deep_pictures import DEEP
 from PIL import Image
 from trainings import write_photographs
 
@@ -115,10 +117,19 @@ def test_why_a_file_is_not_read_is_told(tmp_path):
     found = find_photographs([tmp_path / "good", tmp_path / "none"], 64, 0)
     assert found.skipped == [
         f"{tmp_path}/none: no photograph in it; looked for .bmp .jpeg .jpg .png .tif .tiff .webp",
-        f"{tmp_path}/good/gone.png: cannot be read (No such file or directory)",
+        f"{tmp_path}/good/gone.png: no such file",
     ]
     with pytest.raises(BenchError, match=r"0\.png: is a file; give folders of training photographs"):
         find_photographs([tmp_path / "good" / "0.png"], 64, 0)
+
+
+def test_what_no_training_can_read_is_left_out_before_it_begins(tmp_path):
+    write_photographs(tmp_path)
+    tifffile.imwrite(tmp_path / "deep.tif", DEEP, photometric="rgb", planarconfig="contig")
+    found = find_photographs([tmp_path], 64, 0)
+    assert len(found.training) == 3
+    [line] = found.skipped
+    assert "deep.tif: 16 bits" in line
 
 
 def test_other_content_of_equal_size_is_listed_as_another_photograph(tmp_path):

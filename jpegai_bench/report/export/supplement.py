@@ -12,10 +12,9 @@ Tables and plots are made from what is packed, not copied: what does not follow 
 import hashlib
 import json
 import shlex
-import signal
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import chdir, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import chdir
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -107,7 +106,7 @@ def pack(store: Store, what: Supplement, target: Path, anonymous: bool = False) 
     make_folder(target.parent, _ELSEWHERE)
     console.report(f"packing {len(what.runs)} runs with their tables and plots")
     hidden = Names.of([run.manifest for run in what.runs]) if anonymous else None
-    with _ended_like_by_ctrl_c(), TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch:
         root = Path(scratch) / what.name
         _stage(store, what, root, hidden)
         with chdir(root):  # so that commands which tables give are those of a reader in the unpacked folder
@@ -130,16 +129,6 @@ def _needed(
     if experiment is not None:  # its tables say why a variant has no row
         latest = {run.label: run for run in sorted(store.runs(), key=_start) if not run.done}
         yield from (run for label, run in latest.items() if label in experiment.variants)
-
-
-@contextmanager
-def _ended_like_by_ctrl_c() -> Iterator[None]:
-    """SIGTERM, as of a scheduler, leaves nothing in the folder for temporary files."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _require_none_of(hidden: Names, root: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 RC: Any = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same on every machine
     "font.size": 8,
+    "text.parse_math": False,  # names may hold a $
     "axes.titlesize": 8,
     "axes.titlecolor": "#404040",
     "axes.labelsize": 8,

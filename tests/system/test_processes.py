@@ -1,0 +1,20 @@
+from multiprocessing import forkserver
+
+import pytest
+
+from jpegai_bench.errors import BenchError
+from jpegai_bench.system.processes import spread
+
+
+def test_a_killed_server_of_processes_is_told_and_another_call_has_a_new_one(tmp_path, monkeypatch):
+    """As by a kernel that is out of memory, while the server imports what its workers need."""
+    forkserver._forkserver._stop()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "dies.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    try:
+        with pytest.raises(BenchError, match="died"):
+            list(spread(abs, [-1, -2], 2, preload=["dies"]))
+    finally:
+        forkserver._forkserver._stop()
+    assert sorted(spread(abs, [-1, -2], 2)) == [(-2, 2), (-1, 1)]
+    forkserver._forkserver._stop()
