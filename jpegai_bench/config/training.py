@@ -7,6 +7,7 @@ from jpegai_bench.errors import BenchError, one_of
 
 TRAINING_WORDS = {
     "train": ("all", "synthesis", "entropy"),
+    "optimizer": ("adam", "soap"),
     "precision": ("auto", "bf16", "float32"),
     "accelerator": ("auto", "cpu", "gpu"),
 }
@@ -52,6 +53,7 @@ class TrainingSettings:
     crop: int
     reduction: list[float]
     seed: int
+    optimizer: str
     learning_rate: float
     final_learning_rate: float
     warmup_steps: int

@@ -38,7 +38,7 @@ class Training(LightningModule):
         network.synthesis.requires_grad_(recipe.train != "entropy")
         network.to(memory_format=torch.channels_last)
         self.parameters_trained = [p for p in network.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(self._groups(), lr=recipe.learning_rate, fused=True)
+        optimizer = _optimizer(recipe, self._groups())
         average = [p.detach().clone() for p in self.parameters_trained]
         self.state = State(network, optimizer, average)
         self.not_finite = 0
@@ -168,3 +168,12 @@ class Training(LightningModule):
         """Exchange weights and moving average: once to look at the average, once more to go on."""
         for parameter, value in zip(self.parameters_trained, self.state.average, strict=True):
             parameter.data, value.data = value.data, parameter.data
+
+
+def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Adam, or SOAP: Adam in the eigenbasis of Shampoo (Vyas et al., "SOAP", ICLR 2025)."""
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=recipe.learning_rate, fused=True)
+    from pytorch_optimizer import SOAP
+
+    return SOAP(groups, lr=recipe.learning_rate, weight_decay=0.0)

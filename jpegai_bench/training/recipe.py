@@ -19,6 +19,7 @@ class Recipe:
     reduction: tuple[float, float]
     """Range of the random factor by which photographs are reduced in size, which removes JPEG artefacts."""
     seed: int
+    optimizer: Literal["adam", "soap"]
     learning_rate: float
     final_learning_rate: float
     warmup_steps: int

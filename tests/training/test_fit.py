@@ -25,9 +25,11 @@ from jpegai_bench.training.fit import Report, fit, precision_of
 from jpegai_bench.training.photographs import find_photographs
 
 
-@pytest.mark.parametrize("part", ["all", "synthesis"])
-def test_a_killed_and_resumed_training_gives_the_weights_of_an_uninterrupted_one(photographs, tmp_path, part):
-    recipe = replace(RECIPE, train=part)
+@pytest.mark.parametrize(("part", "optimizer"), [("all", "adam"), ("synthesis", "adam"), ("all", "soap")])
+def test_a_killed_and_resumed_training_gives_the_weights_of_an_uninterrupted_one(
+    photographs, tmp_path, part, optimizer
+):
+    recipe = replace(RECIPE, train=part, optimizer=optimizer)
     whole, trace, _ = train(photographs, tmp_path / "whole", recipe)
     train(photographs, tmp_path / "killed", recipe, stop_at=4)
     # What a new process starts from has no influence: all comes from the checkpoint.
