@@ -15,7 +15,6 @@ from jpegai_bench.training.checkpoint import State
 from jpegai_bench.training.data import Batch
 from jpegai_bench.training.loss import Loss, betas, rate_distortion
 from jpegai_bench.training.recipe import Recipe
-from jpegai_bench.training.soap import SOAP
 
 PATIENCE = 5
 """Gradients in a row that may be not finite, each left out, before the training goes back."""
@@ -172,6 +171,9 @@ class Training(LightningModule):
 
 
 def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Adam, or SOAP: Adam in the eigenbasis of Shampoo (Vyas et al., "SOAP", ICLR 2025)."""
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.learning_rate, fused=True)
-    return SOAP(groups, lr=recipe.learning_rate)
+    from pytorch_optimizer import SOAP
+
+    return SOAP(groups, lr=recipe.learning_rate, weight_decay=0.0)
