@@ -171,8 +171,6 @@ def program(*words, cwd, **how) -> Done:
 _ELSEWHERE = """
 import contextlib, io, json, sys
 from jpegai_bench.cli.main import main
-from jpegai_bench.config.command_settings import RunSettings
-from jpegai_bench.config.schema import Settings
 done = []
 for words in json.loads(sys.argv[1]):
     out, err = io.StringIO(), io.StringIO()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -295,14 +296,35 @@ def killed_at_random(folder: Path, times: int, seed: int) -> None:
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.communicate(timeout=60)
-        end = time.monotonic() + 30
-        while left_behind(folder) and time.monotonic() < end:
-            time.sleep(0.1)
-        assert left_behind(folder) == []
-        for file in folder.glob("results/tables/*.csv"):
-            pd.read_csv(file)
-        for path in folder.glob("results/**/*.json"):
-            json.loads(path.read_text())
+        assert_whole(folder)
+
+
+def killed_while_writing(folder: Path, places: Sequence[str]) -> None:
+    """Kill a sweep for each of these folders of the store as soon as something is written there."""
+    for place in places:
+        target = folder / "results" / place
+        if place != "units":  # what is there and has not changed is not written again
+            shutil.rmtree(target, ignore_errors=True)
+        before = {path.name for path in target.rglob("*")}
+        process = started(folder, "workers=2")
+        end = time.monotonic() + 250
+        while {path.name for path in target.rglob("*")} == before and time.monotonic() < end:
+            assert process.poll() is None, (place, process.communicate())
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+        assert_whole(folder)
+
+
+def assert_whole(folder: Path) -> None:
+    """Nothing of a killed sweep is left at work, and what it has written is no part of a file."""
+    end = time.monotonic() + 30
+    while left_behind(folder) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert left_behind(folder) == []
+    for file in folder.glob("results/tables/*.csv"):
+        pd.read_csv(file)
+    for path in folder.glob("results/**/*.json"):
+        json.loads(path.read_text())
 
 
 def test_a_sweep_that_is_killed_again_and_again_ends_as_one_that_was_not(begun, swept, tmp_path):
@@ -319,7 +341,9 @@ def test_a_sweep_that_is_killed_twenty_times_ends_as_one_that_was_not(begun, swe
     for number in range(6, 14):  # enough that it is not over before
         picture(70 + number, 72, seed=number).save(folder / f"photos/{number}.png")
     whole = shutil.copytree(folder, tmp_path / "whole", ignore=shutil.ignore_patterns("whole"))
+    killed_while_writing(folder, ("units", "units", "units"))
     killed_at_random(folder, times=20, seed=2)
+    killed_while_writing(folder, ("tables", "plots", "tables", "plots"))
     assert sweep(folder).code == sweep(whole).code == 0
     assert points(folder).equals(points(whole))
     assert tables(folder) == tables(whole)
