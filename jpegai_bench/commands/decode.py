@@ -66,7 +66,7 @@ def command(settings: DecodeSettings, source: str, target: str) -> int:
     with _named(source), _shown(codec, pixels, settings):
         image = codec.decode(data)
     write_png(target, image)
-    print(f"{console.escaped(target)}: {image.shape[1]}x{image.shape[0]}")
+    print(f"{console.escaped(target, console.BYTES)}: {image.shape[1]}x{image.shape[0]}")
     return 0
 
 

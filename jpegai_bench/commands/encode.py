@@ -72,7 +72,7 @@ def command(settings: EncodeSettings, source: str, target: str) -> int:
     assert encoded.estimated_bits is not None
     bpp = 8 * len(encoded.data) / pixels
     print(
-        f"{console.escaped(target)}: {len(encoded.data)} bytes, {bpp:.4f} bpp "
+        f"{console.escaped(target, console.BYTES)}: {len(encoded.data)} bytes, {bpp:.4f} bpp "
         f"(estimated {encoded.estimated_bits / pixels:.4f})" + _aimed(aim, bpp, quality)
     )
     return 0

@@ -113,6 +113,10 @@ def rich_console(stream: IO[str], width: int | None = None) -> "Console":
     return Console(file=stream, width=width, **plain)
 
 
+BYTES = "".join(map(chr, range(0xDC80, 0xDD00)))
+"""What stands for bytes of a name that are no UTF-8: as they are, stdout can be read as a path again."""
+
+
 def escaped(text: str, kept: str = "") -> str:
     """A text with the escapes of control characters and half characters, but for those that are `kept`."""
     return "".join(sign if _is_harmless(sign, kept) else repr(sign)[1:-1] for sign in text)

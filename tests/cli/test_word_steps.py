@@ -17,7 +17,7 @@ CHANGED = [
         "+variant=base,attention_cs,attention_ds,upsampling,activation,combined,combined_ds "
         "experiment=vcip2023",
     ),
-    (step.choose_variants, "sweep", "experiment=null", "+variant=glob(*) experiment=null"),
+    (step.no_experiment, "sweep", "experiment=null dataset=kodak", "dataset=kodak"),
     (step.choose_variants, "run", "experiment=vcip2023", "+variant=base experiment=vcip2023"),
     (step.choose_variants, "complexity", "", ""),
     (step.choose_variants, "tables", "", ""),

@@ -8,7 +8,7 @@ from command import TINY, bench, fails, picture, program, save_tiny_weights
 from PIL import Image
 
 ODD = os.fsdecode(b"caf\xe9$x$")
-JPEG = ("codec=jpeg", "anchor.jpeg.qualities=[10,30]", "dataset=folder")
+JPEG = ("codec=jpeg", "anchor.jpeg.qualities=[10,30,50,70]", "dataset=folder")
 
 
 def test_names_of_any_bytes_are_measured_and_written_escaped(tmp_path):
