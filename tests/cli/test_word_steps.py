@@ -17,7 +17,8 @@ CHANGED = [
         "+variant=base,attention_cs,attention_ds,upsampling,activation,combined,combined_ds "
         "experiment=vcip2023",
     ),
-    (step.no_experiment, "sweep", "experiment=null dataset=kodak", "dataset=kodak"),
+    (step.quote_for_hydra, "run", "a=ö/b b=[~/x,y] --config-dir ö", "a='ö/b' b=['~/x',y] --config-dir ö"),
+    (step.no_experiment, "sweep", "experiment=null workers=2", "workers=2"),
     (step.choose_variants, "run", "experiment=vcip2023", "+variant=base experiment=vcip2023"),
     (step.choose_variants, "complexity", "", ""),
     (step.choose_variants, "tables", "", ""),
