@@ -10,15 +10,18 @@ the simplified activation saves those and almost no MACs.
 Convolutions are counted by ptflops (its `pytorch` backend, named explicitly) with hooks of our own; its own
 figures would add biases and activations, and count nothing for a subclass. All other products are counted as
 they are dispatched, by torch's formulas, whatever module or function makes them: with weights, where a factor
-follows from parameters and buffers alone. What there is no formula for is refused by name. Everything runs on
-torch's meta device: no arithmetic is done.
+follows from parameters and buffers alone. What there is no formula for is refused by name. Networks run on
+torch's meta device, where no arithmetic is done, or on the CPU where one of their modules cannot.
+
+ptflops sees layers of torch, and no function that is called beside them. What the published counting holds of
+such functions (a product by einsum, a functional convolution) is given as `unseen`.
 """
 
 import contextlib
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -34,10 +37,10 @@ from jpegai_bench.network.arithmetic import Phase, at
 from jpegai_bench.network.check import check_modules
 from jpegai_bench.network.codec import ALIGNMENT, BRANCHES, Network, NetworkSize
 from jpegai_bench.network.entropy import Part, Side
-from jpegai_bench.network.transforms import SynthesisModules
+from jpegai_bench.network.modules import NetworkModules
 
 SIDE = 256
-"""Counted on an image of 256x256: every layer's output is whole, and counts are linear in the pixels."""
+"""Counted on an image of 256x256: every layer's output is whole."""
 _PIXELS = 1000.0 * SIDE * SIDE
 """What counts are divided by: they are in thousands a pixel."""
 
@@ -51,6 +54,8 @@ class Counts:
     all: float = 0.0
     elementwise: float = 0.0
     params: int = 0
+    unseen: float = 0.0
+    """What ptflops would not see of `published`."""
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
@@ -59,6 +64,7 @@ class Counts:
             self.all + other.all,
             self.elementwise + other.elementwise,
             self.params + other.params,
+            self.unseen + other.unseen,
         )
 
 
@@ -73,6 +79,8 @@ class Complexity:
     """Hyper-synthesis and context model of both branches: what the decoder runs to decode the latents."""
     analysis: Counts = Counts()
     """Analysis and hyper-analysis transforms of both branches: the encoder."""
+    not_linear: tuple[str, ...] = ()
+    """Transforms whose products are not linear in the pixels: their counts hold at `SIDE` x `SIDE` alone."""
 
     @property
     def luma_synthesis(self) -> Counts:
@@ -108,14 +116,13 @@ def luma_part(child: str) -> str:
     return f"luma {_STAGES.get(child, child)}"
 
 
-def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
+def measure(size: NetworkSize, modules: NetworkModules) -> Complexity:
     """Count every part of a codec.
 
     Raises:
         BenchError: a module does not fit (`check_modules`), or cannot be counted.
     """
-    check_modules(modules, size)
-    with torch.device("meta"):
+    with check_modules(modules, size):
         network = Network(size, modules)
     transforms = _transforms(network)
     by_child = count(*transforms["luma synthesis"])
@@ -129,6 +136,7 @@ def measure(size: NetworkSize, modules: SynthesisModules) -> Complexity:
         whole(*transforms["chroma synthesis"]),
         total(whole(*transforms[f"{branch} hyper-synthesis"]) for branch in BRANCHES) + context(network),
         total(whole(*transforms[name]) for name in encoder),
+        tuple(name for name, (module, shape) in transforms.items() if not _is_linear(module, shape)),
     )
 
 
@@ -136,7 +144,7 @@ def by_part(network: Network) -> dict[str, Counts]:
     """Count a codec by the parts that can be timed: the luma synthesis stage by stage, the rest in wholes.
 
     Args:
-        network: on the meta device.
+        network: on the device that `check_modules` names.
 
     Raises:
         BenchError: a module cannot be counted.
@@ -152,13 +160,14 @@ def by_part(network: Network) -> dict[str, Counts]:
 
 
 def context(network: Network) -> Counts:
-    """The context models of both branches, on the meta device, without the hyperprior's own networks."""
-    counted, decoded = Counts(), torch.empty(0, device="meta")
+    """The context models of both branches, without the hyperprior's own networks."""
+    device = next(network.parameters()).device
+    counted, decoded = Counts(), torch.empty(0, device=device)
     for branch, stride in zip(BRANCHES, (ALIGNMENT // 2, ALIGNMENT), strict=True):
         model, arithmetic, operations = network.entropy(branch), _Counting(), _Operations(nn.Module())
         side = SIDE // stride
-        features = torch.empty(1, model.features, side, side, device="meta")
-        mean = torch.empty(1, model.latent, side, side, device="meta")
+        features = torch.zeros(1, model.features, side, side, device=device)
+        mean = torch.zeros(1, model.latent, side, side, device=device)
         reference = network.chroma_reference(decoded, arithmetic) if branch == "chroma" else None
         with torch.no_grad(), operations:
             decoded = model.walk(arithmetic, Side(features, mean, mean), _means, reference)
@@ -226,32 +235,51 @@ def whole(module: nn.Module, shape: tuple[int, ...]) -> Counts:
 
 
 def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
-    """Count each child of `module` (on the meta device) for an input of `shape`, without the batch."""
+    """Count each child of `module` for an input of `shape`, without the batch; last what no child does."""
     published, needed = _convolutions(module, shape)
-    operations = _Operations(module)
-    with torch.no_grad(), operations:
-        module(torch.empty(1, *shape, device="meta"))
-    if operations.convolved != needed.total():
-        raise BenchError(
-            f"{type(module).__name__}: {operations.convolved} MACs of convolutions are done, but its modules "
-            f"account for {needed.total()}; call convolutions through torch.nn modules, to have them counted"
-        )
-    weighted, unweighted = operations.weighted, operations.unweighted
-    return {
+    operations = _operations(module, shape)
+    in_children = [parameter for child in module.children() for parameter in child.parameters()]
+    params = {name: child.parameters() for name, child in module.named_children()}
+    params[_OWN] = (own for own in module.parameters() if all(own is not other for other in in_children))
+    counted = {
         name: Counts(
-            (published[name] + weighted[name]) / _PIXELS,
-            (needed[name] + weighted[name]) / _PIXELS,
-            (needed[name] + weighted[name] + unweighted[name]) / _PIXELS,
+            (published[name] + operations.published[name]) / _PIXELS,
+            (needed[name] + operations.weighted[name]) / _PIXELS,
+            (needed[name] + operations.weighted[name] + operations.unweighted[name]) / _PIXELS,
             operations.elementwise[name] / _PIXELS,
-            sum(parameter.numel() for parameter in child.parameters()),
+            sum(parameter.numel() for parameter in parameters),
+            operations.unseen[name] / _PIXELS,
         )
-        for name, child in module.named_children()
+        for name, parameters in params.items()
     }
+    if counted[_OWN] == Counts():
+        del counted[_OWN]
+    return counted
+
+
+def _operations(module: nn.Module, shape: tuple[int, ...]) -> "_Operations":
+    device = next((tensor.device for tensor in module.parameters()), torch.device("meta"))
+    with torch.no_grad(), _Operations(module) as operations:
+        module(torch.zeros(1, *shape, device=device))
+    return operations
+
+
+def _is_linear(module: nn.Module, shape: tuple[int, ...]) -> bool:
+    """Whether four times the pixels take four times the products; convolutions do."""
+    channels, height, width = shape
+    usual, large = (
+        operations.weighted.total() + operations.unweighted.total()
+        for operations in (
+            _operations(module, shape),
+            _operations(module, (channels, 2 * height, 2 * width)),
+        )
+    )
+    return 4 * usual == large
 
 
 def _convolutions(module: nn.Module, shape: tuple[int, ...]) -> tuple[Counter[str], Counter[str]]:
     """MACs of the convolutions of each child: published counting, and at input size."""
-    child_of = {id(layer): name for name, child in module.named_children() for layer in child.modules()}
+    child_of = {id(layer): name for name, layer in _layers(module)}
     published, needed = Counter[str](), Counter[str]()
 
     def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -283,6 +311,10 @@ def _convolutions(module: nn.Module, shape: tuple[int, ...]) -> tuple[Counter[st
     return published, needed
 
 
+_OWN = "rest"
+"""What a module does itself, and none of its children."""
+_SEEN = (nn.modules.conv._ConvNd, nn.Linear, nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
+"""Layers whose products with weights ptflops counts."""
 _REDUCTIONS = ("mean", "sum", "var", "linalg_vector_norm", "_softmax", "native_layer_norm", "amax")
 
 
@@ -292,30 +324,43 @@ _NO_FORMULA = re.compile(
 """Names of operations that multiply, or may."""
 
 
+def _layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Every module in it, and the child that it belongs to."""
+    yield _OWN, module
+    yield from ((name, layer) for name, child in module.named_children() for layer in child.modules())
+
+
 class _Operations(TorchDispatchMode):
-    """What is done for each child of a module while the context lasts."""
+    """What is done for each child of a module while the context lasts.
+
+    The convolutions of layers of torch are left out, which `_convolutions` counts.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
         self.elementwise = Counter[str]()
         """Values written by point-wise operations and read by reductions."""
+        self.published = Counter[str]()
+        """MACs of products with weights, a transposed convolution at its output size."""
+        self.unseen = Counter[str]()
+        """Of them those by functions that are called beside the layers of torch."""
         self.weighted, self.unweighted = Counter[str](), Counter[str]()
-        """MACs of products with weights and without, but for convolutions."""
-        self.convolved = 0
-        """MACs of all convolutions."""
-        self.child = ""
-        self.handles = [
-            layer.register_forward_pre_hook(lambda *_, name=name: self._enter(name))
-            for name, child in module.named_children()
-            for layer in child.modules()
-        ]
+        """MACs of products with weights, a transposed convolution at its input size; and without."""
+        self.within: list[tuple[str, nn.Module]] = [(_OWN, module)]
+        """The modules that are running, each with the child that it belongs to."""
+        self.handles = []
+        for place in list(_layers(module))[1:]:
+            self.handles += [
+                place[1].register_forward_pre_hook(lambda *_, place=place: self.within.append(place)),
+                place[1].register_forward_hook(lambda *_: self._leave()),
+            ]
         self.weights = [*module.parameters(), *module.buffers()]
         """What follows from weights alone; held, so that no other tensor gets the storage of one."""
         self.storages = {_storage(tensor) for tensor in self.weights}
 
-    def _enter(self, name: str) -> None:
-        self.child = name
+    def _leave(self) -> None:
+        self.within.pop()
 
     def __exit__(self, *details: Any) -> None:
         for handle in self.handles:
@@ -325,19 +370,22 @@ class _Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         output = func(*args, **kwargs)
+        child, layer = self.within[-1]
         if torch.Tag.pointwise in func.tags and isinstance(output, Tensor):
-            self.elementwise[self.child] += output.numel()
+            self.elementwise[child] += output.numel()
         elif func.overloadpacket.__name__ in _REDUCTIONS:
-            self.elementwise[self.child] += args[0].numel()
+            self.elementwise[child] += args[0].numel()
         given = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
         are_weights = [_storage(tensor) in self.storages for tensor in given]
         macs = self._macs(func, args, kwargs, output)
-        if "convolution" in func.name():
-            self.convolved += macs
-        elif any(are_weights):
-            self.weighted[self.child] += macs
-        else:
-            self.unweighted[self.child] += macs
+        is_convolution = "convolution" in func.name()
+        if any(are_weights) and not (is_convolution and isinstance(layer, nn.modules.conv._ConvNd)):
+            at_output = output.numel() // output.shape[1] * args[1].numel() if is_convolution else macs
+            self.weighted[child] += macs
+            self.published[child] += at_output
+            self.unseen[child] += 0 if isinstance(layer, _SEEN) else at_output
+        elif not is_convolution or not any(are_weights):
+            self.unweighted[child] += macs
         if given and all(are_weights):
             made = [value for value in tree_leaves(output) if isinstance(value, Tensor)]
             self.weights += made

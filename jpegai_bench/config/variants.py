@@ -1,4 +1,4 @@
-"""A variant: the modules that its YAML names, four of the paper's synthesis or any other part of it."""
+"""A variant: the modules that its YAML names, four of the paper's synthesis or any part of the codec."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ from jpegai_bench.system.imports import locate
 if TYPE_CHECKING:
     from jpegai_bench.config.schema import ModelSettings, Settings
     from jpegai_bench.network.codec import Network, NetworkSize
-    from jpegai_bench.network.transforms import SynthesisModules
+    from jpegai_bench.network.modules import NetworkModules
 
 MODULES = {
     "attention_quarter": "channels",
@@ -27,9 +27,30 @@ MODULES = {
 """The modules that the paper studies: every variant of its synthesis has them. What each is called with."""
 WHOLE = {"synthesis.luma": "latent, outputs", "synthesis.chroma": "latent, luma_latent, outputs"}
 """Whole synthesis transforms, and what each is called with."""
-PARTS = {**MODULES, "residual": "channels", "last_upsampling": "inputs, outputs", **WHOLE}
+ENCODER = {
+    "analysis.luma": "inputs, latent",
+    "analysis.chroma": "inputs, latent",
+    "analysis.attention": "channels",
+    "analysis.activation": "channels",
+}
+"""Of the analysis transforms: whole ones, or what the preset's are made of."""
+ENTROPY = {
+    "entropy.context": "latent, features, qualities",
+    "entropy.hyper_analysis": "latent, channels",
+    "entropy.hyper_synthesis": "channels, latent",
+}
+"""Of the entropy models of both branches."""
+PARTS = {
+    **MODULES,
+    "residual": "channels",
+    "last_upsampling": "inputs, outputs",
+    **WHOLE,
+    **ENCODER,
+    **ENTROPY,
+}
 """What a variant may name, each by a `_target_` and arguments; `synthesis.luma` is `luma` in `synthesis`."""
 
+_WHOLE_ANALYSIS = {"analysis.luma", "analysis.chroma"}
 _NO_CHANNELS = {bool, float, str, "bool", "float", "str"}
 """Of a parameter, by its annotation or its default, what no number of channels is."""
 _CHANNELS_OF_TORCH = (
@@ -59,7 +80,7 @@ class Variant:
     """`_target_` and arguments of each of `PARTS` that it has."""
     paper_kmacs_px: float | None = None
 
-    def modules(self, size: "NetworkSize") -> "SynthesisModules":
+    def modules(self, size: "NetworkSize") -> "NetworkModules":
         """Factories of the modules, tried at the channel counts of a preset.
 
         Raises:
@@ -67,10 +88,10 @@ class Variant:
                 returns another shape than it must; variant and place are named.
         """
         from jpegai_bench.network.check import check_modules
-        from jpegai_bench.network.transforms import SynthesisModules
+        from jpegai_bench.network.modules import NetworkModules
 
-        factories = {"_".join(reversed(key.split("."))): self._factory(key) for key in self.nodes}
-        modules = SynthesisModules(**factories)
+        factories = {key.replace(".", "_"): self._factory(key) for key in self.nodes}
+        modules = NetworkModules(**factories)
         try:
             check_modules(modules, size)
         except BenchError as error:
@@ -170,17 +191,20 @@ def _checked(node: dict[str, Any]) -> Variant:
     for key, part in nodes.items():
         if not isinstance(part, dict) or "_target_" not in part:
             raise UsageError(f"variant {name}: {key} needs a `_target_`, the module's import path")
-    if WHOLE.keys() <= nodes.keys() and (unused := sorted(nodes.keys() - WHOLE.keys())):
-        raise UsageError(
-            f"variant {name}: {unused[0]} has no place beside whole syntheses of luma and chroma"
-        )
+    of_synthesis = nodes.keys() - ENCODER.keys() - ENTROPY.keys()
+    for whole, parts in ((WHOLE.keys(), of_synthesis), (_WHOLE_ANALYSIS, nodes.keys() & ENCODER.keys())):
+        if whole <= nodes.keys() and (unused := sorted(parts - whole)):
+            kind = "syntheses" if whole == WHOLE.keys() else "analyses"
+            raise UsageError(
+                f"variant {name}: {unused[0]} has no place beside whole {kind} of luma and chroma"
+            )
     return Variant(name, {key: nodes[key] for key in PARTS if key in nodes}, node.get("paper_kmacs_px"))
 
 
 def _flat(node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
-        if key == "synthesis" and isinstance(value, dict):
-            yield from ((f"{key}.{branch}", part) for branch, part in value.items())
+        if key in ("synthesis", "analysis", "entropy") and isinstance(value, dict):
+            yield from ((f"{key}.{name}", part) for name, part in value.items())
         else:
             yield key, value
 

@@ -17,7 +17,8 @@ from jpegai_bench.network.blocks import full_precision
 from jpegai_bench.network.context import NO_CONTEXT, ContextSize
 from jpegai_bench.network.entropy import EntropyModel, Part, gaussian_bits
 from jpegai_bench.network.gain import Gain
-from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules, Widths
+from jpegai_bench.network.modules import NetworkModules
+from jpegai_bench.network.transforms import Analysis, Synthesis, Widths
 
 BRANCHES = ("luma", "chroma")
 ALIGNMENT = 32
@@ -87,19 +88,15 @@ class TrainingOutput(NamedTuple):
 class Network(nn.Module):
     """Analysis, entropy model and synthesis of both branches."""
 
-    def __init__(self, size: NetworkSize, modules: SynthesisModules) -> None:
+    def __init__(self, size: NetworkSize, modules: NetworkModules) -> None:
         super().__init__()
         self.size = size
-        rnab = (size.rnab_trunk_blocks, size.rnab_mask_blocks) if size.analysis_attention else None
-        blocks = size.analysis_residual_blocks
-        joined = size.latent_chroma + size.latent_luma
-        reduction = (size.latent_chroma, size.chroma_reduction) if size.chroma_reduction else None
         self.shared = nn.ModuleDict(
             {
-                "analysis_luma": Analysis(1, size.luma, size.latent_luma, rnab, blocks),
-                "analysis_chroma": Analysis(3, size.chroma, size.latent_chroma, rnab, blocks),
+                "analysis_luma": _analysis("luma", 1, size, modules),
+                "analysis_chroma": _analysis("chroma", 3, size, modules),
                 "prior_luma": EntropyModel(
-                    size.latent_luma, size.hyper_luma, size.qualities, size.context_luma
+                    size.latent_luma, size.hyper_luma, size.qualities, size.context_luma, modules=modules
                 ),
                 "prior_chroma": EntropyModel(
                     size.latent_chroma,
@@ -107,19 +104,22 @@ class Network(nn.Module):
                     size.qualities,
                     size.context_chroma,
                     size.latent_luma,
+                    modules,
                 ),
                 "gain_luma": Gain(size.latent_luma, size.qualities),
                 "gain_chroma": Gain(size.latent_chroma, size.qualities),
             }
         )
         self.synthesis = nn.ModuleDict()
-        if modules.luma_synthesis:
-            self.synthesis["luma"] = modules.luma_synthesis(size.latent_luma, 1)
+        if modules.synthesis_luma:
+            self.synthesis["luma"] = modules.synthesis_luma(size.latent_luma, 1)
         else:
             self.synthesis["luma"] = Synthesis(size.latent_luma, size.luma, 1, size.residual_blocks, modules)
-        if modules.chroma_synthesis:
-            self.synthesis["chroma"] = modules.chroma_synthesis(size.latent_chroma, size.latent_luma, 2)
+        if modules.synthesis_chroma:
+            self.synthesis["chroma"] = modules.synthesis_chroma(size.latent_chroma, size.latent_luma, 2)
         else:
+            joined = size.latent_chroma + size.latent_luma
+            reduction = (size.latent_chroma, size.chroma_reduction) if size.chroma_reduction else None
             self.synthesis["chroma"] = Synthesis(
                 joined, size.chroma, 2, size.residual_blocks, modules, reduction
             )
@@ -191,7 +191,7 @@ class Network(nn.Module):
                 # The error is half a step at most, whatever the gain is: a larger gain makes it smaller.
                 gain = torch.exp2(log2_gain)
                 decoded.append(latent + ((coded - latent) * gain).detach() / gain)
-                if branch == "luma" and self.size.context_chroma.kind != "none":
+                if branch == "luma" and self.entropy("chroma").passes:
                     reference = self.chroma_reference(coded.detach(), arithmetic)
         decodes = any(parameter.requires_grad for parameter in self.synthesis.parameters())
         wanted = decodes or not self.training  # an entropy model alone is trained by its bits
@@ -201,6 +201,15 @@ class Network(nn.Module):
     def _symbols(self, residuals: Tensor) -> Tensor:
         """What bits are counted of: in a training with uniform noise instead of the rounding."""
         return residuals + torch.rand_like(residuals) - 0.5 if self.training else torch.round(residuals)
+
+
+def _analysis(branch: str, inputs: int, size: NetworkSize, modules: NetworkModules) -> nn.Module:
+    latent: int = getattr(size, f"latent_{branch}")
+    if whole := getattr(modules, f"analysis_{branch}"):
+        made: nn.Module = whole(inputs, latent)
+        return made
+    rnab = (size.rnab_trunk_blocks, size.rnab_mask_blocks) if size.analysis_attention else None
+    return Analysis(inputs, getattr(size, branch), latent, rnab, size.analysis_residual_blocks, modules)
 
 
 class _Rounding:

@@ -47,6 +47,8 @@ class Coded:
     stream: Bitstream
     estimated_bits: float
     """What the CDFs make of the payload."""
+    latents: Latents
+    """What a decoder finds."""
 
 
 class Coder:
@@ -130,9 +132,9 @@ class Coder:
         codings = [
             _Encoding(self, writer, z, latent) for z, latent in zip(image.z, image.latents, strict=True)
         ]
-        self._walk(step, codings)
+        latents = self._walk(step, codings)
         stream = Bitstream(image.width, image.height, step, self.shared_id, writer.finish())
-        return Coded(stream, sum(coding.bits for coding in codings))
+        return Coded(stream, sum(coding.bits for coding in codings), latents)
 
     def _walk(self, step: int, codings: "Sequence[_Coding]") -> Latents:
         """Code both latents, pass by pass, at a quality in thousandths."""

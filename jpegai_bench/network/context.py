@@ -171,27 +171,46 @@ class PhasePass(Pass):
         return Change(x, torch.zeros_like(x))
 
 
-def passes_of(size: ContextSize, latent: int, features: int, rows: int) -> list[Pass]:
-    """The passes of a branch; none where the hyperprior is alone.
+class MultistageContext(nn.ModuleList):
+    """Four passes, one of every 2x2 positions each, which predict the mean alone."""
 
-    Args:
-        size: the structural numbers.
-        latent: channels of the latent.
-        features: channels of what comes from the hyperprior (and, of chroma, from luma).
-        rows: of the embedding of the quality.
+    def __init__(self, latent: int, features: int, qualities: int) -> None:
+        """`latent`, `features`: channels of the latent, and of what is known before it."""
+        super().__init__(PhasePass(latent, number, features) for number in range(len(PHASES)))
 
-    Raises:
-        ValueError: the groups are not the latent's channels.
-    """
+
+class GroupedContext(nn.ModuleList):
+    """Two checkerboard passes for each group of channels, which predict mean and scale."""
+
+    def __init__(
+        self, latent: int, features: int, qualities: int, groups: Sequence[int], width: int = 64
+    ) -> None:
+        """Two passes a group.
+
+        Args:
+            latent: channels of the latent.
+            features: channels of what comes from the hyperprior and, of chroma, from luma.
+            qualities: rows of the embedding of the quality.
+            groups: the latent's channels, shared out.
+            width: channels between the layers of a pass.
+
+        Raises:
+            ValueError: the groups are not the latent's channels.
+        """
+        if sum(groups) != latent or min(groups) < 1:
+            raise ValueError(f"groups {list(groups)} are not {latent} channels")
+        ends = list(accumulate(groups))
+        super().__init__(
+            GroupPass(known, end - group, end, phases, features, width, qualities)
+            for group, end in zip(groups, ends, strict=True)
+            for known, phases in ((end - group, PHASES[:2]), (end, PHASES[2:]))
+        )
+
+
+def context_of(size: ContextSize, latent: int, features: int, qualities: int) -> nn.ModuleList:
+    """The passes of a preset, none where the hyperprior is alone; arguments as of `GroupedContext`."""
     if size.kind == "multistage":
-        return [PhasePass(latent, number, features) for number in range(len(PHASES))]
-    if size.kind == "none":
-        return []
-    if sum(size.groups) != latent or min(size.groups) < 1:
-        raise ValueError(f"groups {list(size.groups)} are not {latent} channels")
-    ends = list(accumulate(size.groups))
-    return [
-        GroupPass(known, end - group, end, phases, features, size.width, rows)
-        for group, end in zip(size.groups, ends, strict=True)
-        for known, phases in ((end - group, PHASES[:2]), (end, PHASES[2:]))
-    ]
+        return MultistageContext(latent, features, qualities)
+    if size.kind == "grouped":
+        return GroupedContext(latent, features, qualities, size.groups, size.width)
+    return nn.ModuleList()

@@ -8,6 +8,7 @@ over the passes serves training and coding, in the arithmetic of each.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -17,8 +18,9 @@ from torch.nn import functional as F
 from jpegai_bench.network.arithmetic import Arithmetic, Phase, at, run
 from jpegai_bench.network.blocks import conv3x3
 from jpegai_bench.network.cdf_tables import SCALES
-from jpegai_bench.network.context import MOST_DEVIATIONS, ContextSize, Pass, passes_of
+from jpegai_bench.network.context import MOST_DEVIATIONS, ContextSize, Pass, context_of
 from jpegai_bench.network.gain import Gain
+from jpegai_bench.network.modules import NetworkModules
 
 _LEAST_LIKELIHOOD = 1e-9
 
@@ -63,39 +65,28 @@ class EntropyModel(nn.Module):
     """Side information z at a quarter of the latent's resolution, and all that is predicted from it."""
 
     def __init__(
-        self, latent: int, channels: int, qualities: int, context: ContextSize, reference: int = 0
+        self,
+        latent: int,
+        channels: int,
+        qualities: int,
+        context: ContextSize,
+        reference: int = 0,
+        modules: NetworkModules | None = None,
     ) -> None:
-        """`channels`: of z; `reference`: channels of another latent that is known before."""
+        """`channels`: of z; `reference`: of a latent that is known before; `modules`: a variant's own."""
         super().__init__()
+        modules = modules or NetworkModules()
         self.latent = latent
-        self.features = channels
+        self.analysis: nn.Module = (modules.entropy_hyper_analysis or _hyper_analysis)(latent, channels)
+        self.synthesis = (modules.entropy_hyper_synthesis or _hyper_synthesis)(channels, latent)
+        last = self.synthesis[-1]
+        assert isinstance(last, nn.Conv2d)
+        self.features = last.in_channels
         """Channels of what the hyperprior hands to the context model."""
-        self.analysis = nn.Sequential(
-            conv3x3(latent, channels),
-            nn.ReLU(),
-            conv3x3(channels, channels, stride=2),
-            nn.ReLU(),
-            conv3x3(channels, channels, stride=2),
-        )
-        self.synthesis = nn.Sequential(
-            conv3x3(channels, channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, 4 * channels, 1),
-            nn.PixelShuffle(2),
-            nn.ReLU(),
-            nn.Conv2d(channels, 4 * channels, 1),
-            nn.PixelShuffle(2),
-            nn.ReLU(),
-            conv3x3(channels, channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, 2 * latent, 1),
-        )
-        for layer in (*self.analysis, *self.synthesis[:-1]):
-            if isinstance(layer, nn.Conv2d):  # z that begins far below one step is never learned
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         self.side_gain = Gain(channels, qualities)
         self.side_log2_scale = nn.Parameter(torch.zeros(channels))
-        self.passes = nn.ModuleList(passes_of(context, latent, channels + reference, qualities))
+        own = modules.entropy_context or partial(context_of, context)
+        self.passes = own(latent, self.features + reference, qualities)
 
     def side_information(self, y: Tensor) -> Tensor:
         """z `[B, channels, ceil(H/4), ceil(W/4)]`, not gained, of the latent `[B, C, H, W]`."""
@@ -135,6 +126,39 @@ class EntropyModel(nn.Module):
             parts = predict(step, arithmetic, side, known, features)
             known = remember(parts, code(parts) if parts else [], arithmetic, side, known, latent)
         return latent
+
+
+def _hyper_analysis(latent: int, channels: int) -> nn.Sequential:
+    return _initialized(
+        conv3x3(latent, channels),
+        nn.ReLU(),
+        conv3x3(channels, channels, stride=2),
+        nn.ReLU(),
+        conv3x3(channels, channels, stride=2),
+    )
+
+
+def _hyper_synthesis(channels: int, latent: int) -> nn.Sequential:
+    inner = _initialized(
+        conv3x3(channels, channels),
+        nn.ReLU(),
+        nn.Conv2d(channels, 4 * channels, 1),
+        nn.PixelShuffle(2),
+        nn.ReLU(),
+        nn.Conv2d(channels, 4 * channels, 1),
+        nn.PixelShuffle(2),
+        nn.ReLU(),
+        conv3x3(channels, channels),
+        nn.ReLU(),
+    )
+    return inner.append(nn.Conv2d(channels, 2 * latent, 1))
+
+
+def _initialized(*layers: nn.Module) -> nn.Sequential:
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):  # z that begins far below one step is never learned
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return nn.Sequential(*layers)
 
 
 def remember(

@@ -1,14 +1,12 @@
 """Analysis and synthesis transform; the luma and the chroma branch are the same code at two sizes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from jpegai_bench.network.activation import ResAU
 from jpegai_bench.network.attention import RNAB
 from jpegai_bench.network.blocks import conv3x3, deconv3x3, full_precision, residual_blocks
+from jpegai_bench.network.modules import NetworkModules
 
 Widths = int | tuple[int, int, int]
 """Channels of a transform at 1/2, 1/4 and 1/8 of its input's resolution; one number is all three."""
@@ -19,56 +17,38 @@ def by_depth(widths: Widths) -> tuple[int, int, int]:
     return (widths, widths, widths) if isinstance(widths, int) else widths
 
 
-def _no_place(*_: int) -> nn.Module:
-    raise TypeError("a variant with whole syntheses has no module for this place")
-
-
-@dataclass(frozen=True)
-class SynthesisModules:
-    """The modules under study: what a variant is made of. Each is a factory, called with channel counts.
-
-    Without those that may be None the synthesis is as the paper's.
-    """
-
-    attention_quarter: Callable[[int], nn.Module] = _no_place
-    """`(channels)`: attention at a quarter of the branch's resolution, shape kept."""
-    attention_half: Callable[[int], nn.Module] = _no_place
-    """`(channels)`: attention at half of the branch's resolution, shape kept."""
-    upsampling: Callable[[int, int], nn.Module] = _no_place
-    """`(inputs, outputs)`: doubles height and width; the first three of four."""
-    activation: Callable[[int], nn.Module] = _no_place
-    """`(channels)`: activation, shape kept."""
-    residual: Callable[[int], nn.Module] | None = None
-    """`(channels)`: what a synthesis begins with, at 1/16 of the branch's resolution, shape kept."""
-    last_upsampling: Callable[[int, int], nn.Module] | None = None
-    """`(inputs, outputs)`: the last of four."""
-    luma_synthesis: Callable[[int, int], nn.Module] | None = None
-    """`(latent, outputs)`: the whole luma synthesis, `[B, latent, H/16, W/16]` to `[B, outputs, H, W]`."""
-    chroma_synthesis: Callable[[int, int, int], nn.Module] | None = None
-    """`(latent, luma latent, outputs)`: the whole chroma synthesis, of both latents, chroma first."""
-
-
 class Analysis(nn.Module):
-    """Image planes to latent: four conv3x3 of stride 2, ResAU between them, attention at a quarter.
+    """Image planes to latent: four conv3x3 of stride 2, activations between them, attention at a quarter.
 
-    The same for every variant: an ablation changes the decoder and nothing else.
+    Without modules of a variant's own the same for all: an ablation changes the decoder and nothing else.
     """
 
     def __init__(
-        self, inputs: int, widths: Widths, latent: int, rnab: tuple[int, int] | None, residual_count: int = 0
+        self,
+        inputs: int,
+        widths: Widths,
+        latent: int,
+        rnab: tuple[int, int] | None,
+        residual_count: int = 0,
+        modules: NetworkModules | None = None,
     ) -> None:
         """`rnab`: residual blocks of trunk and mask of the attention; `residual_count`: at 1/4 and at 1/8."""
         super().__init__()
         half, quarter, eighth = by_depth(widths)
+        activation = (modules and modules.analysis_activation) or ResAU
+        attention = modules and modules.analysis_attention
         self.down1 = conv3x3(inputs, half, stride=2)
-        self.act1 = ResAU(half)
+        self.act1 = activation(half)
         self.down2 = conv3x3(half, quarter, stride=2)
         self.residual_quarter = residual_blocks(quarter, residual_count)
-        self.attention_quarter = RNAB(quarter, *rnab) if rnab else nn.Identity()
-        self.act2 = ResAU(quarter)
+        if attention:
+            self.attention_quarter = attention(quarter)
+        else:
+            self.attention_quarter = RNAB(quarter, *rnab) if rnab else nn.Identity()
+        self.act2 = activation(quarter)
         self.down3 = conv3x3(quarter, eighth, stride=2)
         self.residual_eighth = residual_blocks(eighth, residual_count)
-        self.act3 = ResAU(eighth)
+        self.act3 = activation(eighth)
         self.down4 = conv3x3(eighth, latent, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,7 +92,7 @@ class Synthesis(nn.Module):
         widths: Widths,
         outputs: int,
         residual_count: int,
-        modules: SynthesisModules,
+        modules: NetworkModules,
         reduction: tuple[int, int] | None = None,
     ) -> None:
         """`reduction`: how many channels come first and are kept, and to how many all are reduced beside."""

@@ -3,6 +3,7 @@ from functools import cache
 
 import pytest
 import torch
+from compressai.layers import GDN
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -15,7 +16,8 @@ from jpegai_bench.network.attention import RNAB, ChannelSplitAttention, Downsamp
 from jpegai_bench.network.blocks import residual_blocks
 from jpegai_bench.network.codec import Network, NetworkSize
 from jpegai_bench.network.context import ContextSize
-from jpegai_bench.network.transforms import Synthesis, SynthesisModules
+from jpegai_bench.network.modules import NetworkModules
+from jpegai_bench.network.transforms import Synthesis
 from jpegai_bench.network.upsampling import PixelShuffleUpsampling, TransposedConvolution
 
 PAPER = NetworkSize(
@@ -32,13 +34,13 @@ PAPER = NetworkSize(
 )
 CONVOLUTION, SHUFFLE = TransposedConvolution, PixelShuffleUpsampling
 VARIANTS = {
-    "base": SynthesisModules(RNAB, RNAB, CONVOLUTION, ResAU),
-    "attention_cs": SynthesisModules(RestormerStack, ChannelSplitAttention, CONVOLUTION, ResAU),
-    "attention_ds": SynthesisModules(RestormerStack, DownsampledAttention, CONVOLUTION, ResAU),
-    "upsampling": SynthesisModules(RNAB, RNAB, SHUFFLE, ResAU),
-    "activation": SynthesisModules(RNAB, RNAB, CONVOLUTION, SimplifiedActivation),
-    "combined": SynthesisModules(RestormerStack, ChannelSplitAttention, SHUFFLE, SimplifiedActivation),
-    "combined_ds": SynthesisModules(RestormerStack, DownsampledAttention, SHUFFLE, SimplifiedActivation),
+    "base": NetworkModules(RNAB, RNAB, CONVOLUTION, ResAU),
+    "attention_cs": NetworkModules(RestormerStack, ChannelSplitAttention, CONVOLUTION, ResAU),
+    "attention_ds": NetworkModules(RestormerStack, DownsampledAttention, CONVOLUTION, ResAU),
+    "upsampling": NetworkModules(RNAB, RNAB, SHUFFLE, ResAU),
+    "activation": NetworkModules(RNAB, RNAB, CONVOLUTION, SimplifiedActivation),
+    "combined": NetworkModules(RestormerStack, ChannelSplitAttention, SHUFFLE, SimplifiedActivation),
+    "combined_ds": NetworkModules(RestormerStack, DownsampledAttention, SHUFFLE, SimplifiedActivation),
 }
 # kMAC per pixel of the luma synthesis: published counting, at input size, all MACs (DESIGN.md, 3).
 TABLE = {
@@ -393,13 +395,73 @@ class Functional(nn.Module):
         return F.conv2d(x, self.weight)
 
 
-def with_attention(factory) -> SynthesisModules:
-    return SynthesisModules(factory, RNAB, CONVOLUTION, ResAU)
+def with_attention(factory) -> NetworkModules:
+    return NetworkModules(factory, RNAB, CONVOLUTION, ResAU)
 
 
-def test_a_functional_convolution_is_refused_and_not_counted_as_nothing():
-    with pytest.raises(BenchError, match=r"torch\.nn modules"):
-        measure(PAPER, with_attention(Functional))
+def with_activation(factory) -> NetworkModules:
+    return NetworkModules(RNAB, RNAB, CONVOLUTION, factory)
+
+
+def test_a_functional_convolution_is_counted_and_said_to_be_unseen_by_ptflops():
+    layer, function = (
+        measure(PAPER, with_attention(of)).luma for of in (lambda c: nn.Conv2d(c, c, 1), Functional)
+    )
+    assert function["attention"].published == layer["attention"].published > 0
+    assert function["attention"].all == layer["attention"].all
+    assert (layer["attention"].unseen, function["attention"].unseen) == (0.0, 128**2 / 16 / 1000)
+    assert total(function.values()).unseen == function["attention"].unseen
+
+
+def test_gdn_of_compressai_costs_a_1x1_convolution_and_is_counted_with_its_buffers():
+    counted = measure(SMALL, with_activation(GDN)).luma["activation"]
+    widths = ((SMALL.luma, 2), (SMALL.luma, 4), (SMALL.luma, 8))
+    assert counted.published == pytest.approx(
+        sum(width**2 / side**2 for width, side in widths) / 1000, rel=1e-12
+    )
+
+
+class OnTheCpuAlone(nn.Module):
+    """Looks at a value, which the meta device has none of."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x):
+        return self.conv(x) if x.mean().item() < 1e9 else x
+
+
+def test_what_cannot_run_on_the_meta_device_is_counted_on_the_cpu():
+    plain, own = (
+        measure(SMALL, with_activation(of)).luma for of in (lambda c: nn.Conv2d(c, c, 1), OnTheCpuAlone)
+    )
+    assert own["activation"].published == plain["activation"].published
+    assert own["upsampling"] == plain["upsampling"]
+
+
+class Beside(nn.Module):
+    """A product of its own, and one of its child's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 1)
+        self.weight = nn.Parameter(torch.ones(8, 8, 1, 1))
+
+    def forward(self, x):
+        return F.conv2d(self.conv(x), self.weight)
+
+
+def test_what_a_module_does_beside_its_children_is_counted_as_the_rest():
+    counted = count(Beside().to("meta"), (8, 16, 16))
+    assert counted["conv"].published == counted["rest"].published > 0
+    assert (counted["conv"].params, counted["rest"].params) == (72, 64)
+    assert whole(nn.Conv2d(8, 8, 1, device="meta"), (8, 16, 16)) == counted["conv"]
+
+
+def test_counts_that_are_not_linear_in_the_pixels_are_named():
+    assert measure(SMALL, with_activation(ResAU)).not_linear == ()
+    assert measure(SMALL, with_attention(Tokens)).not_linear == ("luma synthesis", "chroma synthesis")
 
 
 class Raises(nn.Module):
@@ -427,7 +489,7 @@ def test_a_module_for_other_channels_is_an_error():
     ("modules", "named"),
     [
         (with_attention(lambda channels: nn.AvgPool2d(2)), "attention_quarter makes"),
-        (SynthesisModules(RNAB, RNAB, lambda i, o: nn.Conv2d(i, o, 1), ResAU), "upsampling makes"),
+        (NetworkModules(RNAB, RNAB, lambda i, o: nn.Conv2d(i, o, 1), ResAU), "upsampling makes"),
     ],
 )
 def test_a_module_that_returns_another_shape_is_named(modules, named):

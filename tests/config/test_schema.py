@@ -27,13 +27,13 @@ def test_every_variant_ships_base_first():
 
 @pytest.mark.parametrize("model", ["small", "paper"])
 def test_every_variant_fits_the_network_at_both_presets(model):
-    from jpegai_bench.network.transforms import SynthesisModules
+    from jpegai_bench.network.modules import NetworkModules
 
     composed = settings(f"model={model}")
     structures = []
     for name in variant_names():
         variant = packaged_variant(composed, name)
-        assert isinstance(variant.modules(composed.model.network_size()), SynthesisModules)
+        assert isinstance(variant.modules(composed.model.network_size()), NetworkModules)
         structures.append(structure_of(composed, variant))
     assert len({repr(structure) for structure in structures}) == len(structures)
     assert all(structure["model"] == structures[0]["model"] for structure in structures)

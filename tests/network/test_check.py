@@ -7,7 +7,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.network.activation import ResAU
 from jpegai_bench.network.check import check_modules, check_network
 from jpegai_bench.network.codec import Network
-from jpegai_bench.network.transforms import SynthesisModules
+from jpegai_bench.network.modules import NetworkModules
 from jpegai_bench.network.upsampling import TransposedConvolution
 
 
@@ -16,7 +16,7 @@ def nothing(channels):
 
 
 def network(activation=ResAU, attention_half=nothing):
-    return Network(SIZE, SynthesisModules(nothing, attention_half, TransposedConvolution, activation))
+    return Network(SIZE, NetworkModules(nothing, attention_half, TransposedConvolution, activation))
 
 
 class Log(nn.Module):
@@ -58,6 +58,6 @@ def test_what_cannot_be_run_at_the_size_of_a_crop_is_told_by_its_place():
 
 
 def test_lazy_layers_are_refused():
-    modules = SynthesisModules(nothing, nothing, TransposedConvolution, lambda c: nn.LazyConv2d(c, 1))
+    modules = NetworkModules(nothing, nothing, TransposedConvolution, lambda c: nn.LazyConv2d(c, 1))
     with pytest.raises(BenchError, match=r"^activation has lazy layers"):
         check_modules(modules, SIZE)

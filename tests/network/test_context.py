@@ -6,7 +6,7 @@ import torch
 
 from jpegai_bench.network.arithmetic import FRACTION_BITS, Exact, Float, from_exact, to_exact
 from jpegai_bench.network.codec import BRANCHES, Planes
-from jpegai_bench.network.context import PHASES, ContextSize, GroupPass, PhasePass, passes_of
+from jpegai_bench.network.context import PHASES, ContextSize, GroupPass, PhasePass, context_of
 from jpegai_bench.network.entropy import EntropyModel
 
 UNIT = 1 << FRACTION_BITS
@@ -208,7 +208,7 @@ def test_the_first_two_phases_are_a_checkerboard_and_all_four_every_position():
 
 @pytest.mark.parametrize("groups", [(8,), (1, 7), (2, 2, 2, 2)])
 def test_groups_take_two_passes_each_and_follow_one_another(groups):
-    passes = passes_of(ContextSize("grouped", groups, 8), 8, 8, 3)
+    passes = list(context_of(ContextSize("grouped", groups, 8), 8, 8, 3))
     assert len(passes) == 2 * len(groups)
     assert all(isinstance(one, GroupPass) for one in passes)
     assert [one.end - one.first for one in passes[::2]] == list(groups)
@@ -220,16 +220,16 @@ def test_groups_take_two_passes_each_and_follow_one_another(groups):
 
 
 def test_the_other_kinds_take_four_passes_and_none():
-    stages = passes_of(ContextSize("multistage"), 8, 8, 3)
+    stages = list(context_of(ContextSize("multistage"), 8, 8, 3))
     assert all(isinstance(one, PhasePass) for one in stages)
     assert [one.phases for one in stages] == [(phase,) for phase in PHASES]
-    assert passes_of(ContextSize(), 8, 8, 3) == []
+    assert len(context_of(ContextSize(), 8, 8, 3)) == 0
 
 
 @pytest.mark.parametrize("groups", [(), (7,), (4, 5), (0, 8), (9, -1)])
 def test_groups_that_are_not_the_latents_channels_are_refused(groups):
     with pytest.raises(ValueError, match="8 channels"):
-        passes_of(ContextSize("grouped", groups, 8), 8, 8, 3)
+        context_of(ContextSize("grouped", groups, 8), 8, 8, 3)
 
 
 @pytest.mark.parametrize("context", tiny.CONTEXTS)

@@ -5,11 +5,12 @@ import torch
 from jpegai_bench.network.activation import ResAU, SimplifiedActivation
 from jpegai_bench.network.attention import RNAB
 from jpegai_bench.network.codec import Latents, Planes
-from jpegai_bench.network.transforms import Analysis, Synthesis, SynthesisModules
+from jpegai_bench.network.modules import NetworkModules
+from jpegai_bench.network.transforms import Analysis, Synthesis
 from jpegai_bench.network.upsampling import PixelShuffleUpsampling, TransposedConvolution
 
-BASE = SynthesisModules(lambda c: RNAB(c, 1, 1), lambda c: RNAB(c, 1, 1), TransposedConvolution, ResAU)
-LIGHT = SynthesisModules(
+BASE = NetworkModules(lambda c: RNAB(c, 1, 1), lambda c: RNAB(c, 1, 1), TransposedConvolution, ResAU)
+LIGHT = NetworkModules(
     tiny.no_attention, tiny.no_attention, PixelShuffleUpsampling, lambda c: SimplifiedActivation(c)
 )
 

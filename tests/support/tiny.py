@@ -16,7 +16,7 @@ from jpegai_bench.network.cdf_tables import Histograms
 from jpegai_bench.network.codec import BRANCHES, Network, NetworkSize
 from jpegai_bench.network.coding import Coder
 from jpegai_bench.network.context import ContextSize
-from jpegai_bench.network.transforms import SynthesisModules
+from jpegai_bench.network.modules import NetworkModules
 from jpegai_bench.network.upsampling import TransposedConvolution
 
 SIZE = NetworkSize(
@@ -43,7 +43,7 @@ def no_attention(channels: int) -> nn.Module:
     return nn.Identity()
 
 
-MODULES = SynthesisModules(no_attention, no_attention, TransposedConvolution, ResAU)
+MODULES = NetworkModules(no_attention, no_attention, TransposedConvolution, ResAU)
 
 
 def size(context: str = "none") -> NetworkSize:

@@ -12,7 +12,7 @@ from torch import nn
 
 from jpegai_bench.network.activation import ResAU
 from jpegai_bench.network.codec import Network, NetworkSize
-from jpegai_bench.network.transforms import SynthesisModules
+from jpegai_bench.network.modules import NetworkModules
 from jpegai_bench.network.upsampling import TransposedConvolution
 from jpegai_bench.training.fit import Report, fit
 from jpegai_bench.training.photographs import find_photographs
@@ -60,7 +60,7 @@ def no_attention(channels: int) -> nn.Module:
 
 def network(seed: int = 0, attention=no_attention) -> Network:
     torch.manual_seed(seed)
-    return Network(SIZE, SynthesisModules(attention, no_attention, TransposedConvolution, ResAU))
+    return Network(SIZE, NetworkModules(attention, no_attention, TransposedConvolution, ResAU))
 
 
 def weights(trained: nn.Module) -> dict[str, torch.Tensor]:

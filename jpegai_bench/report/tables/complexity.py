@@ -1,5 +1,6 @@
 """The complexity table: kMACs/pixel of every variant, by part and by counting."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -42,7 +43,21 @@ def as_rich(summaries: list[dict[str, Any]]) -> "Group":
     """The same for a terminal of 80 columns, in three tables."""
     from rich.console import Group
 
-    return Group(_luma(summaries), "", _parts(summaries), "", _rest(summaries), "", _EXPLANATION)
+    notes = [note for summary in summaries for note in _notes(summary)]
+    return Group(_luma(summaries), "", _parts(summaries), "", _rest(summaries), "", _EXPLANATION, *notes)
+
+
+def _notes(summary: dict[str, Any]) -> Iterator[str]:
+    """What of a variant's counts its columns cannot say."""
+    detail, variant = summary["detail"], summary["variant"]
+    unseen = sum(part.get("unseen", 0.0) for part in detail["luma"].values())
+    if unseen:
+        yield (
+            f"{variant}: of published {unseen:.3f} are of functions beside torch's layers, as einsum and "
+            "F.conv2d are, which ptflops does not see"
+        )
+    if transforms := detail.get("not_linear"):
+        yield f"{variant}: counted on 256x256 pixels, and not linear in them: {', '.join(transforms)}"
 
 
 _EXPLANATION = """\
@@ -90,14 +105,14 @@ def _luma(summaries: list[dict[str, Any]]) -> Any:
 
 
 def _parts(summaries: list[dict[str, Any]]) -> Any:
-    names = list(summaries[0]["detail"]["luma"])
+    names = list(dict.fromkeys(name for summary in summaries for name in summary["detail"]["luma"]))
     table = _table("Luma synthesis by part (kMACs/pixel and share, published counting)", ["variant", *names])
     for summary in summaries:
         whole = summary["published_kmacs_px"]
         cells = []
         for name in names:
-            value = summary["detail"]["luma"][name]["published"]
-            cells.append(f"{value:.3f}{value / whole:7.1%}")
+            counts = summary["detail"]["luma"].get(name)
+            cells.append(f"{counts['published']:.3f}{counts['published'] / whole:7.1%}" if counts else "")
         table.add_row(summary["variant"], *cells)
     return table
 
