@@ -157,7 +157,7 @@ class Coder:
     def _shapes(self, branch: str, width: int, height: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Of z and of the latent."""
         size, stride = self.network.size, ALIGNMENT // 2 if branch == "luma" else ALIGNMENT
-        rows, columns = (_aligned(length) // stride for length in (height, width))
+        rows, columns = (aligned(length) // stride for length in (height, width))
         hyper = size.hyper_luma if branch == "luma" else size.hyper_chroma
         latent = size.latent_luma if branch == "luma" else size.latent_chroma
         return (1, hyper, -(-rows // 4), -(-columns // 4)), (1, latent, rows, columns)
@@ -266,14 +266,15 @@ def _joined(tensors: Sequence[Tensor]) -> Tensor:
     return torch.cat([tensor.flatten() for tensor in tensors])
 
 
-def _aligned(length: int) -> int:
+def aligned(length: int) -> int:
+    """The height or width that the network works on."""
     return -(-length // ALIGNMENT) * ALIGNMENT
 
 
 def to_planes(image: Image8, device: torch.device) -> Planes:
     """RGB `[H, W, 3]` to planes of a size that the network takes."""
     height, width = image.shape[:2]
-    padding = ((0, _aligned(height) - height), (0, _aligned(width) - width), (0, 0))
+    padding = ((0, aligned(height) - height), (0, aligned(width) - width), (0, 0))
     luma, chroma = to_420(np.pad(image, padding, mode="edge"))
     planes = torch.from_numpy(luma)[None, None].float(), torch.from_numpy(chroma)[None].float()
     return Planes(*(plane.to(device) for plane in planes))

@@ -1,6 +1,8 @@
 """Whether an entropy model of a variant's own decodes what it encoded, here and on any other machine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,14 +10,14 @@ from torch import Tensor, nn
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.arithmetic import FRACTION_BITS, QUALITY_STEP, Exact, run
 from jpegai_bench.network.cdf_tables import scale_tables
-from jpegai_bench.network.codec import BRANCHES, Network, NetworkSize
-from jpegai_bench.network.coding import Coder
-from jpegai_bench.network.context import Pass
+from jpegai_bench.network.codec import ALIGNMENT, BRANCHES, Network, NetworkSize
+from jpegai_bench.network.coding import Coder, aligned
+from jpegai_bench.network.context import Change, Pass
 from jpegai_bench.network.entropy import EntropyModel, Part
 from jpegai_bench.network.modules import NetworkModules
 
 _HEIGHT, _WIDTH = 80, 112
-"""Of a picture whose latents are odd."""
+"""Of a picture whose chroma latent has an odd side."""
 _SPREAD = 0.1
 
 
@@ -34,8 +36,8 @@ def check_entropy_models(modules: NetworkModules, size: NetworkSize) -> None:
         network = _built(modules, size)
         step = QUALITY_STEP * (size.qualities - 1) // 2
         reference: Tensor | None = None
-        for branch, stride in zip(BRANCHES, (16, 32), strict=True):
-            shape = (-(-_HEIGHT // stride), -(-_WIDTH // stride))
+        for branch, stride in zip(BRANCHES, (ALIGNMENT // 2, ALIGNMENT), strict=True):
+            shape = (aligned(_HEIGHT) // stride, aligned(_WIDTH) // stride)
             decoded = _walked(
                 network.entropy(branch), Exact(step), shape, reference, f"entropy.context, {branch}"
             )
@@ -91,15 +93,13 @@ def _walked(
     hyper = (model.side_log2_scale.numel(), *(-(-length // 4) for length in shape))
     side = model.side(arithmetic, torch.randint(-3, 4, (1, *hyper)).double() * arithmetic.unit, *shape)
     met = torch.zeros(1, model.latent, *shape)
+    for step in model.passes:
+        assert isinstance(step, Pass)
+        step.change = partial(_integers, place, step.change)  # type: ignore[method-assign]
 
     def code(parts: Sequence[Part]) -> list[Tensor]:
         for part in parts:
             part.of(met).add_(1)
-            if any(bool((values != values.floor()).any()) for values in (part.mean, part.log2_scale)):
-                raise BenchError(
-                    f"{place}: what a pass predicts is no integer in exact arithmetic; compute with "
-                    "the functions of `arithmetic` alone"
-                )
         return [part.mean + torch.randint(-3, 4, part.mean.shape) * (1 << FRACTION_BITS) for part in parts]
 
     try:
@@ -113,6 +113,16 @@ def _walked(
             f"{place}: its passes decode some values {int(met.min())} and some {int(met.max())} times"
         )
     return decoded
+
+
+def _integers(place: str, change: Callable[..., Change], *of: Any) -> Change:
+    made = change(*of)
+    if any(bool((values != values.floor()).any()) for values in made):
+        raise BenchError(
+            f"{place}: what a pass predicts is no integer in exact arithmetic; compute with the functions of "
+            "`arithmetic` alone"
+        )
+    return made
 
 
 def first_line(error: Exception) -> str:

@@ -19,7 +19,7 @@ from torch import Tensor
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files
 from jpegai_bench.network.cdf_tables import Histograms, Tables, scale_tables
-from jpegai_bench.network.codec import Network
+from jpegai_bench.network.codec import BRANCHES, Network
 from jpegai_bench.network.coding import RDO, Coder
 from jpegai_bench.network.weight_files import FORMAT, SHARED_FILE, WeightIds, shared_id, synthesis_file
 from jpegai_bench.system.files import make_folder, replace_bytes
@@ -27,9 +27,13 @@ from jpegai_bench.system.files import make_folder, replace_bytes
 _TABLE_PREFIX = "table."
 _FIELDS = ("cdf", "length", "offset")
 _ENCODER = ("analysis_", "gain_")
-_CONTEXT = ".passes."
-_OF_ENTROPY_MODELS = ("hyper_", "context")
-"""How the names of structural numbers begin that a synthesis does not depend on."""
+_OF_ENTROPY_MODELS = ("hyper_", "context", "entropy.")
+"""How the names of structural numbers and modules begin that a synthesis does not depend on."""
+_ENTROPY_PARTS = tuple(
+    f"prior_{branch}.{part}." for branch in BRANCHES for part in ("analysis", "synthesis", "passes")
+)
+_OF_SHARED = ("analysis.", "entropy.")
+"""How the names of modules begin that are not of a synthesis."""
 _ANALYSIS = ("down1", "act1", "down2", "attention_quarter", "act2", "down3", "act3", "down4")
 
 
@@ -120,8 +124,8 @@ def load(
             f"{where}: was trained on the encoder {meta.get('encoder_id', meta.get('shared_id'))}, "
             f"but {SHARED_FILE} beside it is {encoder if 'encoder_id' in meta else stream_id}"
         )
-    _check_structure(folder / SHARED_FILE, shared_meta, structure, keys=("model",))
-    _check_structure(where, meta, structure, keys=("model", "modules"), apart=_OF_ENTROPY_MODELS)
+    _check_structure(folder / SHARED_FILE, shared_meta, structure, _decides_shared)
+    _check_structure(where, meta, structure, _decides_synthesis)
     tables = _take_tables(shared, folder / SHARED_FILE)
     _fill(network.shared, shared, folder / SHARED_FILE)
     _fill(network.synthesis, synthesis, where)
@@ -129,27 +133,40 @@ def load(
 
 
 def initialize(
-    network: Network, folder: Path, variant: str | None, structure: dict[str, Any] | None = None
+    network: Network,
+    folder: Path,
+    variant: str | None,
+    structure: dict[str, Any] | None = None,
+    shared_is_kept: bool = False,
 ) -> list[str]:
-    """Start a training from other weights: all of `shared`, and what fits of the synthesis of `variant`.
+    """Start a training from other weights: `shared`, and what fits of the synthesis of `variant`.
 
-    Without a variant the synthesis keeps its initial values, and so does a context model that is of another
-    structure there. `structure`, that of `network`, lets an encoder that does not fit be told in words.
+    Without a variant the synthesis keeps its initial values. So does a part of an entropy model
+    (hyper-analysis, hyper-synthesis, context model) that is of another structure there, unless
+    `shared_is_kept`. `structure`, that of `network`, lets an encoder that does not fit be told in words.
 
     Returns:
         The synthesis tensors that found no counterpart and keep their initial values.
+
+    Raises:
+        BenchError: the encoder, or with `shared_is_kept` an entropy model, does not fit.
     """
     path = folder / SHARED_FILE
-    shared, meta = read(path, "shared")
-    own = dict(_weights(network.shared))
-    contexts = {name: tensor for name, tensor in own.items() if _CONTEXT in name}
-    if any(name not in shared or shared[name].shape != tensor.shape for name, tensor in contexts.items()):
-        shared = {name: tensor for name, tensor in shared.items() if _CONTEXT not in name} | contexts
+    tensors, meta = read(path, "shared")
+    shared = _today(tensors)
+    if not shared_is_kept:
+        own = dict(_weights(network.shared))
+        for part in _ENTROPY_PARTS:
+            fresh_part, there = (
+                {name: tensor for name, tensor in of.items() if name.startswith(part)} for of in (own, shared)
+            )
+            if _shapes(fresh_part) != _shapes(there):
+                shared = {name: tensor for name, tensor in shared.items() if name not in there} | fresh_part
     try:
         _fill(network.shared, shared, path)
     except BenchError:
         if structure is not None:
-            _check_structure(path, meta, structure, keys=("model",))
+            _check_structure(path, meta, structure, _decides_shared)
         raise
     synthesis = read(folder / synthesis_file(variant), "synthesis")[0] if variant else {}
     own = dict(_weights(network.synthesis))
@@ -161,6 +178,10 @@ def initialize(
             else:
                 fresh.append(name)
     return fresh
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -248,19 +269,23 @@ def _fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> No
             tensor.copy_(tensors[name])
 
 
+def _decides_shared(key: str, name: str) -> bool:
+    return key == "model" or name.startswith(_OF_SHARED)
+
+
+def _decides_synthesis(_: str, name: str) -> bool:
+    return not name.startswith(_OF_ENTROPY_MODELS)
+
+
 def _check_structure(
-    path: Path,
-    meta: dict[str, str],
-    wanted: dict[str, Any],
-    keys: tuple[str, ...],
-    apart: tuple[str, ...] = (),
+    path: Path, meta: dict[str, str], wanted: dict[str, Any], decides: Callable[[str, str], bool]
 ) -> None:
-    """`apart`: how the names of numbers begin that need not be the same."""
-    found = json.loads(meta.get("structure", "{}"))
-    for key in keys:
-        have, want = found.get(key) or {}, wanted.get(key) or {}
-        names = (name for name in {**have, **want} if have.get(name) != want.get(name))
-        if differing := sorted(name for name in names if not name.startswith(apart)):
+    """`decides`: whether a number of `model`, or a module of `modules`, must be the same."""
+    there = json.loads(meta.get("structure", "{}"))
+    for key in ("model", "modules"):
+        have, want = there.get(key) or {}, wanted.get(key) or {}
+        names = sorted(name for name in {**have, **want} if have.get(name) != want.get(name))
+        if differing := [name for name in names if decides(key, name)]:
             name = differing[0]
             raise BenchError(
                 f"{path}: weights of another structure: {key}.{name} is {have.get(name)} there "

@@ -84,7 +84,11 @@ def _network(plan: Plan) -> Network:
     network = plan.variant.network(plan.settings.model)
     if plan.start:
         weights.initialize(
-            network, plan.start, plan.settings.training.init_variant, plan.identity["structure"]
+            network,
+            plan.start,
+            plan.settings.training.init_variant,
+            plan.identity["structure"],
+            shared_is_kept=plan.recipe.train == "synthesis",
         )
     try:
         check_network(network, plan.recipe.crop)
