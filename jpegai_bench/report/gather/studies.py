@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.report.gather import encoders, training_remarks
 from jpegai_bench.report.gather.codec_points import images_of
 from jpegai_bench.report.gather.matching_runs import (
     anchors_of,
@@ -13,8 +14,6 @@ from jpegai_bench.report.gather.matching_runs import (
 )
 from jpegai_bench.report.gather.peers import Wanted, codecs_alone, study_with
 from jpegai_bench.report.gather.study import BASE, Entry, Study
-from jpegai_bench.report.gather.training_remarks import notes as training_notes
-from jpegai_bench.report.gather.training_remarks import remarks
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.times import decode_seconds
 from jpegai_bench.system.files import file_name
@@ -106,20 +105,28 @@ def study_of(
     """A study of runs that are alike, one a variant, in their order."""
     conditions = conditions_of(runs[0])
     shared, quality_notes = shared_qualities(runs)
-    trained = remarks(runs)
-    variants = [_variant(store, run, shared, trained.get(run.label, "")) for run in runs]
+    trained, encoder = training_remarks.remarks(runs), encoders.remarks(runs)
+    variants = [
+        _variant(
+            store, run, shared, "; ".join(note[run.label] for note in (trained, encoder) if run.label in note)
+        )
+        for run in runs
+    ]
     title = f"{conditions.dataset} at target rates" if runs[0].rates == "target" else ""
     study = study_with(
         store, variants, anchors, selection.peers, conditions,
         base=base, title=title, hvs=selection.hvs, method=selection.method,
     )  # fmt: skip
-    return replace(study, notes=(*notes, *quality_notes, *training_notes(runs), *study.notes))
+    return replace(
+        study,
+        notes=(*notes, *quality_notes, *encoders.notes(runs), *training_remarks.notes(runs), *study.notes),
+    )
 
 
 def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
     fit = alike(runs)
     latest = {run.label: run for run in fit}
-    order = sorted(latest.values(), key=lambda run: (run.label != BASE, run.label))
+    order = encoders.in_order(list(latest.values()))
     if selection.anchors:
         anchors = chosen_anchors(store, fit[-1], selection.anchors)
     else:
