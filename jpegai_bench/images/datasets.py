@@ -10,11 +10,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from jpegai_bench.errors import BenchError, UsageError
-from jpegai_bench.images.read import Image8, read_rgb
-from jpegai_bench.images.test_sets import PUBLISHED, PublishedSet
+from jpegai_bench.images.read import Image8, opened, read_rgb
+from jpegai_bench.images.test_sets import COUNTED, PUBLISHED, CountedSet, PublishedSet
 from jpegai_bench.system.files import as_text, below
 
-NAMES = ("sample", "kodak", "folder", "jpegai-test")
+NAMES = ("sample", "kodak", "folder", "jpegai-test", "clic2020", "tecnick")
 SUFFIXES = frozenset(
     {
         ".png",
@@ -89,11 +89,12 @@ def pixel_hash(image: Image8) -> str:
 
 
 def load(name: str, path: str | Path | None = None) -> Dataset:
-    """Find the data set `name`, one of `NAMES`; no picture is read yet.
+    """Find the data set `name`, one of `NAMES`; no picture is decoded yet.
 
     Args:
         name: `sample`, five photographs that come with scikit-image; `kodak`, the 24 Kodak photographs, and
-            `jpegai-test`, the 50 test images of JPEG AI, each in its `folder_of`; `folder`, every picture
+            `jpegai-test`, the 50 test images of JPEG AI, `clic2020`, a part of the professional pictures of
+            CLIC 2020, and `tecnick`, the 100 of TESTIMAGES, each in its `folder_of`; `folder`, every picture
             below `path`.
         path: the folder, for all but `sample`.
 
@@ -104,6 +105,8 @@ def load(name: str, path: str | Path | None = None) -> Dataset:
         return Dataset(name, _sample())
     if name in PUBLISHED:
         return Dataset(name, _published(PUBLISHED[name], path))
+    if name in COUNTED:
+        return _counted(COUNTED[name], folder_of(name, path))
     if name == "folder":
         if path is None:
             raise UsageError("dataset folder: which one? Give its path")
@@ -140,6 +143,30 @@ def _published(chosen: PublishedSet, path: str | Path | None) -> tuple[ImageFile
             f" {chosen.by_hand} there, or give their folder as path or its parent as JPEGAI_BENCH_DATA"
         )
     return tuple(ImageFile(Path(file).stem, folder / file) for file in chosen.checksums)
+
+
+def _counted(chosen: CountedSet, folder: Path) -> Dataset:
+    """The part of a set that the number of its pictures tells, their sizes checked."""
+    where = f"dataset {chosen.name}: {folder}"
+    parts = " or ".join(f"{count} ({part})" for count, part in chosen.parts.items())
+    if not folder.is_dir():
+        raise BenchError(f"{where} is no folder; {chosen.by_hand} there, or give theirs as dataset.path")
+    images = _folder(folder)
+    if len(images) not in chosen.parts:
+        raise BenchError(
+            f"{where} has {len(images)} pictures, not {parts}; {chosen.by_hand} into a folder alone, "
+            "or take dataset=folder"
+        )
+    for image in images:
+        with opened(image.path) as picture:
+            sides = picture.size
+        if min(sides) < chosen.shortest or max(sides) > chosen.longest:
+            wanted = f"{chosen.shortest} to {chosen.longest}"
+            raise BenchError(
+                f"dataset {chosen.name}: {image.path} is {sides[0]}x{sides[1]}; its pictures have sides of "
+                f"{wanted}: take dataset=folder for others"
+            )
+    return Dataset(chosen.parts[len(images)], images)
 
 
 def _folder(folder: Path) -> tuple[ImageFile, ...]:

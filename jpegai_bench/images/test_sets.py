@@ -19,6 +19,38 @@ class PublishedSet:
     """SHA-256 of each file by its name: `datasets.pixel_hash`, or of its bytes."""
 
 
+@dataclass(frozen=True)
+class CountedSet:
+    """A test set that is known by the number and the sizes of its pictures; its files are not fetched."""
+
+    name: str
+    parts: Mapping[int, str]
+    """How many pictures a part has, and what that part is called."""
+    shortest: int
+    longest: int
+    """Sides of its pictures, in samples."""
+    by_hand: str
+    """What a person puts into the folder, and where it is to be had."""
+
+
+# Numbers of pictures: https://www.tensorflow.org/datasets/catalog/clic, of the professional ones.
+CLIC2020 = CountedSet(
+    name="clic2020",
+    parts={41: "clic2020-validation", 250: "clic2020-test"},
+    shortest=161,
+    longest=2048,
+    by_hand="put the PNGs of professional_valid_2020.zip or CLIC2020Professional_test.zip (compression.cc)",
+)
+
+# TESTIMAGES by N. Asuni and A. Giachetti, its folder RGB_OR_1200x1200.
+TECNICK = CountedSet(
+    name="tecnick",
+    parts={100: "tecnick"},
+    shortest=1200,
+    longest=1200,
+    by_hand="put the 100 PNGs of RGB/RGB_OR_1200x1200 of TESTIMAGES (testimages.org)",
+)
+
 KODAK = PublishedSet(
     name="kodak",
     url="https://r0k.us/graphics/kodak/kodak",
@@ -117,3 +149,4 @@ JPEGAI_TEST = PublishedSet(
 )
 
 PUBLISHED = {chosen.name: chosen for chosen in (KODAK, JPEGAI_TEST)}
+COUNTED = {chosen.name: chosen for chosen in (CLIC2020, TECNICK)}

@@ -2,6 +2,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,3 +142,39 @@ def test_a_name_that_is_no_utf8_is_escaped(tmp_path):
     [image] = dataset.images
     assert image.name == "caf\\udce9"
     assert image.read().shape == (4, 4, 3)
+
+
+def pictures(folder: Path, count: int, size: tuple[int, int]) -> Path:
+    folder.mkdir()
+    Image.new("RGB", size).save(folder / "0.png")
+    for number in range(1, count):
+        os.link(folder / "0.png", folder / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "size", "part"),
+    [
+        ("clic2020", 41, (2048, 161), "clic2020-validation"),
+        ("clic2020", 250, (161, 200), "clic2020-test"),
+        ("tecnick", 100, (1200, 1200), "tecnick"),
+    ],
+)
+def test_a_set_is_known_by_how_many_pictures_it_has_and_by_their_sizes(name, count, size, part, tmp_path):
+    folder = pictures(tmp_path / "set", count, size)
+    dataset = load(name, folder)
+    assert (dataset.name, len(dataset.images)) == (part, count)
+    Image.new("RGB", (1200, 2049)).save(folder / "wrong.png")
+    with pytest.raises(
+        BenchError, match=rf"dataset {name}: .* has {count + 1} pictures, not .*{count} \({part}\)"
+    ):
+        load(name, folder)
+    (folder / "0.png").unlink()
+    with pytest.raises(BenchError, match=rf"dataset {name}: .*wrong\.png is 1200x2049"):
+        load(name, folder)
+
+
+def test_a_set_that_is_not_there_says_what_to_put_where(tmp_path, monkeypatch):
+    monkeypatch.setenv("JPEGAI_BENCH_DATA", str(tmp_path))
+    with pytest.raises(BenchError, match=rf"{tmp_path}/tecnick is no folder; put the 100 PNGs"):
+        load("tecnick")
