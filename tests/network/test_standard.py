@@ -1,15 +1,19 @@
 """The finished standard's decoders: multiplications added up from their published structure, sizes."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from jpegai_bench.analysis.complexity import SIDE, whole
+from jpegai_bench.analysis.complexity import SIDE, measure, whole
 from jpegai_bench.network.activation import GroupedResAU
 from jpegai_bench.network.attention import CAB, TAM
+from jpegai_bench.network.codec import NetworkSize
+from jpegai_bench.network.context import ContextSize
+from jpegai_bench.network.modules import NetworkModules
 from jpegai_bench.network.standard import HighChroma, HighLuma, LightChroma, LightLuma
 
 LATENT, CHROMA = 160, 96
@@ -109,3 +113,29 @@ def test_what_is_no_kind_of_upsampling_or_stride_is_refused():
         LightLuma(32, 1, (16, 16, 16), "other")
     with pytest.raises(ValueError, match="3"):
         TAM(8, stride=3)
+
+
+WHOLE = {"sop": 6.10, "bop": 17.06, "hop": 181.09}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_decoders_cost_what_the_docs_say(name):
+    size = NetworkSize(
+        luma=128,
+        chroma=64,
+        latent_luma=LATENT,
+        latent_chroma=CHROMA,
+        hyper_luma=LATENT,
+        hyper_chroma=CHROMA,
+        residual_blocks=2,
+        rnab_trunk_blocks=3,
+        rnab_mask_blocks=2,
+        qualities=6,
+        context_luma=ContextSize("multistage"),
+        context_chroma=ContextSize("multistage"),
+    )
+    counted = measure(size, NetworkModules(synthesis_luma=LUMA[name], synthesis_chroma=COLOUR[name]))
+    assert counted.decoder.published == pytest.approx(WHOLE[name], abs=0.005)
+    page = (Path(__file__).parents[2] / "docs/reconstruction.md").read_text()
+    assert f"{WHOLE[name]:.2f}" in page
+    assert f"{counted.luma_synthesis.published:.3f}" in page
