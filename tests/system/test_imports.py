@@ -4,7 +4,7 @@ import pytest
 from command import picture, program
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.system.imports import locate, look_here_last
+from jpegai_bench.system.imports import locate, search_current_folder_last
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_the_current_folder_is_searched_last_and_only_for_what_is_nowhere_else(s
     monkeypatch.chdir(shadows)
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = list(sys.path)
-    look_here_last(
+    search_current_folder_last(
         {"activation": {"_target_": "torch.nn.Identity", "name": "mine.b"}, "upsampling": None}, None
     )
     assert sys.path == before
-    look_here_last({"activation": {"_target_": "my_gate.Gate"}})
-    look_here_last("my_gate.Gate")
+    search_current_folder_last({"activation": {"_target_": "my_gate.Gate"}})
+    search_current_folder_last("my_gate.Gate")
     assert sys.path == [*before, str(shadows)]
