@@ -116,4 +116,4 @@ JPEGAI_TEST = PublishedSet(
     },
 )
 
-PUBLISHED = {chosen.name: chosen for chosen in (KODAK, JPEGAI_TEST)}
+PUBLISHED = {test_set.name: test_set for test_set in (KODAK, JPEGAI_TEST)}

@@ -15,8 +15,8 @@ from jpegai_bench.report.gather.published_figures import PublishedFigures, publi
 from jpegai_bench.report.gather.reproduce import run_command
 from jpegai_bench.report.gather.studies import (
     Selection,
-    alike,
     finished_groups,
+    measured_alike,
     of_other_pictures,
     prefix_of,
     study_of,
@@ -120,7 +120,7 @@ def _nothing_finished(store: Store, experiment: Experiment, selection: Selection
 def _part(
     store: Store, experiment: Experiment, figures: PublishedFigures, selection: Selection, runs: list[Run]
 ) -> Experimental:
-    fit = alike(runs)
+    fit = measured_alike(runs)
     latest = {run.label: run for run in fit}
     shown = [latest[label] for label in experiment.variants if label in latest]
     anchors, notes = _anchors(store, experiment, selection, fit[-1])

@@ -7,13 +7,13 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.codec_points import fitting
 from jpegai_bench.report.gather.matching_runs import anchor_names, conditions_of
 from jpegai_bench.report.gather.replicates import replicates
-from jpegai_bench.report.gather.studies import Selection, alike, finished_groups
+from jpegai_bench.report.gather.studies import Selection, finished_groups, measured_alike
 from jpegai_bench.store.store import Run, Store
 
 
 def counted(runs: Sequence[Run]) -> list[Run]:
     """Of the finished runs of one study those that count: of each variant the newest, and its other seeds."""
-    fit = alike(runs)
+    fit = measured_alike(runs)
     labels = dict.fromkeys(run.label for run in fit)
     return [
         replicate
@@ -58,7 +58,7 @@ def needed_by(store: Store, experiments: Mapping[str, Collection[str]]) -> dict[
             selected = [run for run in runs if variants is None or run.label in variants]
             if not selected:
                 continue
-            newest = alike(selected)[-1]
+            newest = measured_alike(selected)[-1]
             made_with = {store.root / anchor for anchor in anchor_names(newest)}
             anchors = [run for run in codecs if run.folder in made_with]
             peers = fitting(newest_first, conditions_of(newest)).values()

@@ -79,7 +79,7 @@ def finished_groups(store: Store, selection: Selection) -> dict[tuple[str, str, 
     return groups
 
 
-def alike(runs: Sequence[Run]) -> list[Run]:
+def measured_alike(runs: Sequence[Run]) -> list[Run]:
     """Those on the images and by the versions of the metrics of the newest, which is the last."""
     runs = sorted(runs, key=lambda run: str(run.manifest["end"]))
     conditions = {key: runs[-1].manifest.get(key) for key in ("images_key", "metrics")}
@@ -117,7 +117,7 @@ def study_of(
 
 
 def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
-    fit = alike(runs)
+    fit = measured_alike(runs)
     latest = {run.label: run for run in fit}
     order = sorted(latest.values(), key=lambda run: (run.label != BASE, run.label))
     if selection.anchors:
