@@ -2,6 +2,7 @@ import sys
 
 import pytest
 from command import picture, program
+from messages import refused
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.imports import locate, search_current_folder_last
@@ -27,9 +28,7 @@ def test_why_a_module_cannot_be_imported_is_told(tmp_path, monkeypatch, content,
 
 
 def test_where_there_is_no_module_the_folder_is_wrong():
-    with pytest.raises(
-        BenchError, match=r"key: cannot import nowhere\.gates .*run from the folder that holds it"
-    ):
+    with refused("key: ", "nowhere.gates", "run from the folder"):
         locate("nowhere.gates.Gate", "key")
 
 
