@@ -244,13 +244,13 @@ def test_whole_numbers_are_told_without_a_point_and_the_environment_is_the_users
         ("encode", "cp {input} {output} {quality", "no command line"),
         ("encode", ["cp"], "no command line"),
         ("decode", " ", "decode: give a command line"),
-        ("version", "cp {input}", r"version: unknown placeholder \{input\}; there are none"),
-        ("input", "bmp", "input=bmp: choose one of png, ppm"),
+        ("version", "cp {input}", r"version: unknown placeholder \{input\}"),
+        ("input", "bmp", "input=bmp: .*png, ppm"),
         ("output", "yuv422p", "output=yuv422p: choose one of"),
         ("chroma", "4:1:1", "chroma=4:1:1: choose one of"),
         ("quality", [100, 0], r"quality: \[100, 0\] is no range"),
         ("quality", 5, "quality: 5 is no range"),
-        ("qualities", [10, 300], "quality 300 is not a number from 0 to 255"),
+        ("qualities", [10, 300], "quality 300 .* 0 to 255"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_at_once(setting, value, told, tmp_path):
@@ -310,7 +310,7 @@ def test_an_encoder_that_fails_is_one_line_in_its_own_words(script, told, small)
     [
         ("sh -c 'exit 9' {input} {output}", "sh failed with exit status 9"),
         ("sh -c true {input} {output}", "sh wrote nothing"),
-        ("cp {input} {output}", "what came out cannot be read .not a picture"),
+        ("cp {input} {output}", ".*cannot be read .not a picture"),
     ],
 )
 def test_a_decoder_that_fails_is_one_line(decode, told, small):

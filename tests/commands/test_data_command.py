@@ -135,9 +135,8 @@ def test_an_interrupted_download_ends_at_once_in_one_line_and_goes_on():
         code, out, err = finish(process)
         assert time.monotonic() - begin < 5
         assert (code, out) == (1, "")
-        assert err == (
-            "jpegai-bench: interrupted; what has come is kept, the same command goes on from there\n"
-        )
+        assert err.startswith("jpegai-bench: interrupted; ")
+        assert err.count("\n") == 1
         kept, before = on_disk(Path("data/waves")), len(mirror.requests)
         mirror.bytes_a_second = None
         assert get(f"url={mirror.url}").code == 0

@@ -353,18 +353,18 @@ def test_what_is_left_out_is_counted_and_named_once(here, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["training.data=[]"], r"no training photographs: give their folders with training\.data="),
-        (["training.data=[gone]"], "gone: no such folder of training photographs"),
-        (["training.data=[empty]"], "no usable training photograph in empty"),
-        (["training.crop=128"], r"is as large as training\.crop=128"),
-        (["training.validation=[empty]"], "no usable validation photograph in empty"),
-        (["training.init_from=gone"], r"init_from=gone: no such folder"),
-        (["training.folder=photos/0.png"], r"0\.png: cannot be written"),
+        (["training.data=[]"], ("training photographs", "training.data=")),
+        (["training.data=[gone]"], ("gone: no such folder", "training")),
+        (["training.data=[empty]"], ("training photograph", "empty")),
+        (["training.crop=128"], ("training.crop=128",)),
+        (["training.validation=[empty]"], ("validation photograph", "empty")),
+        (["training.init_from=gone"], ("init_from=gone: no such folder",)),
+        (["training.folder=photos/0.png"], ("0.png: cannot be written",)),
     ],
 )
 def test_what_cannot_be_trained_is_told_before_anything_is_written(here, words, said):
     (here / "empty").mkdir()
-    with pytest.raises(BenchError, match=said):
+    with refused(*said):
         train(*FEW, *words)
     assert not (here / "results").exists()
 
