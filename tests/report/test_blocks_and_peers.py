@@ -197,7 +197,7 @@ def test_all_are_those_of_every_image_but_the_anchors(bench):
     assert ships > set(AS_PUBLISHED)
     assert set(tables.study.peers) == ships - {"vvc", *AS_PUBLISHED} | {"failed"}
     assert bench.study(peers=["jpeg_ijg"]).peers == ("jpeg_ijg",)
-    told = sheets(tables)[0].notes
+    told = "\n".join(sheets(tables)[0].notes)
     assert says(told, "few lacks kodim03 and 21 more of kodak")
     assert says(told, "old on kodak", "other versions of")
     assert not any("elsewhere" in line or "jpeg_ijg" in line for line in told)
