@@ -33,9 +33,9 @@ def bd_table(anchor: RDPoints, test: RDPoints, options: Options | None = None) -
     options = options or Options()
     one_of("curve", options.curve, CURVES)
     _check_images(anchor, test, options)
-    wanted = _wanted(anchor, test, options)
-    both = [name for name in wanted if name in anchor.metrics and name in test.metrics]
-    if not both:
+    metrics = _metrics(anchor, test, options)
+    shared = [name for name in metrics if name in anchor.metrics and name in test.metrics]
+    if not shared:
         raise BenchError(
             f"no metric is in both files: {anchor.path} has {', '.join(anchor.metrics)}; "
             f"{test.path} has {', '.join(test.metrics)}"
@@ -43,14 +43,14 @@ def bd_table(anchor: RDPoints, test: RDPoints, options: Options | None = None) -
     hvs = options.hvs
     if hvs == "hvs_m" and not _measured("psnr_hvs_m", anchor, test):
         hvs = "hvs" if _measured("psnr_hvs", anchor, test) else hvs
-    named = {name for points in (anchor, test) if not points.one_curve for name in points.images}
-    summary = _summary(anchor, test, hvs, both, options)
-    rates = tuple(_row(anchor, test, name, named, summary) for name in wanted)
+    images = {name for points in (anchor, test) if not points.one_curve for name in points.images}
+    summary = _summary(anchor, test, hvs, shared, options)
+    rates = tuple(_row(anchor, test, name, images, summary) for name in metrics)
     qualities: tuple[MetricSummary, ...] = ()
     if options.bd_metric:
-        more = _summary(anchor, test, hvs, both, options, "bd_metric")
-        qualities = tuple(_row(anchor, test, name, named, more) for name in wanted)
-    missing = [name for name in average_of(hvs) if name not in both]
+        more = _summary(anchor, test, hvs, shared, options, "bd_metric")
+        qualities = tuple(_row(anchor, test, name, images, more) for name in metrics)
+    missing = [name for name in average_of(hvs) if name not in shared]
     return BDTable(
         anchor=anchor,
         test=test,
@@ -60,7 +60,7 @@ def bd_table(anchor: RDPoints, test: RDPoints, options: Options | None = None) -
         average=None if missing else summary.average,
         average_reason=f"not in both files: {', '.join(missing)}" if missing else summary.reason,
         hvs=hvs,
-        images=len(named) or 1,
+        images=len(images) or 1,
         used=_used(anchor, test, rates, options),
         hints=tuple(_hints(anchor, test, options, rates)),
     )
@@ -89,31 +89,33 @@ def _check_images(anchor: RDPoints, test: RDPoints, options: Options) -> None:
     if options.curve == "mean" and (anchor.one_curve or test.one_curve):
         return
     if anchor.one_curve != test.one_curve:
-        one, many = (anchor, test) if anchor.one_curve else (test, anchor)
+        single, many = (anchor, test) if anchor.one_curve else (test, anchor)
         raise BenchError(
-            f"{one.path} is one curve, but {many.path} has images ({len(many.images)}); "
+            f"{single.path} is one curve, but {many.path} has images ({len(many.images)}); "
             "curve=mean compares it with their mean"
         )
     if set(anchor.images).isdisjoint(test.images):
         examples = (
             ", ".join(points.images[:2]) + ", …" * (len(points.images) > 2) for points in (anchor, test)
         )
-        told = "; ".join(f"{p.path} has {some}" for p, some in zip((anchor, test), examples, strict=True))
-        raise BenchError(f"no image is in both files: {told}; images are paired by name")
+        contents = "; ".join(
+            f"{p.path} has {listed}" for p, listed in zip((anchor, test), examples, strict=True)
+        )
+        raise BenchError(f"no image is in both files: {contents}; images are paired by name")
 
 
-def _wanted(anchor: RDPoints, test: RDPoints, options: Options) -> list[str]:
+def _metrics(anchor: RDPoints, test: RDPoints, options: Options) -> list[str]:
     """The metrics of both files, those of the catalogue first."""
     if options.only is not None and not options.only:
         raise UsageError("only: no metric is chosen")
-    there = dict.fromkeys((*anchor.metrics, *test.metrics))
+    metrics = dict.fromkeys((*anchor.metrics, *test.metrics))
     for setting, names in (("lower_is_better", options.lower_is_better), ("only", options.only or ())):
-        unknown = [name for name in names if name not in there]
+        unknown = [name for name in names if name not in metrics]
         if unknown:
             raise BenchError(
-                f"{setting}: no metric {unknown[0]!r} in the files; there are {', '.join(there)}"
+                f"{setting}: no metric {unknown[0]!r} in the files; there are {', '.join(metrics)}"
             )
-    ordered = [name for name in NAMES if name in there] + [name for name in there if name not in NAMES]
+    ordered = [name for name in NAMES if name in metrics] + [name for name in metrics if name not in NAMES]
     return [name for name in ordered if options.only is None or name in options.only]
 
 
@@ -135,7 +137,7 @@ def _used(
     anchor: RDPoints, test: RDPoints, rows: Sequence[MetricSummary], options: Options
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """The rates of the points behind the numbers, of anchor and test."""
-    found: list[list[float]] = [[], []]
+    by_side: list[list[float]] = [[], []]
     for row in rows:
         if not row.images:
             continue
@@ -147,27 +149,28 @@ def _used(
             low, high = options.bpp_range or (-math.inf, math.inf)
             frames = (points.frame[~points.frame.image.isin(out)] for points in (anchor, test))
             rates = [frame.bpp[frame.bpp.between(low, high)].tolist() for frame in frames]
-        for seen, more in zip(found, rates, strict=True):
-            seen += [min(more), max(more)]
-    ranges = [(min(seen), max(seen)) if seen else (math.nan, math.nan) for seen in found]
+        for extremes, more in zip(by_side, rates, strict=True):
+            extremes += [min(more), max(more)]
+    ranges = [(min(extremes), max(extremes)) if extremes else (math.nan, math.nan) for extremes in by_side]
     return ranges[0], ranges[1]
 
 
 def _hints(anchor: RDPoints, test: RDPoints, options: Options, rows: Sequence[MetricSummary]) -> list[str]:
     """Metrics of unknown direction that would have a BD-rate the other way round."""
-    known = {metric.name for metric in METRICS} | set(options.lower_is_better)
+    metric_names = {metric.name for metric in METRICS} | set(options.lower_is_better)
     doubtful = [
         row.metric
         for row in rows
-        if row.metric not in known and any("not strictly monotonic" in reason for reason in row.left_out)
+        if row.metric not in metric_names
+        and any("not strictly monotonic" in reason for reason in row.left_out)
     ]
-    other = [name for name in doubtful if name in anchor.metrics and name in test.metrics]
-    if not other:
+    shared = [name for name in doubtful if name in anchor.metrics and name in test.metrics]
+    if not shared:
         return []
-    turned = Options(options.method, options.curve, False, other, options.bpp_range, options.hvs)
-    found = _summary(anchor, test, options.hvs, other, turned)
+    turned = Options(options.method, options.curve, False, shared, options.bpp_range, options.hvs)
+    summary = _summary(anchor, test, options.hvs, shared, turned)
     return [
         f"{name} falls where the rate rises; if lower is better, add lower_is_better=[{name}]"
-        for name in other
-        if found.metrics[name].images > 0
+        for name in shared
+        if summary.metrics[name].images > 0
     ]

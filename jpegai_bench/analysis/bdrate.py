@@ -207,10 +207,10 @@ def _runs_away(x: Sequence[float], y: Sequence[float], low: float, high: float) 
     at = [low + (high - low) * k / 64 for k in range(65)]
     span = y[-1] - y[0]
     try:
-        found = values(x, y, at, "cubic")
+        cubic = values(x, y, at, "cubic")
     except _BEYOND_FLOATS:
         return True
-    return not all(y[0] - span <= value <= y[-1] + span for value in found)
+    return not all(y[0] - span <= value <= y[-1] + span for value in cubic)
 
 
 def _overlap_reason(overlap: float, of: str) -> str:

@@ -48,8 +48,8 @@ class MeanCurves:
 
     def resampled(self, weights: npt.NDArray[np.int64]) -> tuple[Array, Array]:
         """Mean curves `[draws, points, (bpp, quality)]` where images count `weights`, `[draws, images]`."""
-        both = (self.anchor_tables, self.test_tables)
-        anchor, test = (_ordered(_weighted(tables, weights)) for tables in both)
+        sides = (self.anchor_tables, self.test_tables)
+        anchor, test = (_ordered(_weighted(tables, weights)) for tables in sides)
         return anchor, test
 
 
@@ -60,27 +60,31 @@ def mean_curves(anchor: RDPoints, test: RDPoints, metric: str, bpp_range: Range 
     each image. A mean over different images would bend a curve, so an image enters only with every operating
     point of its file. A file that is one curve is taken for a mean already.
     """
-    (anchor_whole, anchor_faults), (test_whole, test_faults) = (_whole(p, metric) for p in (anchor, test))
-    named = [points for points in (anchor, test) if not points.one_curve]
-    names = sorted({name for points in named for name in points.images}) or [ONE_CURVE]
+    (anchor_complete, anchor_faults), (test_complete, test_faults) = (
+        _complete_tables(p, metric) for p in (anchor, test)
+    )
+    with_images = [points for points in (anchor, test) if not points.one_curve]
+    names = sorted({name for points in with_images for name in points.images}) or [ONE_CURVE]
     images: list[str] = []
     left_out: dict[str, list[str]] = {}
     for name in names:
-        for role, points, whole, faults in (
-            ("anchor", anchor, anchor_whole, anchor_faults),
-            ("test", test, test_whole, test_faults),
+        for role, points, complete, faults in (
+            ("anchor", anchor, anchor_complete, anchor_faults),
+            ("test", test, test_complete, test_faults),
         ):
-            own = ONE_CURVE if points.one_curve else name
-            if own not in whole:
-                left_out.setdefault(f"{role}: {faults.get(own, 'image missing')}", []).append(name)
+            image = ONE_CURVE if points.one_curve else name
+            if image not in complete:
+                left_out.setdefault(f"{role}: {faults.get(image, 'image missing')}", []).append(name)
                 break
         else:
             images.append(name)
     tables = (
-        _within(np.array([whole[name] for name in ([ONE_CURVE] if points.one_curve else images)]), bpp_range)
+        _within(
+            np.array([complete[name] for name in ([ONE_CURVE] if points.one_curve else images)]), bpp_range
+        )
         if images
         else np.empty((1, 0, 2))
-        for points, whole in ((anchor, anchor_whole), (test, test_whole))
+        for points, complete in ((anchor, anchor_complete), (test, test_complete))
     )
     reasons = {reason: tuple(out) for reason, out in sorted(left_out.items())}
     return MeanCurves(metric, tuple(images), reasons, *tables)
@@ -105,13 +109,13 @@ def summarize_mean(
     where more than `MOST_WITHOUT` of the draws have no BD-rate, and where a file is one curve: the images
     behind it cannot be drawn along. `per_image` has one row per metric.
     """
-    found = {metric: mean_curves(anchor, test, metric, bpp_range) for metric in metrics}
-    names = sorted({name for curves in found.values() for name in curves.images})
+    by_metric = {metric: mean_curves(anchor, test, metric, bpp_range) for metric in metrics}
+    names = sorted({name for curves in by_metric.values() for name in curves.images})
     paired = not anchor.one_curve and not test.one_curve
     weights = draws(len(names), resamples if paired and len(names) >= FEWEST_FOR_INTERVAL else 0, seed)
     summaries: dict[str, MetricSummary] = {}
     drawn: dict[str, Array] = {}
-    for metric, curves in found.items():
+    for metric, curves in by_metric.items():
         higher = is_higher_better(metric, lower_is_better)
 
         def compared(a: Array, t: Array, higher: bool = higher) -> tuple[float, float, str]:
@@ -123,8 +127,8 @@ def summarize_mean(
         values = np.full(len(weights), math.nan)
         enough = len(weights) > 0 and not math.isnan(value) and len(curves.images) >= FEWEST_FOR_INTERVAL
         if enough:
-            own = weights[:, [names.index(name) for name in curves.images]]
-            pairs = zip(*curves.resampled(own), strict=True)
+            image_weights = weights[:, [names.index(name) for name in curves.images]]
+            pairs = zip(*curves.resampled(image_weights), strict=True)
             values = np.array([compared(*pair)[0] for pair in pairs])
             if np.isnan(values).mean() > MOST_WITHOUT:
                 values[:] = math.nan  # of the mean of seven too
@@ -133,17 +137,17 @@ def summarize_mean(
         drawn[metric] = values
         summaries[metric] = MetricSummary(metric, interval(value, values, images), images, overlap, left_out)
     seven = average_of(hvs)
-    average, told = average_seven(summaries, drawn, seven)
+    average, average_reason = average_seven(summaries, drawn, seven)
     if quantity == "bd_metric":
-        average, told = Interval(math.nan), "units differ"
+        average, average_reason = Interval(math.nan), "units differ"
     rows = [
         (f"mean of {s.images}", s.metric, s.bd_rate.mean, s.overlap, s.reason) for s in summaries.values()
     ]
     frame = pd.DataFrame(rows, columns=["image", "metric", "bd_rate", "overlap", "reason"])
-    return Summary(frame, summaries, average, seven, told)
+    return Summary(frame, summaries, average, seven, average_reason)
 
 
-def _whole(points: RDPoints, metric: str) -> tuple[dict[str, Array], dict[str, str]]:
+def _complete_tables(points: RDPoints, metric: str) -> tuple[dict[str, Array], dict[str, str]]:
     """Tables `[points, (bpp, quality)]` of images that have every point; what is wrong with the others."""
     frame = points.frame
     step = (
@@ -153,7 +157,7 @@ def _whole(points: RDPoints, metric: str) -> tuple[dict[str, Array], dict[str, s
     )
     steps, place = np.unique(step.to_numpy(float), return_inverse=True)
     values = frame[["bpp", metric]].to_numpy(float)
-    whole, faults = {}, {}
+    complete, faults = {}, {}
     for name, rows in frame.groupby("image").indices.items():
         table = np.full((len(steps), 2), math.nan)
         table[place[rows]] = values[rows]
@@ -161,8 +165,8 @@ def _whole(points: RDPoints, metric: str) -> tuple[dict[str, Array], dict[str, s
         if fault:
             faults[str(name)] = fault
         else:
-            whole[str(name)] = table
-    return whole, faults
+            complete[str(name)] = table
+    return complete, faults
 
 
 def _fault(table: Array) -> str:

@@ -113,28 +113,30 @@ def compare(
     """
     _check_shared(a, b, anchor)
     frames = (anchor.runs[0], *a.runs, *b.runs)
-    asked, hvs = hvs, _hvs_there(hvs, frames)
+    chosen_hvs, hvs = hvs, _hvs_there(hvs, frames)
     seven = average_of(hvs)
-    known = [metric for metric in a.metrics if metric in b.metrics and metric in anchor.metrics]
-    others = [metric for metric in known if metric not in seven and all(metric in frame for frame in frames)]
+    shared = [metric for metric in a.metrics if metric in b.metrics and metric in anchor.metrics]
+    further = [
+        metric for metric in shared if metric not in seven and all(metric in frame for frame in frames)
+    ]
 
     def cells(reference: pd.DataFrame, test: pd.DataFrame) -> _Cells:
         summary = summarize(
-            reference, test, hvs, method, resamples=0, metrics=[*seven, *others],
+            reference, test, hvs, method, resamples=0, metrics=[*seven, *further],
             lower_is_better=lower_is_better, bpp_range=bpp_range,
         )  # fmt: skip
         return _cells(summary.per_image, seven)
 
-    tables = [[cells(frames[0], run) for run in one.runs] for one in (a, b)]
+    tables = [[cells(frames[0], run) for run in contender.runs] for contender in (a, b)]
     direct = [cells(*pair) for pair in product(a.runs, b.runs)]
     images = sorted(set().union(*(_names(run) for run in frames[1:])))
     labels = (a.label, b.label)
     main, more = (
         [_difference(metric, images, tables, direct, labels, anchor.label) for metric in family]
-        for family in ([*(m for m in seven if any(m in frame for frame in frames)), MEAN], others)
+        for family in ([*(m for m in seven if any(m in frame for frame in frames)), MEAN], further)
     )
     rows = (*_adjusted(main), *_adjusted(more))
-    return Comparison(labels, anchor.label, rows, seven, hvs, hvs != asked, len(images))
+    return Comparison(labels, anchor.label, rows, seven, hvs, hvs != chosen_hvs, len(images))
 
 
 def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
@@ -216,7 +218,7 @@ def _valid(
     left_out: dict[str, tuple[str, ...]] = {}
     for image in images:
         reasons = (
-            _told(cells[metric].get(image, (math.nan, "test: image missing"))[1], label, anchor)
+            _with_label(cells[metric].get(image, (math.nan, "test: image missing"))[1], label, anchor)
             for label, runs in zip(labels, tables, strict=True)
             for cells in runs
         )
@@ -232,11 +234,11 @@ def _beyond_rounding(value: float) -> float:
     return value if abs(value) >= RESOLUTION else 0.0
 
 
-def _told(reason: str, label: str, anchor: str) -> str:
+def _with_label(reason: str, label: str, anchor: str) -> str:
     """`anchor: …` and `test: …` with the codec's name in the role's place."""
-    role, separator, what = reason.partition(": ")
+    role, separator, message = reason.partition(": ")
     if separator and role in ("anchor", "test"):
-        return f"{anchor if role == 'anchor' else label}: {what}"
+        return f"{anchor if role == 'anchor' else label}: {message}"
     return f"{label} against {anchor}: {reason}" if reason else ""
 
 
@@ -245,11 +247,11 @@ def _names(points: pd.DataFrame) -> set[str]:
 
 
 def _check_shared(a: Contender, b: Contender, anchor: Contender) -> None:
-    for one, other in ((a, b), (a, anchor), (b, anchor)):
-        names = [set.intersection(*map(_names, contender.runs)) for contender in (one, other)]
+    for first, second in ((a, b), (a, anchor), (b, anchor)):
+        names = [set.intersection(*map(_names, contender.runs)) for contender in (first, second)]
         if not names[0] & names[1]:
-            have = (f"{c.label} has {_few(n)}" for c, n in zip((one, other), names, strict=True))
-            raise BenchError(f"{one.label} and {other.label} share no image, by name: {', '.join(have)}")
+            have = (f"{c.label} has {_few(n)}" for c, n in zip((first, second), names, strict=True))
+            raise BenchError(f"{first.label} and {second.label} share no image, by name: {', '.join(have)}")
 
 
 def _few(names: set[str]) -> str:

@@ -105,15 +105,15 @@ def measure_pairs(
         _require_temporary_folder()
     threads = max(1, workers // max(1, len(pairs)))
     work = partial(_measure, only=only, device=device, threads=threads, backend=backend)
-    done: dict[Pair, Measured] = {}
+    finished: dict[Pair, Measured] = {}
     following = iter(pairs)
     awaited = next(following, None)
     with closing(spread(work, pairs, workers, _PRELOAD)) as results:
         for pair, measured in results:
             advance(pair.name)
-            done[pair] = measured
-            while awaited in done:
-                yield done.pop(awaited)
+            finished[pair] = measured
+            while awaited in finished:
+                yield finished.pop(awaited)
                 awaited = next(following, None)
 
 
@@ -144,8 +144,8 @@ def _measure(pair: Pair, only: Sequence[str] | None, device: str, threads: int, 
         reference, distorted = read_rgb(pair.reference), read_rgb(pair.distorted)
         if reference.shape != distorted.shape:
             first, second = (f"{image.shape[1]}x{image.shape[0]}" for image in (reference, distorted))
-            told = f"{pair.distorted}: of another size, {second}, than {pair.reference}, {first}"
-            return Measured(pair, failure=told)
+            message = f"{pair.distorted}: of another size, {second}, than {pair.reference}, {first}"
+            return Measured(pair, failure=message)
         scores = reference_of(backend)(reference, only, device, threads).compare(distorted)
     except BenchError as error:
         return Measured(pair, failure=str(error))
@@ -156,16 +156,16 @@ def _measure(pair: Pair, only: Sequence[str] | None, device: str, threads: int, 
     return Measured(pair, width, height, scores.values, scores.reasons)
 
 
-def _pictures(folder: str, other: Path) -> dict[str, list[str]]:
+def _pictures(folder: str, other_folder: Path) -> dict[str, list[str]]:
     """Relative paths of the pictures below `folder`, by their name without the suffix."""
-    root, other = Path(folder).resolve(), other.resolve()
-    found: dict[str, list[str]] = defaultdict(list)
+    root, other_folder = Path(folder).resolve(), other_folder.resolve()
+    by_name: dict[str, list[str]] = defaultdict(list)
     for image in load("folder", root).images:
-        if other in image.path.parents and other not in (root, *root.parents):
+        if other_folder in image.path.parents and other_folder not in (root, *root.parents):
             continue
         relative = image.path.relative_to(root)
-        found[as_text(relative.with_suffix("").as_posix())].append(str(relative))
-    return found
+        by_name[as_text(relative.with_suffix("").as_posix())].append(str(relative))
+    return by_name
 
 
 def _paired(
@@ -173,16 +173,16 @@ def _paired(
 ) -> Pairing:
     pairs, left_out = [], []
     for name in sorted(first.keys() | second.keys()):
-        here = [os.path.join(reference, file) for file in first.get(name, ())]
-        there = [os.path.join(distorted, file) for file in second.get(name, ())]
-        if len(here) == len(there) == 1:
-            pairs.append(Pair(name, here[0], there[0]))
-        elif here and there:
-            several = here if len(here) > 1 else there
+        references = [os.path.join(reference, file) for file in first.get(name, ())]
+        matches = [os.path.join(distorted, file) for file in second.get(name, ())]
+        if len(references) == len(matches) == 1:
+            pairs.append(Pair(name, references[0], matches[0]))
+        elif references and matches:
+            several = references if len(references) > 1 else matches
             left_out.append(f"{' and '.join(several)}: of one name; keep the one that is meant")
         else:
-            missing = distorted if here else reference
-            left_out += [f"{path}: no picture of this name in {missing}" for path in here or there]
+            missing = distorted if references else reference
+            left_out += [f"{path}: no picture of this name in {missing}" for path in references or matches]
     if not pairs:
         raise BenchError(
             f"no picture in {reference} has the name of one in {distorted}; names must agree but for the"

@@ -69,15 +69,15 @@ def read_rd(path: str | Path) -> RDPoints:
         BenchError: it cannot be read, holds no points, has no column bpp, a cell that is no number (file,
             column and line are named), or an image twice at one rate or operating point.
     """
-    named = str(path)
+    source = str(path)
     path = Path(path)
     if path.is_dir():
         path = _points_of_folder(path)
-        named = str(path)
-    text = _text(path, named)
+        source = str(path)
+    text = _text(path, source)
     if text.lstrip()[:1] in ("{", "["):
-        return _from_json(text, named)
-    return _from_csv(text, named)
+        return _from_json(text, source)
+    return _from_csv(text, source)
 
 
 def is_time(name: str) -> bool:
@@ -93,29 +93,29 @@ def _points_of_folder(folder: Path) -> Path:
     if points.exists():
         return points
     below = sorted(folder.glob("**/points.csv"))
-    told = f"; give one run's folder, as {below[0].parent}" if below else "; give a file or a run's folder"
-    raise BenchError(f"{folder}: no points.csv in this folder{told}")
+    remedy = f"; give one run's folder, as {below[0].parent}" if below else "; give a file or a run's folder"
+    raise BenchError(f"{folder}: no points.csv in this folder{remedy}")
 
 
-def _text(path: Path, named: str) -> str:
+def _text(path: Path, source: str) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise BenchError(f"{named}: no such file") from None
+        raise BenchError(f"{source}: no such file") from None
     except OSError as error:
-        raise BenchError(f"{named}: cannot be read ({error.strerror or error})") from None
+        raise BenchError(f"{source}: cannot be read ({error.strerror or error})") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise BenchError(f"{named}: is no text in UTF-8; give a CSV with the columns image, bpp and metrics")
+        raise BenchError(f"{source}: is no text in UTF-8; give a CSV with the columns image, bpp and metrics")
     if not text.strip():
-        raise BenchError(f"{named}: is empty; give a CSV with the columns image, bpp and metrics")
+        raise BenchError(f"{source}: is empty; give a CSV with the columns image, bpp and metrics")
     return text
 
 
-def _from_csv(text: str, named: str) -> RDPoints:
+def _from_csv(text: str, source: str) -> RDPoints:
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -125,19 +125,19 @@ def _from_csv(text: str, named: str) -> RDPoints:
                 rows.append([cell.strip() for cell in row])
                 lines.append(reader.line_num)
     except csv.Error as error:
-        raise BenchError(f"{named}, line {reader.line_num}: is no CSV ({error})") from None
+        raise BenchError(f"{source}, line {reader.line_num}: is no CSV ({error})") from None
     header, rows, lines = rows[0], rows[1:], lines[1:]
-    _check_header(header, named)
+    _check_header(header, source)
     if not rows:
-        raise BenchError(f"{named}: has a header, but no rows")
+        raise BenchError(f"{source}: has a header, but no rows")
     for row, line in zip(rows, lines, strict=True):
         if len(row) != len(header):
-            raise BenchError(f"{named}, line {line}: {len(row)} cells, but the header has {len(header)}")
+            raise BenchError(f"{source}, line {line}: {len(row)} cells, but the header has {len(header)}")
     columns = {name: [row[i] for row in rows] for i, name in enumerate(header) if name}
     places = [f"line {line}" for line in lines]
     if "image" in columns and not all(columns["image"]):
         where = places[columns["image"].index("")]
-        raise BenchError(f"{named}, {where}: no name in column image")
+        raise BenchError(f"{source}, {where}: no name in column image")
     ignored, numbers = [], {}
     for name in columns:
         if name == "image" or name in _NO_MATTER or is_time(name):
@@ -149,21 +149,21 @@ def _from_csv(text: str, named: str) -> RDPoints:
                 continue
             wrong = values.index(None)
             cell = columns[name][wrong]
-            raise BenchError(f"{named}, {places[wrong]}, column {name}: {cell!r} is no number")
+            raise BenchError(f"{source}, {places[wrong]}, column {name}: {cell!r} is no number")
         numbers[name] = values
-    return _points(named, columns.get("image"), numbers, places, tuple(ignored))
+    return _points(source, columns.get("image"), numbers, places, tuple(ignored))
 
 
-def _check_header(header: Sequence[str], named: str) -> None:
+def _check_header(header: Sequence[str], source: str) -> None:
     named_columns = [name for name in header if name]
     twice = sorted({name for name in named_columns if named_columns.count(name) > 1})
     if twice:
-        raise BenchError(f"{named}: more than one column is named {twice[0]!r}")
+        raise BenchError(f"{source}: more than one column is named {twice[0]!r}")
     if "bpp" not in header:
-        there = ", ".join(named_columns[:20])
+        columns = ", ".join(named_columns[:20])
         separator = next((s for s in (";", "\t") if len(header) == 1 and s in header[0]), "")
-        told = "; separate cells by commas" if separator else ""
-        raise BenchError(f"{named}: no column bpp; there are {there}{told}")
+        remedy = "; separate cells by commas" if separator else ""
+        raise BenchError(f"{source}: no column bpp; there are {columns}{remedy}")
 
 
 def _number(cell: str) -> float | None:
@@ -176,40 +176,40 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _from_json(text: str, named: str) -> RDPoints:
+def _from_json(text: str, source: str) -> RDPoints:
     shape = 'CompressAI\'s {"name": …, "results": {"bpp": […], "psnr-rgb": […], …}} is read'
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BenchError(f"{named}: is no JSON ({error})") from None
+        raise BenchError(f"{source}: is no JSON ({error})") from None
     results = content.get("results") if isinstance(content, dict) else None
     if not isinstance(results, dict) or not all(isinstance(column, list) for column in results.values()):
-        raise BenchError(f"{named}: JSON of an unknown shape; {shape}")
+        raise BenchError(f"{source}: JSON of an unknown shape; {shape}")
     if "bpp" not in results:
-        raise BenchError(f"{named}: no bpp in results; there are {', '.join(results) or 'none'}")
+        raise BenchError(f"{source}: no bpp in results; there are {', '.join(results) or 'none'}")
     numbers: dict[str, list[Any]] = {}
     for key, values in results.items():
         if len(values) != len(results["bpp"]):
             raise BenchError(
-                f"{named}: results.{key} has {len(values)} values, but bpp has {len(results['bpp'])}"
+                f"{source}: results.{key} has {len(values)} values, but bpp has {len(results['bpp'])}"
             )
         name = key.strip().lower().replace("-", "_")
         if name in _NO_MATTER or is_time(name):
             continue
         for number, value in enumerate(values, 1):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-                raise BenchError(f"{named}, results.{key}, value {number}: {value!r} is no number")
+                raise BenchError(f"{source}, results.{key}, value {number}: {value!r} is no number")
         if name in numbers:
-            raise BenchError(f"{named}: more than one of results is named {name!r}")
+            raise BenchError(f"{source}: more than one of results is named {name!r}")
         numbers[name] = [math.nan if value is None else float(value) for value in values]
     if not results["bpp"]:
-        raise BenchError(f"{named}: results hold no points")
+        raise BenchError(f"{source}: results hold no points")
     places = [f"value {number}" for number in range(1, len(results["bpp"]) + 1)]
-    return _points(named, None, numbers, places)
+    return _points(source, None, numbers, places)
 
 
 def _points(
-    named: str,
+    source: str,
     images: Sequence[str] | None,
     numbers: dict[str, list[Any]],
     places: Sequence[str],
@@ -217,31 +217,31 @@ def _points(
 ) -> RDPoints:
     metrics = tuple(name for name in numbers if name not in ("bpp", *OPERATING))
     if not metrics:
-        raise BenchError(f"{named}: no column is a metric; there are {', '.join(numbers)}")
+        raise BenchError(f"{source}: no column is a metric; there are {', '.join(numbers)}")
     operating = next(
         (name for name in OPERATING if name in numbers and not any(map(math.isnan, numbers[name]))), None
     )
-    told = list(images) if images is not None else [ONE_CURVE] * len(places)
-    chosen = ["bpp", *([operating] if operating else []), *metrics]
-    frame = pd.DataFrame({"image": told, **{name: numbers[name] for name in chosen}})
+    names = list(images) if images is not None else [ONE_CURVE] * len(places)
+    columns = ["bpp", *([operating] if operating else []), *metrics]
+    frame = pd.DataFrame({"image": names, **{name: numbers[name] for name in columns}})
     rates = frame["bpp"]
     if operating == "target_bpp":  # targets out of reach share the nearest point
         rates = rates.mask(frame.drop(columns=operating).duplicated())
-    _refuse_duplicates(named, told, rates, "{:g} bpp", places)
+    _refuse_duplicates(source, names, rates, "{:g} bpp", places)
     if operating is not None:
-        _refuse_duplicates(named, told, numbers[operating], f"{operating} {{:g}}", places)
-    return RDPoints(named, frame, metrics, operating, ignored)
+        _refuse_duplicates(source, names, numbers[operating], f"{operating} {{:g}}", places)
+    return RDPoints(source, frame, metrics, operating, ignored)
 
 
 def _refuse_duplicates(
-    named: str, images: Iterable[str], values: Iterable[float], what: str, places: Sequence[str]
+    source: str, images: Iterable[str], values: Iterable[float], template: str, places: Sequence[str]
 ) -> None:
-    seen: dict[tuple[str, float], str] = {}
+    first_places: dict[tuple[str, float], str] = {}
     for image, value, place in zip(images, values, places, strict=True):
-        before = place if math.isnan(value) else seen.setdefault((image, value), place)
+        before = place if math.isnan(value) else first_places.setdefault((image, value), place)
         if before != place:
             of = "" if image == ONE_CURVE else f"image {image}: "
             raise BenchError(
-                f"{named}: {of}two points at {what.format(value)} ({before}, {place}); "
+                f"{source}: {of}two points at {template.format(value)} ({before}, {place}); "
                 "a file holds one codec, an image once at each rate"
             )

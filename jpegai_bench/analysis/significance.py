@@ -202,9 +202,9 @@ def welch(first: Spread, second: Spread) -> Welch:
         return Welch(difference, math.nan, math.nan, math.nan, "the seeds do not differ")
     from scipy.special import stdtr, stdtrit  # scipy.stats takes most of a second to import
 
-    shares = [one.deviation**2 / len(one.values) for one in (first, second)]
+    shares = [spread.deviation**2 / len(spread.values) for spread in (first, second)]
     freedom = sum(shares) ** 2 / sum(
-        share**2 / (len(one.values) - 1) for share, one in zip(shares, (first, second), strict=True)
+        share**2 / (len(spread.values) - 1) for share, spread in zip(shares, (first, second), strict=True)
     )
     error = math.sqrt(sum(shares))
     reach = -float(stdtrit(freedom, LEVEL / 2)) * error

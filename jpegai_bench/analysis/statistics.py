@@ -118,7 +118,7 @@ def summarize(
     anchor, test = (_by_image(points, metrics, bpp_range) for points in (anchor_points, test_points))
     images = sorted(anchor.keys() | test.keys())
     rows = [
-        (image, name, *_one(anchor.get(image), test.get(image), name, lower_is_better, method, quantity))
+        (image, name, *_of_image(anchor.get(image), test.get(image), name, lower_is_better, method, quantity))
         for image in images
         for name in metrics
     ]
@@ -145,8 +145,8 @@ def average_seven(
         labels[name] for name in seven if name not in summaries or math.isnan(summaries[name].bd_rate.mean)
     ]
     if missing:
-        other = "psnr_hvs" in summaries and not math.isnan(summaries["psnr_hvs"].bd_rate.mean)
-        hint = f", but for PSNR-HVS: {_INSTEAD}" if other and labels["psnr_hvs_m"] in missing else ""
+        has_psnr_hvs = "psnr_hvs" in summaries and not math.isnan(summaries["psnr_hvs"].bd_rate.mean)
+        hint = f", but for PSNR-HVS: {_INSTEAD}" if has_psnr_hvs and labels["psnr_hvs_m"] in missing else ""
         return Interval(math.nan), f"no BD-rate for {', '.join(missing)}{hint}"
     fewest = min(summaries[name].images for name in seven)
     mean = math.fsum(summaries[name].bd_rate.mean for name in seven) / len(seven)
@@ -155,8 +155,8 @@ def average_seven(
 
 def is_higher_better(metric: str, lower_is_better: Collection[str] = ()) -> bool:
     """Whether higher is better: as the catalogue has it, else unless it is one of `lower_is_better`."""
-    known = {one.name for one in METRICS if not one.higher_is_better}
-    return metric not in known and metric not in lower_is_better
+    lower = {listed.name for listed in METRICS if not listed.higher_is_better}
+    return metric not in lower and metric not in lower_is_better
 
 
 def difference(
@@ -221,7 +221,7 @@ def _by_image(
     }
 
 
-def _one(
+def _of_image(
     anchor: dict[str, Array] | None,
     test: dict[str, Array] | None,
     metric: str,
@@ -234,8 +234,8 @@ def _one(
         if points is None:
             return math.nan, math.nan, f"{role}: image missing"
         if metric not in points or (points[metric].size and np.isnan(points[metric]).all()):
-            other = metric == "psnr_hvs_m" and np.isfinite(points.get("psnr_hvs", math.nan)).any()
-            hint = f", but PSNR-HVS is: {_INSTEAD}" if other else ""
+            has_psnr_hvs = metric == "psnr_hvs_m" and np.isfinite(points.get("psnr_hvs", math.nan)).any()
+            hint = f", but PSNR-HVS is: {_INSTEAD}" if has_psnr_hvs else ""
             return math.nan, math.nan, f"{role}: not measured{hint}"
     assert anchor is not None
     assert test is not None
@@ -266,8 +266,8 @@ def _summary(metric: str, rows: Sequence[tuple[str, str, float, float, str]], dr
     reasons = sorted({reason for *_, reason in rows if reason})
     left_out = {reason: tuple(row[0] for row in rows if row[-1] == reason) for reason in reasons}
     if not used:
-        known = [overlap for *_, overlap, _ in rows if not math.isnan(overlap)]
-        overlap = math.fsum(known) / len(known) if known else math.nan
+        overlaps = [overlap for *_, overlap, _ in rows if not math.isnan(overlap)]
+        overlap = math.fsum(overlaps) / len(overlaps) if overlaps else math.nan
         return MetricSummary(metric, Interval(math.nan), 0, overlap, left_out)
     mean, overlap = (math.fsum(column) / len(used) for column in zip(*used, strict=True))
     return MetricSummary(metric, interval(mean, drawn, len(used)), len(used), overlap, left_out)

@@ -34,9 +34,9 @@ HELP = ("-h", "--help", "--hydra-help")
 SEE_HELP = "(jpegai-bench --help lists the commands)"
 
 
-def misused(command: Command, what: str) -> UsageError:
+def misused(command: Command, problem: str) -> UsageError:
     """That a command is written another way."""
-    return UsageError(f"{what}; usage: jpegai-bench {command.usage} {SEE_HELP}")
+    return UsageError(f"{problem}; usage: jpegai-bench {command.usage} {SEE_HELP}")
 
 
 def take_verbosity(arguments: Sequence[str]) -> tuple[list[str], int | None]:
@@ -45,11 +45,11 @@ def take_verbosity(arguments: Sequence[str]) -> tuple[list[str], int | None]:
     Raises:
         UsageError: both are there.
     """
-    found = {word for word in arguments if word in (*QUIET, *VERBOSE)}
-    if found & set(QUIET) and found & set(VERBOSE):
+    flags = {word for word in arguments if word in (*QUIET, *VERBOSE)}
+    if flags & set(QUIET) and flags & set(VERBOSE):
         raise UsageError("-q and -v are both given; one of them says how much is told")
-    left = [word for word in arguments if word not in found]
-    return left, (None if not found else -1 if found & set(QUIET) else 1)
+    remaining = [word for word in arguments if word not in flags]
+    return remaining, (None if not flags else -1 if flags & set(QUIET) else 1)
 
 
 def split(command: Command, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -59,11 +59,11 @@ def split(command: Command, arguments: Sequence[str]) -> tuple[list[str], list[s
         UsageError: a flag does not exist or lacks its value, or a positional word is missing or too much.
     """
     positional, overrides, flags = [], [], []
-    left = list(arguments)
-    while left:
-        word = left.pop(0)
+    remaining = list(arguments)
+    while remaining:
+        word = remaining.pop(0)
         if word.startswith("-"):
-            flags += _flag(word, left)
+            flags += _flag(word, remaining)
         elif not key_of(word):
             raise UsageError(f"{word!r} is no setting; write KEY=VALUE")
         elif ("=" in word and not os.path.exists(word)) or word[:1] in ("+", "~"):
@@ -78,21 +78,21 @@ def split(command: Command, arguments: Sequence[str]) -> tuple[list[str], list[s
     return positional, [*overrides, *flags]
 
 
-def _flag(word: str, left: list[str]) -> list[str]:
-    """A flag with its value, which is taken off `left`."""
-    name, given, value = word.partition("=")
+def _flag(word: str, remaining: list[str]) -> list[str]:
+    """A flag with its value, which is taken off `remaining`."""
+    name, equals, value = word.partition("=")
     if name not in FLAGS:
         raise UsageError(f"no option {name}{hint(name, [*FLAGS, *QUIET, *VERBOSE, *HELP])}")
     takes = FLAGS[name]
     if takes is None:
-        if given:
+        if equals:
             raise UsageError(f"{word}: {name} takes no value")
         return [word]
     needs = takes if isinstance(takes, str) else f"one of {', '.join(takes)}"
-    if not given:
-        if not left or left[0].startswith("-"):
+    if not equals:
+        if not remaining or remaining[0].startswith("-"):
             raise UsageError(f"{name} needs {needs}")
-        value = left.pop(0)
+        value = remaining.pop(0)
     if not isinstance(takes, str) and value not in takes:
         raise UsageError(f"{name} {value}: choose {needs}{hint(value, takes)}")
     return [name, value]

@@ -15,7 +15,7 @@ _SOONER = ("--config-dir", "--cfg", "--help", "--multirun", "--quiet", "--verbos
 """Of the flags those that are offered."""
 
 
-def answers(line: str, breaks: str = "") -> list[str]:
+def completions(line: str, breaks: str = "") -> list[str]:
     """What the last word of a line may become, each with a blank behind it where the word is then whole.
 
     Args:
@@ -24,9 +24,9 @@ def answers(line: str, breaks: str = "") -> list[str]:
             behind the last of them.
     """
     words, last, quote = _words(line)
-    found = list(dict.fromkeys(_candidates(words[1:], last))) if words else []
+    candidates = list(dict.fromkeys(_candidates(words[1:], last))) if words else []
     cut = max((last.rfind(sign) for sign in breaks if sign not in " \t\n\"'" and not quote), default=-1) + 1
-    return [_written(word, quote)[cut:] for word in found]
+    return [_quoted(word, quote)[cut:] for word in candidates]
 
 
 def _words(line: str) -> tuple[list[str], str, str]:
@@ -53,138 +53,142 @@ def _words(line: str) -> tuple[list[str], str, str]:
     return words, word, quote
 
 
-def _written(word: str, quote: str) -> str:
+def _quoted(word: str, quote: str) -> str:
     """A word as the shell reads it, without the blank behind what may go on."""
-    whole = not word.endswith(("=", ".", "/", ",")) and "[" not in word
+    is_complete = not word.endswith(("=", ".", "/", ",")) and "[" not in word
     if not quote:  # signs of Hydra's own grammar are left as they are; the user quotes them or not
         word = re.sub(r"([\s\"'\\$`!&;()<>|*?#])", r"\\\1", word)
-    return word + (quote + " " if quote and whole else " " if whole else "")
+    return word + (quote + " " if quote and is_complete else " " if is_complete else "")
 
 
 def _candidates(words: Sequence[str], last: str) -> Iterator[str]:
-    named = [word for word in words if word not in (*QUIET, *VERBOSE)]
-    if not named or named[:1] == ["help"]:
+    words = [word for word in words if word not in (*QUIET, *VERBOSE)]
+    if not words or words[:1] == ["help"]:
         flags = ("--help", "--version", "--quiet", "--verbose")
-        yield from _begun((*COMMANDS, *flags) if last.startswith("-") else COMMANDS, last)
+        yield from _beginning_with((*COMMANDS, *flags) if last.startswith("-") else COMMANDS, last)
         return
-    command = COMMANDS.get(named[0])
+    command = COMMANDS.get(words[0])
     if command is None:
         return
-    given = named[1:]
-    if given and given[-1] in FLAGS and FLAGS[given[-1]] is not None:
-        yield from _of_flag(given[-1], last)
+    typed = words[1:]
+    if typed and typed[-1] in FLAGS and FLAGS[typed[-1]] is not None:
+        yield from _of_flag(typed[-1], last)
     elif last.startswith("-"):
         name, equals, value = last.partition("=")
         if equals and FLAGS.get(name):
             yield from (f"{name}={word}" for word in _of_flag(name, value))
         else:
-            yield from _begun(_SOONER if command.composes else HELP[1:2], last)
+            yield from _beginning_with(_SOONER if command.composes else HELP[1:2], last)
     else:
-        named = [] if "=" in last or last[:1] in ("+", "~") else list(_positional(command, given, last))
-        yield from named
-        if command.composes and (last or not named):
-            yield from _overrides(command, given, last)
+        positional = [] if "=" in last or last[:1] in ("+", "~") else list(_positional(command, typed, last))
+        yield from positional
+        if command.composes and (last or not positional):
+            yield from _overrides(command, typed, last)
 
 
 def _of_flag(name: str, last: str) -> Iterator[str]:
     takes = FLAGS[name]
     if isinstance(takes, tuple):
-        yield from _begun(takes, last)
+        yield from _beginning_with(takes, last)
     elif takes == "a folder":
         yield from (path for path in _files(last) if path.endswith("/"))
     elif takes == "a file":
         yield from _files(last)
 
 
-def _positional(command: Command, given: Sequence[str], last: str) -> Iterator[str]:
+def _positional(command: Command, typed: Sequence[str], last: str) -> Iterator[str]:
     """Words at the place of the next positional one: names that are known, or files."""
-    before = len(_positional_of(given))
+    before = len(_positional_of(typed))
     if before >= len(command.words) and not command.repeats:
         return
-    what = command.words[min(before, len(command.words) - 1)]
-    if what == "WHAT":
+    kind = command.words[min(before, len(command.words) - 1)]
+    if kind == "WHAT":
         from jpegai_bench.commands.inventory import KINDS
 
-        yield from _begun(KINDS, last)
-    elif what == "SHELL":
-        yield from _begun(("bash", "zsh"), last)
-    elif what in ("get", "remove"):
-        yield from _begun((what,), last)
-    elif what == "WHICH":
+        yield from _beginning_with(KINDS, last)
+    elif kind == "SHELL":
+        yield from _beginning_with(("bash", "zsh"), last)
+    elif kind in ("get", "remove"):
+        yield from _beginning_with((kind,), last)
+    elif kind == "WHICH":
         from jpegai_bench.store.removal import WORDS
 
-        results = _results(given)
-        yield from _begun((*WORDS, *_labels(results), *(_keys_of_runs(results) if last else ())), last)
-    elif what == "SET":
+        results = _results(typed)
+        yield from _beginning_with(
+            (*WORDS, *_labels(results), *(_keys_of_runs(results) if last else ())), last
+        )
+    elif kind == "SET":
         from jpegai_bench.images.test_sets import PUBLISHED
 
-        yield from _begun(PUBLISHED, last)
+        yield from _beginning_with(PUBLISHED, last)
     else:
         if command.name == "compare":
-            yield from _begun(_labels(_results(given)), last)
+            yield from _beginning_with(_labels(_results(typed)), last)
         yield from _files(last)
 
 
-def _positional_of(given: Sequence[str]) -> list[str]:
-    left, found = list(given), []
-    while left:
-        word = left.pop(0)
+def _positional_of(typed: Sequence[str]) -> list[str]:
+    remaining, positional = list(typed), []
+    while remaining:
+        word = remaining.pop(0)
         if word in FLAGS:
-            left = left[1:] if FLAGS[word] is not None else left
+            remaining = remaining[1:] if FLAGS[word] is not None else remaining
         elif not word.startswith(("-", "+", "~")) and "=" not in word:
-            found.append(word)
-    return found
+            positional.append(word)
+    return positional
 
 
-def _overrides(command: Command, given: Sequence[str], last: str) -> Iterator[str]:
-    folders = [folder for folder in folders_of(given) if folder.is_dir()]
+def _overrides(command: Command, typed: Sequence[str], last: str) -> Iterator[str]:
+    folders = [folder for folder in folders_of(typed) if folder.is_dir()]
     signs = last[: len(last) - len(last.lstrip("+~"))]
     key, equals, value = last[len(signs) :].partition("=")
     if equals:
-        yield from (f"{signs}{key}={word}" for word in _values(command, given, key, value, folders))
+        yield from (f"{signs}{key}={word}" for word in _values(command, typed, key, value, folders))
         return
     end = "" if signs.startswith("~") else "="
     keys = (f"{signs}{word}" for word in _keys(command, folders, key))
-    yield from _begun((word if word.endswith(".") else word + end for word in keys), last)
+    yield from _beginning_with((word if word.endswith(".") else word + end for word in keys), last)
     if not signs and command.variant is not None:
-        yield from _begun(("+variant=",), last)
+        yield from _beginning_with(("+variant=",), last)
 
 
 def _keys(command: Command, folders: Sequence[Path], key: str) -> Iterator[str]:
     """Groups and settings that a key may become, one level at a time: those below end with a dot."""
-    others = {option for other in COMMANDS.values() for option in other.options} - set(command.options)
-    groups = [group for group in setting_names.groups(folders) if group not in others]
+    foreign = {option for other_command in COMMANDS.values() for option in other_command.options} - set(
+        command.options
+    )
+    groups = [group for group in setting_names.groups(folders) if group not in foreign]
     if command.variant is None:
-        others.add("variant")
+        foreign.add("variant")
         groups.remove("variant")
     if "." not in key:
         yield from groups
     depth = key.count(".")
-    for whole in setting_names.settings(folders):
-        parts = whole.split(".")
-        if parts[0] in others or not whole.startswith(key):
+    for name in setting_names.settings(folders):
+        parts = name.split(".")
+        if parts[0] in foreign or not name.startswith(key):
             continue
         if len(parts) == depth + 1:
-            yield whole
+            yield name
         elif key:  # where nothing is typed yet, groups and single settings are enough to choose from
             yield f"{'.'.join(parts[: depth + 1])}."
 
 
 def _values(
-    command: Command, given: Sequence[str], key: str, value: str, folders: Sequence[Path]
+    command: Command, typed: Sequence[str], key: str, value: str, folders: Sequence[Path]
 ) -> Iterator[str]:
     """What a setting or group may be, after the last comma of a list."""
     head, last = value[: _start(value)], value[_start(value) :]
-    named = set(value[: _start(value)].strip("[,").split(","))
+    chosen = set(value[: _start(value)].strip("[,").split(","))
     if key in setting_names.groups(folders):
-        known: Iterable[str] = setting_names.choices(key, folders)
+        choices: Iterable[str] = setting_names.choices(key, folders)
         if key == "anchor" and "anchors" in command.options:
-            known = [*known, *_labels(_results(given), ("anchors",))]
+            choices = [*choices, *_labels(_results(typed), ("anchors",))]
     elif key in ("codec", "peers"):
-        known = [*setting_names.choices("anchor", folders), "all"]
+        choices = [*setting_names.choices("anchor", folders), "all"]
     else:
-        known = setting_names.VALUES.get(key, ())
-    yield from (head + word for word in _begun(known, last) if word not in named)
+        choices = setting_names.VALUES.get(key, ())
+    yield from (head + word for word in _beginning_with(choices, last) if word not in chosen)
     if setting_names.takes_a_path(key):
         yield from (head + path for path in _files(last))
 
@@ -194,8 +198,8 @@ def _start(value: str) -> int:
     return max(value.rfind(","), value.rfind("[")) + 1
 
 
-def _begun(known: Iterable[str], last: str) -> Iterator[str]:
-    return (word for word in known if word.startswith(last))
+def _beginning_with(words: Iterable[str], last: str) -> Iterator[str]:
+    return (word for word in words if word.startswith(last))
 
 
 def _files(last: str) -> Iterator[str]:
@@ -210,9 +214,9 @@ def _files(last: str) -> Iterator[str]:
             yield os.path.join(folder, entry.name) + ("/" if entry.is_dir() else "")
 
 
-def _results(given: Sequence[str]) -> Path:
-    chosen = [word.partition("=")[2] for word in given if key_of(word) == "results"]
-    return Path([*chosen, "results"][0]).expanduser()
+def _results(typed: Sequence[str]) -> Path:
+    values = [word.partition("=")[2] for word in typed if key_of(word) == "results"]
+    return Path([*values, "results"][0]).expanduser()
 
 
 def _labels(results: Path, kinds: Sequence[str] = ("runs", "anchors")) -> list[str]:

@@ -46,8 +46,8 @@ def _exit_status(words: list[str]) -> int:
         code = _complain(str(error), error.status)
     except KeyboardInterrupt:
         resumes = words[:1] in (["run"], ["sweep"], ["train"], ["anchor"])
-        kept = "; finished work is kept, the same command goes on from there" if resumes else ""
-        code = _complain(f"interrupted{kept}")
+        remedy = "; finished work is kept, the same command goes on from there" if resumes else ""
+        code = _complain(f"interrupted{remedy}")
     except BrokenPipeError:  # nobody reads stdout any more, as after `| head`: what was asked for is done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
@@ -75,13 +75,13 @@ def _run(words: list[str]) -> int:
     if "--version" in words:
         print(f"jpegai-bench {__version__}")
         return 0
-    named = [word for word in words if word not in arguments.HELP]
-    wants_help = named != words or named[:1] == ["help"]
-    named = named[1:] if named[:1] == ["help"] else named
-    if not named:
+    remaining = [word for word in words if word not in arguments.HELP]
+    wants_help = remaining != words or remaining[:1] == ["help"]
+    remaining = remaining[1:] if remaining[:1] == ["help"] else remaining
+    if not remaining:
         print(overview())
         return 0
-    name = named.pop(0)
+    name = remaining.pop(0)
     if name not in COMMANDS:
         raise UsageError(f"no command {name!r}{hint(name, COMMANDS)} {arguments.SEE_HELP}")
     command = COMMANDS[name]
@@ -91,11 +91,11 @@ def _run(words: list[str]) -> int:
     if not command.composes:
         from jpegai_bench.cli.shell_scripts import command as print_completion
 
-        return print_completion(*named)
-    return _do(command, *arguments.split(command, named))
+        return print_completion(*remaining)
+    return _execute(command, *arguments.split(command, remaining))
 
 
-def _do(command: Command, positional: list[str], words: list[str]) -> int:
+def _execute(command: Command, positional: list[str], words: list[str]) -> int:
     """Do a command with the settings that its words give, once or for each job of a multirun."""
     from jpegai_bench.cli.word_steps import is_multirun, prepared
     from jpegai_bench.config.composition import composed

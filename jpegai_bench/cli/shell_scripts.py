@@ -38,18 +38,18 @@ fi"""
 def command(shell: str = "", *more: str) -> int:
     """Print the script for a shell, or with `answer` what completes a line."""
     if shell == "answer" and len(more) == 3:
-        from jpegai_bench.cli.completion import answers
+        from jpegai_bench.cli.completion import completions
 
         asking, line, point = more[0], more[1], int(more[2])
         # Of bash the cursor's place is counted in bytes, of zsh in signs.
         line = line.encode()[:point].decode(errors="ignore") if asking == "bash" else line[:point]
-        for answer in answers(line, os.environ.get("JPEGAI_BENCH_WORDBREAKS", "")):
+        for answer in completions(line, os.environ.get("JPEGAI_BENCH_WORDBREAKS", "")):
             print(answer)
         return 0
     if more:
         raise UsageError(f"completion: {more[0]!r} is too much; usage: jpegai-bench completion bash|zsh")
     if shell not in SHELLS:
-        told = f"no {shell!r}{hint(shell, SHELLS)}" if shell else "SHELL is missing"
-        raise UsageError(f"completion: {told}; usage: jpegai-bench completion bash|zsh")
+        problem = f"no {shell!r}{hint(shell, SHELLS)}" if shell else "SHELL is missing"
+        raise UsageError(f"completion: {problem}; usage: jpegai-bench completion bash|zsh")
     print(_BASH if shell == "bash" else _ZSH)
     return 0

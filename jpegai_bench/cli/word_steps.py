@@ -95,7 +95,9 @@ def anchors_as_labels(command: Command, words: list[str]) -> list[str]:
 
 def refuse_unused(command: Command, words: list[str]) -> list[str]:
     """A setting that other commands take, and this one would ignore, is refused."""
-    special = {option for other in COMMANDS.values() for option in other.options} - set(command.options)
+    special = {option for other_command in COMMANDS.values() for option in other_command.options} - set(
+        command.options
+    )
     for key in (key_of(word) for word in words if not word.startswith("-")):
         if key in special:
             raise misused(command, f"{command.name} takes no {key}")
@@ -133,9 +135,9 @@ def show_one_job(command: Command, words: list[str]) -> list[str]:
                 value = next(iter(sweep.filter(choices(override.key_or_group, folders_of(words)))), "")
             else:
                 value = next(override.sweep_string_iterator())
-        written = str(override.input_line)
-        sign = written[: len(written) - len(written.lstrip("+~"))]
-        chosen.append(written if value is None else f"{sign}{override.key_or_group}={value}")
+        line = str(override.input_line)
+        sign = line[: len(line) - len(line.lstrip("+~"))]
+        chosen.append(line if value is None else f"{sign}{override.key_or_group}={value}")
     return [*chosen, *(word for word in words[end:] if word not in _MULTIRUN)]
 
 
@@ -174,8 +176,8 @@ def known_variants(words: list[str]) -> tuple[list[str], list[str]]:
     known, wrong = choices("variant", folders), unreadable("variant", folders)
     chosen = known if sweep.endswith("=glob(*)") else sweep.removeprefix("+variant=").split(",")
     wrong |= {name: no_choice("variant", name, known) for name in chosen if name not in known}
-    there = [name for name in chosen if name not in wrong]
+    usable = [name for name in chosen if name not in wrong]
     messages = [wrong[name] for name in chosen if name in wrong]
-    if not there:
+    if not usable:
         raise UsageError(messages[0])
-    return [f"+variant={','.join(there)}" if word is sweep else word for word in words], messages
+    return [f"+variant={','.join(usable)}" if word is sweep else word for word in words], messages

@@ -66,8 +66,8 @@ def command(settings: BdRateSettings, anchor: str, test: str) -> int:
     plot = Path(settings.plot).expanduser() if settings.plot else None
     if plot and not plot.parent.is_dir():
         raise BenchError(f"plot={plot}: no folder {plot.parent}; make it first")
-    one, other = (read_rd(shipped_folder(word) or word) for word in (anchor, test))
-    table = bd_table(one, other, _options(settings))
+    anchor_points, test_points = (read_rd(shipped_folder(word) or word) for word in (anchor, test))
+    table = bd_table(anchor_points, test_points, _options(settings))
     if settings.format == "table":
         print_rich(to_rich([bd_sheet(table)]))
     else:
@@ -79,8 +79,8 @@ def command(settings: BdRateSettings, anchor: str, test: str) -> int:
 
         write_bd_plot(table, plot)
         (print if settings.format == "table" else report)(f"Written: {plot}")
-    if not any(one.images for one in table.rates):
-        reasons = "; ".join(dict.fromkeys(table.reason(one) for one in table.rates))
+    if not any(rate.images for rate in table.rates):
+        reasons = "; ".join(dict.fromkeys(table.reason(rate) for rate in table.rates))
         raise BenchError(f"{test} against {anchor}: no metric has a BD-rate ({reasons})")
     return 0
 

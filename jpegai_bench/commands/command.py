@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from jpegai_bench.config.command_settings import GIVEN
+from jpegai_bench.config.command_settings import INTERNAL
 from jpegai_bench.config.schema import Settings
 
 
@@ -42,7 +42,7 @@ class Command:
     def options(self) -> tuple[str, ...]:
         """Settings that only some commands take, and this one does."""
         names = {item.name for item in fields(self.settings)} - {item.name for item in fields(Settings)}
-        return (*sorted(names - set(GIVEN)), *(("experiment",) if self.experiment else ()))
+        return (*sorted(names - set(INTERNAL)), *(("experiment",) if self.experiment else ()))
 
     @property
     def module(self) -> str:

@@ -57,35 +57,35 @@ def command(settings: CompareSettings, a: str, b: str) -> int:
     from jpegai_bench.report.tables.verdict import spread_verdict, verdict
     from jpegai_bench.store.store import Store
 
-    found = match(Store(settings.results), a, b, _choice(settings))
-    sides = (found.a, found.b)
-    other = found.b.contender
-    if found.one_variant:  # one run will do: the spread is that of A
-        other = replace(other, runs=other.runs[:1])
+    matched = match(Store(settings.results), a, b, _choice(settings))
+    sides = (matched.a, matched.b)
+    contender = matched.b.contender
+    if matched.one_variant:  # one run will do: the spread is that of A
+        contender = replace(contender, runs=contender.runs[:1])
     result = compare(
-        found.a.contender,
-        other,
-        found.anchor,
+        matched.a.contender,
+        contender,
+        matched.anchor,
         settings.metrics.hvs,
         settings.method,
         settings.lower_is_better,
         settings.rates_between,
     )
-    if found.one_variant:
-        sheets = [seeds_sheet(result, found, settings.method)]
+    if matched.one_variant:
+        sheets = [seeds_sheet(result, matched, settings.method)]
         lines = [spread_verdict(result)]
         frame = spread_as_frame(result)
     else:
-        sheets = [comparison_sheet(result, found, settings.method)]
+        sheets = [comparison_sheet(result, matched, settings.method)]
         if any(len(side.seeds) > 1 for side in sides):
-            sheets.append(seeds_sheet(result, found, settings.method))
-        trained = (found.a.kind == "variant", found.b.kind == "variant")
-        lines = verdict(result, trained, found.measured_noise)
+            sheets.append(seeds_sheet(result, matched, settings.method))
+        trained = (matched.a.kind == "variant", matched.b.kind == "variant")
+        lines = verdict(result, trained, matched.measured_noise)
         frame = as_frame(result)
     if settings.format == "csv":
         print_frame(frame, settings.format)
     elif settings.format == "json":
-        about = {**_about(found, result.hvs, settings.method), "verdict": lines}
+        about = {**_about(matched, result.hvs, settings.method), "verdict": lines}
         print(as_json(about, frame, result))
     elif settings.format == "markdown":
         print(to_markdown(sheets) + "\n" + "\n\n".join(lines))
@@ -114,18 +114,18 @@ def _choice(settings: CompareSettings) -> "Choice":
     return Choice(selection.dataset(settings), selection.model(settings), anchor, settings.anchor_points)
 
 
-def _about(found: "Match", hvs: str, method: str) -> dict[str, Any]:
+def _about(matched: "Match", hvs: str, method: str) -> dict[str, Any]:
     """What a program needs to know beside the rows."""
     about: dict[str, Any] = {
         name: {"label": side.contender.label, "kind": side.kind, "seeds": list(side.seeds)}
-        for name, side in (("a", found.a), ("b", found.b))
+        for name, side in (("a", matched.a), ("b", matched.b))
     }
     return about | {
-        "anchor": found.anchor.label,
-        "anchor_described": found.anchor_described,
-        "dataset": found.dataset,
-        "model": found.model,
+        "anchor": matched.anchor.label,
+        "anchor_described": matched.anchor_described,
+        "dataset": matched.dataset,
+        "model": matched.model,
         "hvs": hvs,
         "method": method,
-        "notes": list(dict.fromkeys((*found.a.notes, *found.b.notes))),
+        "notes": list(dict.fromkeys((*matched.a.notes, *matched.b.notes))),
     }

@@ -60,10 +60,10 @@ def command(settings: DecodeSettings, source: str, target: str) -> int:
 
     require_separate_files(IN=source, OUT=target)
     require_png(OUT=target)
-    with _named(source):
-        data, pixels = _read(Path(source), settings)
+    with _errors_with_name(source):
+        data, pixels = _read_bitstream(Path(source), settings)
     codec = learned_codec(settings, variant_of(settings), rdo=False)
-    with _named(source), _shown(codec, pixels, settings):
+    with _errors_with_name(source), _progress_shown(codec, pixels, settings):
         image = codec.decode(data)
     write_png(target, image)
     print(f"{console.escaped(target, console.BYTES)}: {image.shape[1]}x{image.shape[0]}")
@@ -71,7 +71,7 @@ def command(settings: DecodeSettings, source: str, target: str) -> int:
 
 
 @contextmanager
-def _named(source: str) -> Iterator[None]:
+def _errors_with_name(source: str) -> Iterator[None]:
     """What is wrong with the file is told with its name."""
     try:
         yield
@@ -81,7 +81,7 @@ def _named(source: str) -> Iterator[None]:
         raise BenchError(f"{source}: cannot be read ({error.strerror})") from None
 
 
-def _read(path: Path, settings: DecodeSettings) -> tuple[bytes, int]:
+def _read_bitstream(path: Path, settings: DecodeSettings) -> tuple[bytes, int]:
     """A whole file, and the pixels that its header claims; the rest is read where the header is in order.
 
     Raises:
@@ -114,7 +114,7 @@ def _gigabytes(pixels: int, settings: DecodeSettings) -> float:
 
 
 @contextmanager
-def _shown(codec: "LearnedCodec", pixels: int, settings: DecodeSettings) -> Iterator[None]:
+def _progress_shown(codec: "LearnedCodec", pixels: int, settings: DecodeSettings) -> Iterator[None]:
     """Tell the work of a large picture before it is done, and the progress of its synthesis."""
     from jpegai_bench.system.progress import progress
 
@@ -130,10 +130,10 @@ def _shown(codec: "LearnedCodec", pixels: int, settings: DecodeSettings) -> Iter
     layers = [layer for branch in branches for layer in branch.children()]
     with progress("decode", len(layers), "layers") as step:
 
-        def done(*_: Any) -> None:
+        def on_layer(*_: Any) -> None:
             step()
 
-        hooks = [layer.register_forward_hook(done) for layer in layers]
+        hooks = [layer.register_forward_hook(on_layer) for layer in layers]
         try:
             yield
         finally:

@@ -72,8 +72,8 @@ def _safely(section: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Fi
     try:
         yield from check()
     except Exception as error:
-        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        yield Finding(section, "this check", "broken", told, "reinstall, or report it as a defect")
+        message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        yield Finding(section, "this check", "broken", message, "reinstall, or report it as a defect")
 
 
 def _versions() -> Iterator[Finding]:
@@ -83,14 +83,14 @@ def _versions() -> Iterator[Finding]:
     fits = (3, 11) <= sys.version_info < (3, 13)
     todo = "" if fits else "make an environment with Python 3.11 or 3.12"
     yield Finding("versions", "Python", "ok" if fits else "broken", f"{python}, {platform.platform()}", todo)
-    for name, wanted, found in _requirements():
-        if found is None:
-            yield Finding("versions", name, "broken", "not installed", f"pip install '{name}{wanted}'")
-        elif wanted:
-            told = f"{found}, but {wanted} is needed"
-            yield Finding("versions", name, "broken", told, f"pip install '{name}{wanted}'")
+    for name, specifier, installed in _requirements():
+        if installed is None:
+            yield Finding("versions", name, "broken", "not installed", f"pip install '{name}{specifier}'")
+        elif specifier:
+            message = f"{installed}, but {specifier} is needed"
+            yield Finding("versions", name, "broken", message, f"pip install '{name}{specifier}'")
         else:
-            yield Finding("versions", name, "ok", found)
+            yield Finding("versions", name, "ok", installed)
     yield _torch_and_torchvision()
 
 
@@ -99,16 +99,16 @@ def _requirements() -> Iterator[tuple[str, str, str | None]]:
     from packaging.requirements import Requirement
 
     for line in requires("jpegai-bench") or ():
-        wanted = Requirement(line)
-        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+        requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
-            found = version(wanted.name)
+            installed = version(requirement.name)
         except PackageNotFoundError:
-            yield wanted.name, str(wanted.specifier), None
+            yield requirement.name, str(requirement.specifier), None
             continue
-        met = wanted.specifier.contains(found, prereleases=True)
-        yield wanted.name, "" if met else str(wanted.specifier), found
+        met = requirement.specifier.contains(installed, prereleases=True)
+        yield requirement.name, "" if met else str(requirement.specifier), installed
 
 
 def _torch_and_torchvision() -> Finding:
@@ -127,8 +127,8 @@ def _machine() -> Iterator[Finding]:
     cores = f"{usable_cores()} usable of {os.cpu_count()}"
     yield Finding("machine", "cores", "ok", f"{cores}; {_cpu()}")
     limit = os.environ.get("OMP_NUM_THREADS")
-    told = f"OMP_NUM_THREADS={limit}" if limit else "OMP_NUM_THREADS is not set"
-    yield Finding("machine", "threads", "ok", f"torch takes {torch.get_num_threads()}; {told}")
+    setting = f"OMP_NUM_THREADS={limit}" if limit else "OMP_NUM_THREADS is not set"
+    yield Finding("machine", "threads", "ok", f"torch takes {torch.get_num_threads()}; {setting}")
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
         yield Finding("machine", "GPU", "ok", f"{', '.join(names)}; CUDA {torch.version.cuda}")
@@ -149,17 +149,17 @@ def _cpu() -> str:
 def _ffmpeg() -> Iterator[Finding]:
     remedy = ffmpeg.remedy()
     try:
-        told = ffmpeg.ffmpeg_version()
-        if not told.startswith("ffmpeg"):
+        program = ffmpeg.ffmpeg_version()
+        if not program.startswith("ffmpeg"):
             raise BenchError(f"{ffmpeg.binary()} does not tell its version")
-        yield Finding("ffmpeg", "binary", "ok", f"{told}, {ffmpeg.binary()}")
-        there = ffmpeg.encoders()
+        yield Finding("ffmpeg", "binary", "ok", f"{program}, {ffmpeg.binary()}")
+        encoders = ffmpeg.encoders()
         measures = "libvmaf" in ffmpeg.filters()
     except BenchError as error:
         yield Finding("ffmpeg", "binary", "broken", str(error), remedy)
         return
     for name, purpose in ENCODERS.items():
-        if name in there:
+        if name in encoders:
             yield Finding("ffmpeg", name, "ok", f"for {purpose}")
         else:
             yield Finding("ffmpeg", name, "missing", f"no {purpose}", remedy)
@@ -193,8 +193,10 @@ def _anchors(settings: Settings) -> Iterator[Finding]:
             usable.append(label)
     yield Finding("anchors", "usable", "ok" if usable else "broken", ", ".join(usable) or "none")
     for label, reason in reasons.items():
-        what, _, todo = reason.partition("; ")
-        yield Finding("anchors", label, "missing", what, todo or f"docs/anchors.md says what {label} needs")
+        problem, _, todo = reason.partition("; ")
+        yield Finding(
+            "anchors", label, "missing", problem, todo or f"docs/anchors.md says what {label} needs"
+        )
 
 
 def _datasets() -> Iterator[Finding]:
@@ -204,9 +206,9 @@ def _datasets() -> Iterator[Finding]:
         try:
             images = datasets.load(name).images
         except BenchError as error:
-            what, _, todo = str(error).removeprefix(f"dataset {name}: ").partition("; ")
+            problem, _, todo = str(error).removeprefix(f"dataset {name}: ").partition("; ")
             state: State = "broken" if name == "sample" else "missing"
-            yield Finding("data sets", name, state, what, todo)
+            yield Finding("data sets", name, state, problem, todo)
         else:
             yield Finding("data sets", name, "ok", f"{len(images)} pictures in {images[0].path.parent}")
 
@@ -220,31 +222,31 @@ def _weights() -> Iterator[Finding]:
                 read(folder / name, "shared" if name == SHARED_FILE else "synthesis")
             except BenchError as error:
                 wrong = wrong or str(error)
-        told = wrong or f"encoder and {len(variant_names())} variants"
+        detail = wrong or f"encoder and {len(variant_names())} variants"
         todo = "reinstall jpegai-bench" if wrong else ""
-        yield Finding("weights", f"model={folder.name}", "broken" if wrong else "ok", told, todo)
+        yield Finding("weights", f"model={folder.name}", "broken" if wrong else "ok", detail, todo)
     if not list(SHIPPED_WEIGHTS.glob(f"*/{SHARED_FILE}")):
-        told = f"none in {SHIPPED_WEIGHTS}"
-        yield Finding("weights", "shipped", "broken", told, "reinstall jpegai-bench")
+        detail = f"none in {SHIPPED_WEIGHTS}"
+        yield Finding("weights", "shipped", "broken", detail, "reinstall jpegai-bench")
 
 
 def _results(folder: Path) -> Iterator[Finding]:
     """Whether the results folder can be written, or made; and the one for temporary files."""
     places = {"results": (folder, "results=PATH"), "temporary": (Path(tempfile.gettempdir()), "TMPDIR")}
     for name, (place, how) in places.items():
-        there = next(path for path in (place.absolute(), *place.absolute().parents) if path.exists())
-        told = f"{place.absolute()}" + ("" if there == place.absolute() else ", which a run makes")
+        existing = next(path for path in (place.absolute(), *place.absolute().parents) if path.exists())
+        detail = f"{place.absolute()}" + ("" if existing == place.absolute() else ", which a run makes")
         try:
-            with tempfile.TemporaryFile(dir=there):
+            with tempfile.TemporaryFile(dir=existing):
                 pass
         except OSError as error:
-            why = f"{told}: cannot be written ({error.strerror})"
+            why = f"{detail}: cannot be written ({error.strerror})"
             yield Finding("results", name, "broken", why, f"choose another folder with {how}")
             continue
-        free = shutil.disk_usage(there).free
+        free = shutil.disk_usage(existing).free
         state: State = "ok" if free > LITTLE else "missing"
         todo = "" if free > LITTLE else f"free some space, or choose another folder with {how}"
-        yield Finding("results", name, state, f"{free / 1e9:.1f} GB free in {told}", todo)
+        yield Finding("results", name, state, f"{free / 1e9:.1f} GB free in {detail}", todo)
 
 
 def _extras() -> Iterator[Finding]:
@@ -259,6 +261,6 @@ def _extras() -> Iterator[Finding]:
     else:
         todo = "hydra/launcher=slurm works where Slurm's commands are"
         yield Finding("extras", "sbatch", "missing", "no Slurm here", todo)
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    todo = "" if found else "only the tests of the report page need one: apt-get install chromium"
-    yield Finding("extras", "browser", "ok" if found else "missing", found or "no Chromium", todo)
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    todo = "" if browser else "only the tests of the report page need one: apt-get install chromium"
+    yield Finding("extras", "browser", "ok" if browser else "missing", browser or "no Chromium", todo)

@@ -55,8 +55,10 @@ def command(settings: ExportSettings) -> int:
     store = Store(settings.results)
     experiment = experiment_of(settings) if settings.experiment else None
     folders = settings.config_folders[1:]
-    what = supplement(store, selection.selection(settings), experiment, settings.typed_of(_DECIDING), folders)
-    named = f"{what.name}-anonymous" if settings.anonymous else what.name
-    path = target or store.root / "export" / f"{named}.zip"
-    print(pack(store, what, path, settings.anonymous))
+    content = supplement(
+        store, selection.selection(settings), experiment, settings.typed_of(_DECIDING), folders
+    )
+    stem = f"{content.name}-anonymous" if settings.anonymous else content.name
+    path = target or store.root / "export" / f"{stem}.zip"
+    print(pack(store, content, path, settings.anonymous))
     return 0

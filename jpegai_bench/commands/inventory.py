@@ -43,10 +43,10 @@ def _datasets() -> list[str]:
     lines = []
     for name in datasets.NAMES:
         try:
-            found = count(len(datasets.load(name).images), "image")
+            content = count(len(datasets.load(name).images), "image")
         except BenchError as error:
-            found = str(error).split(";")[0].removeprefix(f"dataset {name}: ")
-        lines.append(f"{name:<11} {found}")
+            content = str(error).split(";")[0].removeprefix(f"dataset {name}: ")
+        lines.append(f"{name:<11} {content}")
     return lines
 
 
@@ -82,16 +82,16 @@ def _anchors(settings: Settings) -> list[str]:
 def _weights(settings: Settings) -> list[str]:
     """Those that ship, or those in the folder of `weights=`: size, encoder, training."""
     if settings.weights in ("shipped", "train"):
-        found = {f"{path.parent.name}/{path.stem}": path for path in SHIPPED_WEIGHTS.glob("*/*.safetensors")}
+        paths = {f"{path.parent.name}/{path.stem}": path for path in SHIPPED_WEIGHTS.glob("*/*.safetensors")}
     else:
         folder = Path(settings.weights).expanduser()
         if not folder.is_dir():
             raise BenchError(f"weights={settings.weights}: no such folder")
-        found = {path.stem: path for path in folder.glob("*.safetensors")}
-    longest = max(map(len, found), default=0)
+        paths = {path.stem: path for path in folder.glob("*.safetensors")}
+    longest = max(map(len, paths), default=0)
     lines = [
         f"{name:<{longest}} {amount(path.stat().st_size):>8}  {_trained(path)}"
-        for name, path in sorted(found.items())
+        for name, path in sorted(paths.items())
     ]
     return lines or [f"none in {settings.weights}"]
 
@@ -102,9 +102,9 @@ def _trained(path: Path) -> str:
         meta = metadata(path)
         note = json.loads(meta["note"])
         recipe = note["recipe"]
-        what = "encoder" if meta["kind"] == "shared" else "on encoder"
-        part = "synthesis alone, " if what == "on encoder" and recipe["train"] == "synthesis" else ""
-        return f"{what} {meta['shared_id']}, {note['step']:,} steps, {part}seed {recipe['seed']}"
+        kind = "encoder" if meta["kind"] == "shared" else "on encoder"
+        part = "synthesis alone, " if kind == "on encoder" and recipe["train"] == "synthesis" else ""
+        return f"{kind} {meta['shared_id']}, {note['step']:,} steps, {part}seed {recipe['seed']}"
     except BenchError:
         return "not a safetensors file"
     except (KeyError, TypeError, ValueError):

@@ -95,11 +95,18 @@ def command(settings: LatencySettings) -> int:
             continue
         try:
             qualities = _qualities(settings, codec)
-            said = _progress(f"{codec.name} on {dataset.name}, {count(len(images), 'image')}")
-            done = time_codec(
-                store, codec, dataset.name, images, qualities, settings.repeats, settings.processes, said
+            report_image = _progress(f"{codec.name} on {dataset.name}, {count(len(images), 'image')}")
+            timed = time_codec(
+                store,
+                codec,
+                dataset.name,
+                images,
+                qualities,
+                settings.repeats,
+                settings.processes,
+                report_image,
             )
-            measured.append(done)
+            measured.append(timed)
         except BenchError as error:
             if len(codecs) == 1:
                 raise
@@ -127,9 +134,9 @@ def _codecs(settings: LatencySettings) -> list[Any]:
     from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
     from jpegai_bench.runner import inputs
 
-    asked = settings.is_typed("anchor")
+    is_codec_chosen = settings.is_typed("anchor")
     variants = [variant_of(settings)] if settings.variant else []
-    if not variants and not asked:
+    if not variants and not is_codec_chosen:
         variants = [packaged_variant(settings, name) for name in variant_names()]
     codecs: list[Any] = []
     for variant in variants:
@@ -140,24 +147,24 @@ def _codecs(settings: LatencySettings) -> list[Any]:
             if len(variants) == 1:
                 raise
             complain(f"left out: {error}")
-    if not codecs and not asked:
+    if not codecs and not is_codec_chosen:
         raise BenchError(
             f"no variant of the package has weights for model={settings.model.name} in {settings.weights}: "
             "name one with +variant=NAME, or a codec with codec=NAME"
         )
-    if asked and settings.device != "cpu":
+    if is_codec_chosen and settings.device != "cpu":
         raise BenchError(f"device={settings.device}: only variants can be timed there; leave codec=… out")
-    return codecs + (inputs.anchor_codecs(settings) if asked else [])
+    return codecs + (inputs.anchor_codecs(settings) if is_codec_chosen else [])
 
 
 def _qualities(settings: LatencySettings, codec: "AnchorCodec") -> tuple[float, ...]:
     """The quality asked for, or the codec's grid; a variant's are the whole numbers."""
     from jpegai_bench.codecs.rates import learned_qualities
 
-    asked = None if settings.quality is None else [settings.quality]
+    qualities = None if settings.quality is None else [settings.quality]
     if hasattr(codec, "qualities"):
-        return tuple(asked or codec.qualities)
-    return learned_qualities(asked, settings.model.qualities - 1, settings.model.name, "quality").values
+        return tuple(qualities or codec.qualities)
+    return learned_qualities(qualities, settings.model.qualities - 1, settings.model.name, "quality").values
 
 
 def _images(settings: LatencySettings) -> tuple["Dataset", list["ImageFile"], list[str]]:
@@ -180,16 +187,16 @@ def _images(settings: LatencySettings) -> tuple["Dataset", list["ImageFile"], li
     return dataset, images, failures
 
 
-def _progress(what: str) -> Callable[[str], None]:
+def _progress(subject: str) -> Callable[[str], None]:
     """A line on stderr now and then at most each minute: a bar that moves would take part of the machine."""
-    report(f"timing {what}")
-    said = time.monotonic()
+    report(f"timing {subject}")
+    last_report = time.monotonic()
 
     def at(image: str) -> None:
-        nonlocal said
-        if time.monotonic() - said > 60:
-            said = time.monotonic()
-            report(f"timing {what}: {image}")
+        nonlocal last_report
+        if time.monotonic() - last_report > 60:
+            last_report = time.monotonic()
+            report(f"timing {subject}: {image}")
 
     return at
 
@@ -199,12 +206,12 @@ def _warn(manifests: list[dict[str, Any]]) -> None:
     busy = [manifest for manifest in manifests if manifest["busy"]]
     if not busy:
         return
-    known = [one["others_cores"] for one in busy if one["others_cores"] is not None]
-    beside = f"others kept up to {max(known):.1f} cores at work" if known else f"load {busy[0]['load']:.1f}"
-    if runs := sorted({run for one in busy for run in one["runs_beside"]}):
+    cores = [manifest["others_cores"] for manifest in busy if manifest["others_cores"] is not None]
+    beside = f"others kept up to {max(cores):.1f} cores at work" if cores else f"load {busy[0]['load']:.1f}"
+    if runs := sorted({run for manifest in busy for run in manifest["runs_beside"]}):
         beside += f", the run {runs[0]} was at work"
-    share = min(one["cpu_share"] for one in busy)
-    names = ", ".join(one["label"] for one in busy)
+    share = min(manifest["cpu_share"] for manifest in busy)
+    names = ", ".join(manifest["label"] for manifest in busy)
     complain(
         f"the machine was busy, do not trust the times of {names}: {beside}, "
         f"and at worst the core worked {share:.0%} of a codec's time for it; measure when nothing else runs"
@@ -229,6 +236,6 @@ def _base(store: "Store", manifests: list[dict[str, Any]]) -> dict[str, Any] | N
     from jpegai_bench.report.gather.study import BASE
     from jpegai_bench.store.times import latest_of
 
-    variants = [one for one in manifests if one.get("decode_parts")]
-    now = next((one for one in variants if one["label"] == BASE), None)
+    variants = [manifest for manifest in manifests if manifest.get("decode_parts")]
+    now = next((manifest for manifest in variants if manifest["label"] == BASE), None)
     return now or (latest_of(store, BASE, variants[0]) if variants else None)

@@ -67,12 +67,12 @@ def command(settings: MetricsSettings, reference: str, distorted: str) -> int:
         complain(f"left out: {line}")
     alone = os.path.isfile(reference)
     try:
-        done = _measure(settings, names, pairing, alone)
+        measurements = _measure(settings, names, pairing, alone)
     except KeyboardInterrupt:
-        kept = "the rows that were printed are whole" if settings.format == "csv" else "nothing is kept"
-        raise BenchError(f"interrupted; {kept}") from None
-    good = [measured for measured in done if not measured.failure]
-    failures = [measured.failure for measured in done if measured.failure]
+        outcome = "the rows that were printed are whole" if settings.format == "csv" else "nothing is kept"
+        raise BenchError(f"interrupted; {outcome}") from None
+    good = [measured for measured in measurements if not measured.failure]
+    failures = [measured.failure for measured in measurements if measured.failure]
     by = ", four by piq" if settings.metrics.backend == "piq" else ""
     if settings.format == "json":
         print(_as_json(good, names, [*pairing.left_out, *failures], settings))
@@ -107,7 +107,7 @@ def _measure(
     quiet = alone or (rows and sys.stdout.isatty())
     watched: AbstractContextManager[Callable[..., None]]
     watched = nullcontext(_nothing) if quiet else progress("metrics", len(pairing.pairs), "pairs")
-    done = []
+    measurements = []
     if rows:
         write(["reference", "distorted", *names])
     with (
@@ -124,13 +124,13 @@ def _measure(
         ) as results,
     ):
         for measured in results:
-            done.append(measured)
+            measurements.append(measured)
             if rows and not measured.failure:
                 values = measured.values.values()
                 cells = ["" if math.isnan(value) else repr(value) for value in values]
                 write([measured.pair.reference, measured.pair.distorted, *cells])
                 flush()
-    return done
+    return measurements
 
 
 def _not_applicable(good: "Sequence[Measured]", is_wanted: Callable[[str], bool]) -> list[str]:
@@ -167,7 +167,7 @@ def _as_json(
         for measured in good
     ]
     versions = {"jpegai-bench": __version__, **fingerprint(settings.metrics.backend)}
-    told = {
+    content = {
         "versions": versions,
         "device": settings.device,
         "backend": settings.metrics.backend,
@@ -175,7 +175,7 @@ def _as_json(
         "pairs": pairs,
         "left_out": list(left_out),
     }
-    return json.dumps(told, indent=1)
+    return json.dumps(content, indent=1)
 
 
 def _print_sheet(settings: MetricsSettings, good: "Sequence[Measured]", alone: bool, title: str) -> None:

@@ -20,10 +20,10 @@ def show_study(form: str, rebuilt: "Sequence[Rebuilt | RebuiltExperiment]") -> N
     """Print the tables of studies in the format asked for."""
     from jpegai_bench.report.tables.sheets import to_markdown, to_rich
 
-    sheets = [sheet for one in rebuilt for sheet in one.sheets()]
+    sheets = [sheet for study in rebuilt for sheet in study.sheets()]
     if form == "table":
         print_rich(to_rich(sheets))
-        files = {path for one in rebuilt for path in one.files}
+        files = {path for study in rebuilt for path in study.files}
         folders = sorted({str(path.parent) for path in files})
         print(f"Written: {len(files)} files in {', '.join(folders)}")
     elif form == "markdown":
@@ -33,7 +33,7 @@ def show_study(form: str, rebuilt: "Sequence[Rebuilt | RebuiltExperiment]") -> N
     else:
         import pandas as pd
 
-        print_frame(pd.concat([one.frame() for one in rebuilt]), form)
+        print_frame(pd.concat([study.frame() for study in rebuilt]), form)
 
 
 def print_latex(sheets: "list[Sheet]") -> None:
@@ -78,13 +78,13 @@ def print_frame(frame: "pd.DataFrame", form: str) -> None:
 
 def require_separate_files(**files: str | None) -> None:
     """Refuse to write over what is read, or two things into one file; the names are those that users know."""
-    seen: dict[Path, str] = {}
+    names: dict[Path, str] = {}
     for name, file in files.items():
         if not file:
             continue
-        other = seen.setdefault(Path(file).resolve(), name)
-        if other != name:
-            raise BenchError(f"{file}: {other} and {name} are one file; give {name} another name")
+        first = names.setdefault(Path(file).resolve(), name)
+        if first != name:
+            raise BenchError(f"{file}: {first} and {name} are one file; give {name} another name")
 
 
 def require_png(**files: str | None) -> None:

@@ -89,13 +89,13 @@ def finish(values: Sequence[Any]) -> None:
 
     rebuilt: dict[str, Rebuilt | RebuiltExperiment] = {}
     for value in values:
-        what = repr((value["results"], value["selection"], value["experiment"]))
-        if what in rebuilt:
+        key = repr((value["results"], value["selection"], value["experiment"]))
+        if key in rebuilt:
             continue
         store, selection = Store(value["results"]), Selection(**value["selection"])
-        rebuilt[what] = rebuild(store, selection)
+        rebuilt[key] = rebuild(store, selection)
         if value["experiment"]:
-            rebuilt[what] = rebuild_experiment(store, Experiment.of_plain(value["experiment"]), selection)
+            rebuilt[key] = rebuild_experiment(store, Experiment.of_plain(value["experiment"]), selection)
     if rebuilt:
         show_study(values[0]["format"], list(rebuilt.values()))
 

@@ -52,7 +52,7 @@ def command(settings: RunsSettings, action: str, *which: str) -> int:
     """Remove runs, once it has been said what goes and a person or `ask=false` has agreed."""
     from jpegai_bench.config.experiment import variants_of_experiments
     from jpegai_bench.report.gather.needed_runs import needed_by, unknown_experiments
-    from jpegai_bench.store.removal import UNNEEDED, carry_out, meant, planned
+    from jpegai_bench.store.removal import UNNEEDED, carry_out, planned_removal, runs_meant
     from jpegai_bench.store.store import Store
 
     if action != "remove":
@@ -60,13 +60,13 @@ def command(settings: RunsSettings, action: str, *which: str) -> int:
     store = Store(settings.results)
     experiments = variants_of_experiments(settings.config_folders)
     needed = needed_by(store, experiments)
-    _speak_of(unknown_experiments(store, experiments), refuse=UNNEEDED in which)
-    runs = meant(store, which, needed, selection.dataset(settings), selection.model(settings))
+    _warn_of_unknown(unknown_experiments(store, experiments), refuse=UNNEEDED in which)
+    runs = runs_meant(store, which, needed, selection.dataset(settings), selection.model(settings))
     if not runs:
         console.say(f"nothing to remove: {settings.results} holds no run that is {' or '.join(which)}")
         return 0
-    removal = planned(store, runs, needed)
-    _tell(store, removal)
+    removal = planned_removal(store, runs, needed)
+    _report_removal(store, removal)
     if settings.ask and not _agreed(len(runs)):
         raise BenchError("nothing was removed")
     carry_out(removal)
@@ -74,7 +74,7 @@ def command(settings: RunsSettings, action: str, *which: str) -> int:
     return 0
 
 
-def _speak_of(tables: "list[Path]", refuse: bool) -> None:
+def _warn_of_unknown(tables: "list[Path]", refuse: bool) -> None:
     """Of tables of experiments whose YAML is not here nobody can tell what they need.
 
     Raises:
@@ -82,16 +82,16 @@ def _speak_of(tables: "list[Path]", refuse: bool) -> None:
     """
     if not tables:
         return
-    told = (
+    message = (
         f"{', '.join(map(str, tables))}: of an experiment that is not known here, so what its tables need "
         "cannot be told; add --config-dir FOLDER with its YAML"
     )
     if refuse:
-        raise BenchError(f"{told}, remove these tables, or name the runs")
-    console.report(told, always=True)
+        raise BenchError(f"{message}, remove these tables, or name the runs")
+    console.report(message, always=True)
 
 
-def _tell(store: "Store", removal: "Removal") -> None:
+def _report_removal(store: "Store", removal: "Removal") -> None:
     """What is to go; and, whatever `-q` says, which tables lose by it."""
     from jpegai_bench.commands.inventory import amount, line_of
 

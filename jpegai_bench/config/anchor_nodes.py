@@ -14,7 +14,7 @@ def anchor_nodes(settings: Settings) -> dict[str, Any]:
     for path in sorted(
         {path for folder in settings.config_folders for path in (folder / "anchor").glob("*.yaml")}
     ):
-        whole = OmegaConf.to_container(OmegaConf.merge(outside, OmegaConf.load(path)), resolve=True)
-        assert isinstance(whole, dict)
-        nodes |= {str(key): node for key, node in whole.items() if key not in outside}
+        content = OmegaConf.to_container(OmegaConf.merge(outside, OmegaConf.load(path)), resolve=True)
+        assert isinstance(content, dict)
+        nodes |= {str(key): node for key, node in content.items() if key not in outside}
     return nodes

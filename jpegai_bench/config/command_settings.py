@@ -7,7 +7,7 @@ from jpegai_bench.codecs.rates import Rates, learned_qualities, of_targets
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
 
-GIVEN = ("shard",)
+INTERNAL = ("shard",)
 """Settings that a sweep gives its jobs, and nobody types."""
 
 
@@ -87,8 +87,8 @@ class CurveSettings(Settings):
         super().__post_init__()
         rates = self.bpp_range
         if rates is not None and not (len(rates) == 2 and 0 <= rates[0] < rates[1]):
-            told = ",".join(f"{rate:g}" for rate in rates)
-            raise BenchError(f"bpp_range=[{told}]: give the lowest and the highest rate, as [0.1,1]")
+            listed = ",".join(f"{rate:g}" for rate in rates)
+            raise BenchError(f"bpp_range=[{listed}]: give the lowest and the highest rate, as [0.1,1]")
 
     @property
     def rates_between(self) -> tuple[float, float] | None:

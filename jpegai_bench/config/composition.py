@@ -64,8 +64,8 @@ def run_hydra(job: Callable[[DictConfig], None], words: Sequence[str]) -> None:
     hydra_itself.ConfigLoaderImpl = WholeVariants  # type: ignore[misc]
     saved = sys.argv
     try:
-        known = groups(folders_of(words))
-        sys.argv = ["jpegai-bench", *(with_names(w) if key_of(w) in known else w for w in words)]
+        group_names = groups(folders_of(words))
+        sys.argv = ["jpegai-bench", *(with_names(w) if key_of(w) in group_names else w for w in words)]
         with in_one_line(words):
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     except OSError as error:  # of a folder that Hydra makes for a sweep

@@ -77,10 +77,10 @@ def checked(
     where = f"experiment {settings.name}"
     studies = []
     for name, study in settings.studies.items():
-        wanted = tuple(dict.fromkeys((settings.reference, *study.variants)))
-        for variant in wanted:
+        names = tuple(dict.fromkeys((settings.reference, *study.variants)))
+        for variant in names:
             _require_variant(f"{where}: study {name}", variant, variants)
-        studies.append(Ablation(name, study.title or name, wanted))
+        studies.append(Ablation(name, study.title or name, names))
     return Experiment(
         settings.name,
         settings.title or settings.name,
@@ -103,8 +103,8 @@ def experiment_of(settings: Settings) -> Experiment:
     """
     folders = settings.config_folders
     if settings.experiment is None:
-        known = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
-        raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(known)}")
+        names = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
+        raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(names)}")
     anchors = [
         str(node.get("name", label)) if isinstance(node, dict) else label
         for label, node in settings.anchor.items()
@@ -126,17 +126,17 @@ def variants_of_experiments(folders: Iterable[Path]) -> dict[str, set[str]]:
     Raises:
         BenchError: the YAML of one is not that of an experiment.
     """
-    found = {}
+    by_name = {}
     paths = (path for folder in folders for path in sorted((folder / "experiment").glob("*.yaml")))
     for path in paths:
         try:
             node = OmegaConf.load(path).experiment
             studied = {name for study in node.studies.values() for name in study.variants}
-            found[str(node.name)] = {node.get("reference", "base"), *studied}
+            by_name[str(node.name)] = {node.get("reference", "base"), *studied}
         except (OSError, AttributeError, TypeError, YAMLError, OmegaConfBaseException) as error:
-            told = str(error).splitlines()[0]
-            raise BenchError(f"{path}: is no experiment ({told})") from None
-    return found
+            reason = str(error).splitlines()[0]
+            raise BenchError(f"{path}: is no experiment ({reason})") from None
+    return by_name
 
 
 def _variants_in(folders: Sequence[Path], settings: ExperimentSettings) -> dict[str, str]:
@@ -145,9 +145,9 @@ def _variants_in(folders: Sequence[Path], settings: ExperimentSettings) -> dict[
     Raises:
         BenchError: one of these cannot be read.
     """
-    wanted = {settings.reference, *(name for study in settings.studies.values() for name in study.variants)}
+    names = {settings.reference, *(name for study in settings.studies.values() for name in study.variants)}
     paths = [path for folder in folders for path in sorted((folder / "variant").glob("*.yaml"))]
-    return {path.stem: _name_in(path) if path.stem in wanted else path.stem for path in paths}
+    return {path.stem: _name_in(path) if path.stem in names else path.stem for path in paths}
 
 
 def _name_in(path: Path) -> str:
@@ -159,8 +159,8 @@ def _name_in(path: Path) -> str:
 
 def _require_variant(where: str, variant: str, variants: Mapping[str, str]) -> None:
     if variant not in variants:
-        told = f"no variant {variant!r}{hint(variant, variants)}"
-        raise BenchError(f"{where}: {told}; there are {', '.join(sorted(variants))}")
+        problem = f"no variant {variant!r}{hint(variant, variants)}"
+        raise BenchError(f"{where}: {problem}; there are {', '.join(sorted(variants))}")
     if variants[variant] != variant:
         raise BenchError(
             f"{where}: variant/{variant}.yaml says name: {variants[variant]}; in an experiment the file and "
@@ -172,9 +172,9 @@ def _file(where: str, name: str | None, folders: Sequence[Path]) -> Path | None:
     if name is None:
         return None
     places = [*(folder / "experiment" / name for folder in reversed(folders)), PUBLISHED / name]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
         beside = ", ".join(str(place.parent) for place in places[: len(folders) - 1])
-        told = f"neither in {beside} nor among those that ship" if beside else "not among those that ship"
-        raise BenchError(f"{where}: {name} is {told}; put it beside the experiment's YAML")
-    return found
+        problem = f"neither in {beside} nor among those that ship" if beside else "not among those that ship"
+        raise BenchError(f"{where}: {name} is {problem}; put it beside the experiment's YAML")
+    return path

@@ -5,13 +5,13 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parents[1]
 
 
-def _that_ships(name: str) -> Path:
+def _shipped_folder(name: str) -> Path:
     """Inside the package, as an installation has it, or beside it, as a checkout and an editable one have."""
     inside = _PACKAGE / name
     return inside if inside.is_dir() else _PACKAGE.parent / name
 
 
-CONF = _that_ships("conf")
+CONF = _shipped_folder("conf")
 """The package's own configurations."""
-PUBLISHED = _that_ships("experiments")
+PUBLISHED = _shipped_folder("experiments")
 """Where the figures of published studies are that ship."""

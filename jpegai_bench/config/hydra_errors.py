@@ -27,11 +27,11 @@ def explain(error: Exception) -> str:
     if isinstance(error, BenchError):
         return str(error)
     console.trace(error)
-    told = f"{type(error).__name__}: {error}".rstrip(": ")
+    message = f"{type(error).__name__}: {error}".rstrip(": ")
     where = "the traceback is above" if console.is_verbose() else "-v shows where"
     if isinstance(error, OSError):
-        return f"{told}; {where}"
-    return f"{told}; a defect of jpegai-bench or of a module of yours: {where}"
+        return f"{message}; {where}"
+    return f"{message}; a defect of jpegai-bench or of a module of yours: {where}"
 
 
 @contextmanager
@@ -47,15 +47,15 @@ def _of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path
     """What Hydra has to say against a command line: which choice is not there, or which word is not right."""
     text = str(error)
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
-        return _not_there(str(error.missing_cfg_file), folders)
+        return _no_such_choice(str(error.missing_cfg_file), folders)
     for word in takewhile(lambda word: not word.startswith("-"), overrides):
-        if told := _chosen_again(word, text, overrides) or _refused(word, error, folders):
-            return told
-    if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
-        return f"{found[1]}: for several values, one job each, add -m; for a list, write key=[a,b]"
+        if message := _chosen_again(word, text, overrides) or _refused(word, error, folders):
+            return message
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return f"{match[1]}: for several values, one job each, add -m; for a list, write key=[a,b]"
     if isinstance(error, OverrideParseException):
-        told, signs = text.splitlines()[0], "signs such as =, ( and ~ need quotes: key='\"a=b\"'"
-        return f"{error.override}: cannot be read, {told}; {signs}"
+        message, signs = text.splitlines()[0], "signs such as =, ( and ~ need quotes: key='\"a=b\"'"
+        return f"{error.override}: cannot be read, {message}; {signs}"
     if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark):
         return f"{mark.name}, line {mark.line + 1}: is no YAML: {error.problem or error.context}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -63,7 +63,7 @@ def _of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path
     return ": ".join(dict.fromkeys(lines[:2])) or type(error).__name__
 
 
-def _not_there(choice: str, folders: Sequence[Path]) -> str:
+def _no_such_choice(choice: str, folders: Sequence[Path]) -> str:
     """That a group has no such choice, as `variant/nonsense`, or that its extra is not installed."""
     group, _, name = choice.rpartition("/")
     if group == "hydra/launcher" and name in _EXTRAS:
@@ -76,7 +76,7 @@ def _chosen_again(word: str, text: str, overrides: Sequence[str]) -> str:
     key = key_of(word)
     if f"Multiple values for {key}." not in text:
         return ""
-    if sum(key_of(other) == key for other in overrides) > 1:
+    if sum(key_of(override) == key for override in overrides) > 1:
         return f"{key} is given twice; for several, one job each, add -m and write {word},OTHER"
     return f"{word}: write {word.lstrip('+')}, without +; it takes the place of what is chosen already"
 
@@ -106,5 +106,9 @@ def no_setting(key: str, folders: Sequence[Path] = ()) -> str:
 
 def no_choice(group: str, name: str, known: Sequence[str]) -> str:
     """That a group has no such choice, which is meant, and which there are."""
-    told = f"no {group} {name!r}{hint(name, known)}; there are {', '.join(known)}"
-    return f"{told}; a file is given with anchor_points=FILE" if group == "anchor" and "." in name else told
+    message = f"no {group} {name!r}{hint(name, known)}; there are {', '.join(known)}"
+    return (
+        f"{message}; a file is given with anchor_points=FILE"
+        if group == "anchor" and "." in name
+        else message
+    )

@@ -18,28 +18,28 @@ _LONGEST = 100
 """Bytes of a name: it begins the names of files, which have 255 at most."""
 
 
-def check_names(settings: Settings, chosen: Mapping[str, Any]) -> None:
+def check_names(settings: Settings, files: Mapping[str, Any]) -> None:
     """Whether every name can be that of a file, and is no other one's.
 
     Args:
         settings: the configuration.
-        chosen: the file of each group; empty where that is not known.
+        files: the file of each group; empty where that is not known.
 
     Raises:
         UsageError: which name it is, and why not.
     """
-    named: dict[str, Any] = {"model": settings.model.name}
+    names: dict[str, Any] = {"model": settings.model.name}
     if settings.variant:
-        named["variant"] = settings.variant.get("name")
+        names["variant"] = settings.variant.get("name")
     if settings.experiment:
-        named["experiment"] = settings.experiment.name
+        names["experiment"] = settings.experiment.name
         for study in settings.experiment.studies:
             _require_word("experiment.studies", study)
-    for group, name in named.items():
+    for group, name in names.items():
         _require_word(group, name)
-        if chosen and chosen.get(group) != name and name in choices(group):
-            raise _ships(group, name)
-    if named.get("variant") == Path(SHARED_FILE).stem:
+        if files and files.get(group) != name and name in choices(group):
+            raise _name_taken(group, name)
+    if names.get("variant") == Path(SHARED_FILE).stem:
         raise UsageError(f"variant shared: {SHARED_FILE} is the encoder's; give the variant another `name`")
     for label, node in settings.anchor.items():
         _check_codec(label, node if isinstance(node, dict) else {})
@@ -62,10 +62,10 @@ def _check_codec(label: str, node: Mapping[str, Any]) -> None:
         raise UsageError(f"anchor {label}: needs a `name` that a folder can have (it is {name!r})")
     _require_short("anchor", name)
     if node and name in choices("anchor"):
-        own = OmegaConf.load(CONF / "anchor" / f"{name}.yaml")
-        if any(node.get(key) != OmegaConf.select(own, f"{name}.{key}") for key in _KIND_OF_CODEC):
-            raise _ships("anchor", name)
+        packaged = OmegaConf.load(CONF / "anchor" / f"{name}.yaml")
+        if any(node.get(key) != OmegaConf.select(packaged, f"{name}.{key}") for key in _KIND_OF_CODEC):
+            raise _name_taken("anchor", name)
 
 
-def _ships(group: str, name: str) -> UsageError:
+def _name_taken(group: str, name: str) -> UsageError:
     return UsageError(f"{group} {name}: another one of this name ships; give yours a `name` of its own")

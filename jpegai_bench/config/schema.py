@@ -31,7 +31,7 @@ WORDS = {
 """What a setting may be, where that is one of a few words."""
 COUNTS = ("workers", "shards", "repeats", "processes")
 """Settings that are at least 1, or null."""
-FOUND = ("variant_written", "typed", "config_folders", "cores")
+DERIVED = ("variant_written", "typed", "config_folders", "cores")
 """Of `Settings` what nobody types: it is found when a configuration is checked."""
 
 
@@ -98,12 +98,12 @@ class ModelSettings:
         return NetworkSize(**sizes)
 
 
-def _widths(name: str, given: Any) -> int | list[int]:
+def _widths(name: str, value: Any) -> int | list[int]:
     """A width, or three for three depths; three equal ones are one."""
-    widths = given if isinstance(given, list) else [given]
+    widths = value if isinstance(value, list) else [value]
     if len(widths) not in (1, 3) or not all(type(width) is int and width >= 2 for width in widths):
         raise BenchError(
-            f"model.{name}={given}: give a number of channels, at least 2, or three, as [32,64,128], "
+            f"model.{name}={value}: give a number of channels, at least 2, or three, as [32,64,128], "
             "for 1/2, 1/4 and 1/8 of the resolution"
         )
     return widths[0] if len(set(widths)) == 1 else widths
@@ -218,8 +218,10 @@ class Settings:
 
     def words_again(self) -> list[str]:
         """The words of the command line that make the same again: those typed, and the user's folders."""
-        here = Path.cwd()
-        folders = (f.relative_to(here) if f.is_relative_to(here) else f for f in self.config_folders[1:])
+        current = Path.cwd()
+        folders = (
+            f.relative_to(current) if f.is_relative_to(current) else f for f in self.config_folders[1:]
+        )
         return [*self.typed, *(f"--config-dir={folder}" for folder in folders)]
 
     def typed_of(self, groups: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from yaml import MarkedYAMLError, YAMLError
 
 from jpegai_bench.config import schema
-from jpegai_bench.config.command_settings import GIVEN
+from jpegai_bench.config.command_settings import INTERNAL
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.training import LOGGERS, TRAINING_WORDS
@@ -58,48 +58,48 @@ _LEAVES_OF_ANCHORS = ("encoder", "decoder", "config")
 _BY_PLUGINS = {"hydra/launcher": {"joblib"}}
 """Choices that have no file of ours."""
 
-_NOT_TYPED = (*schema.FOUND, *GIVEN, "anchors")
+_NOT_TYPED = (*schema.DERIVED, *INTERNAL, "anchors")
 """Settings that the package gives itself."""
 
 
 def groups(folders: Iterable[Path] = ()) -> list[str]:
     """The groups of the configuration, `hydra/launcher` among them; `folders` are those of `--config-dir`."""
-    own = (path.parent for folder in (CONF, *folders) for path in folder.glob("*/*.yaml"))
-    return sorted({"hydra/launcher", *(path.name for path in own if path.name != "hydra")})
+    group_folders = (path.parent for folder in (CONF, *folders) for path in folder.glob("*/*.yaml"))
+    return sorted({"hydra/launcher", *(path.name for path in group_folders if path.name != "hydra")})
 
 
 def choices(group: str, folders: Iterable[Path] = ()) -> list[str]:
     """The configurations of a group, here and where `--config-dir` says."""
-    found = {path.stem for path in _files(group, folders)}
-    return sorted(found | _BY_PLUGINS.get(group, set()))
+    names = {path.stem for path in _files(group, folders)}
+    return sorted(names | _BY_PLUGINS.get(group, set()))
 
 
 def unreadable(group: str, folders: Iterable[Path] = ()) -> dict[str, str]:
     """The configurations of a group that Hydra could not read, and in one line why."""
-    found = {}
+    problems = {}
     for path in _files(group, folders):
         try:
             content = OmegaConf.load(path)
         except MarkedYAMLError as error:
             where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-            found[path.stem] = f"{path}: is no YAML, {where}{error.problem}"
+            problems[path.stem] = f"{path}: is no YAML, {where}{error.problem}"
         except (OSError, YAMLError, ValueError) as error:
-            found[path.stem] = f"{path}: cannot be read ({str(error).splitlines()[0]})"
+            problems[path.stem] = f"{path}: cannot be read ({str(error).splitlines()[0]})"
         else:
             if not isinstance(content, DictConfig):
-                found[path.stem] = f"{path}: is a list; write settings, as name: {path.stem}"
-    return found
+                problems[path.stem] = f"{path}: is a list; write settings, as name: {path.stem}"
+    return problems
 
 
 def settings(folders: Sequence[Path] = ()) -> list[str]:
     """Every setting by its whole name, as `training.steps`, those of all anchors and variants among them."""
-    found = [key for key in (*_of_schema(Settings), *of_all_commands()) if key not in _NOT_TYPED]
-    found += [f"variant.{key}" for key in ("name", *(f"{module}._target_" for module in PARTS))]
+    keys = [key for key in (*_of_schema(Settings), *of_all_commands()) if key not in _NOT_TYPED]
+    keys += [f"variant.{key}" for key in ("name", *(f"{module}._target_" for module in PARTS))]
     for group, inside in (("anchor", ""), ("variant", "variant."), ("hydra/launcher", "hydra.launcher.")):
         for path in _files(group, folders):
-            found += [f"{inside or 'anchor.'}{key}" for key in _of_file(path)]
+            keys += [f"{inside or 'anchor.'}{key}" for key in _of_file(path)]
     more = ("hydra.sweep.dir", "hydra.launcher.partition", "hydra.launcher.n_jobs")
-    return list(dict.fromkeys([*found, *more]))
+    return list(dict.fromkeys([*keys, *more]))
 
 
 def of_all_commands() -> list[str]:
@@ -129,18 +129,18 @@ def meant_key(wrong: str, folders: Sequence[Path] = ()) -> str | None:
 
     `steps` is `training.steps`, since that is the one setting whose last part it is.
     """
-    known = [*settings(folders), *groups(folders)]
-    below = [key for key in known if key.rpartition(".")[2] == wrong]
-    if below and "." not in wrong and wrong not in known:
+    keys = [*settings(folders), *groups(folders)]
+    below = [key for key in keys if key.rpartition(".")[2] == wrong]
+    if below and "." not in wrong and wrong not in keys:
         return next((key for key in below if not key.startswith(("anchor.", "variant.", "hydra."))), below[0])
     if "/" in wrong:
-        return nearest(wrong, [key for key in known if "/" in key])
+        return nearest(wrong, [key for key in keys if "/" in key])
     right: list[str] = []
     for number, part in enumerate(wrong.split(".")):
         depth = number + 1
         level = {
             key.split(".")[number]: key
-            for key in known
+            for key in keys
             if key.count(".") >= number and key.split(".")[:number] == right
         }
         meant = part if part in level else nearest(part, level)
@@ -153,18 +153,18 @@ def meant_key(wrong: str, folders: Sequence[Path] = ()) -> str | None:
 
 
 def _of_schema(schema: type, inside: str = "") -> list[str]:
-    found = []
+    keys = []
     types = typing.get_type_hints(schema)
     for field in dataclasses.fields(schema):
         kinds = typing.get_args(types[field.name]) or (types[field.name],)
         nested = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
-        whole = inside + field.name
+        name = inside + field.name
         if nested is None:
-            found.append(whole)
+            keys.append(name)
         elif field.name != "experiment":  # a node of its YAML, which is chosen as a whole
             assert isinstance(nested, type)
-            found += _of_schema(nested, f"{whole}.")
-    return [key for key in found if key not in ("variant", "anchor")]
+            keys += _of_schema(nested, f"{name}.")
+    return [key for key in keys if key not in ("variant", "anchor")]
 
 
 def _files(group: str, folders: Iterable[Path]) -> list[Path]:

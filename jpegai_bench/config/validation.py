@@ -9,10 +9,10 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from jpegai_bench.config.hydra_context import chosen_files, config_folders, shared_cores, typed_words
 from jpegai_bench.config.hydra_errors import no_setting
 from jpegai_bench.config.names import check_names
-from jpegai_bench.config.schema import FOUND, Settings
+from jpegai_bench.config.schema import DERIVED, Settings
 from jpegai_bench.config.setting_names import of_all_commands, require_paths
 from jpegai_bench.errors import BenchError, UsageError
-from jpegai_bench.system.imports import look_here_last
+from jpegai_bench.system.imports import search_current_folder_last
 
 Kind = TypeVar("Kind", bound=Settings)
 
@@ -33,10 +33,10 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
         assert isinstance(plain, dict)
         plain.pop("hydra", None)
         variant, anchor = (plain.pop(name, None) or {} for name in ("variant", "anchor"))
-        if own := sorted(plain.keys() & set(FOUND)):
-            raise UsageError(no_setting(own[0], config_folders()))
-        for other in set(of_all_commands()) - {item.name for item in fields(kind)}:
-            plain.pop(other, None)
+        if internal := sorted(plain.keys() & set(DERIVED)):
+            raise UsageError(no_setting(internal[0], config_folders()))
+        for key in set(of_all_commands()) - {item.name for item in fields(kind)}:
+            plain.pop(key, None)
         schema = OmegaConf.structured(kind)
         for name in ("model", "dataset", "training"):
             if name not in plain:
@@ -46,24 +46,24 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
         where = error.full_key or "configuration"
         if isinstance(error, ConfigKeyError):
             raise UsageError(no_setting(where, config_folders())) from None
-        told = str(error.msg or error).splitlines()[0]
-        if "missing mandatory value" in told:
-            told = "is missing"
-        if "not Optional" in told:
-            told = "must have a value"
-        if "not a ListConfig" in told:
-            told = f"needs a list, as {where}=[…]"
-        raise UsageError(f"{where}: {told}") from None
+        message = str(error.msg or error).splitlines()[0]
+        if "missing mandatory value" in message:
+            message = "is missing"
+        if "not Optional" in message:
+            message = "must have a value"
+        if "not a ListConfig" in message:
+            message = f"needs a list, as {where}=[…]"
+        raise UsageError(f"{where}: {message}") from None
     except BenchError as error:  # from the schema: it looks at values alone
         raise UsageError(str(error)) from None
     assert isinstance(settings, kind)
     settings.variant, settings.anchor = variant, anchor
     settings.typed, settings.config_folders = typed_words(), config_folders()
     settings.cores = shared_cores()
-    look_here_last(variant, anchor, config.get("arch"))
+    search_current_folder_last(variant, anchor, config.get("arch"))
     check_names(settings, chosen_files())
     if variant:
-        written = OmegaConf.to_container(config.variant, resolve=False)
-        assert isinstance(written, dict)
-        settings.variant_written = {str(key): value for key, value in written.items()}
+        unresolved = OmegaConf.to_container(config.variant, resolve=False)
+        assert isinstance(unresolved, dict)
+        settings.variant_written = {str(key): value for key, value in unresolved.items()}
     return settings

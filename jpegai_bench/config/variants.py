@@ -173,8 +173,8 @@ def variant_of(settings: "Settings") -> Variant:
 
 def packaged_variant(settings: "Settings", name: str) -> Variant:
     """A variant of the package's own, under the model preset of `settings`."""
-    written = OmegaConf.load(CONF / "variant" / f"{name}.yaml")
-    joined = complete(OmegaConf.create({"model": vars(settings.model), "variant": written}))
+    content = OmegaConf.load(CONF / "variant" / f"{name}.yaml")
+    joined = complete(OmegaConf.create({"model": vars(settings.model), "variant": content}))
     node = OmegaConf.to_container(joined.variant, resolve=True)
     assert isinstance(node, dict)
     return _checked({str(key): value for key, value in node.items()})

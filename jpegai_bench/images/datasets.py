@@ -58,10 +58,10 @@ class ImageFile:
             state = self.path.stat()
         except OSError:  # reading it says what is wrong
             return pixel_hash(self.read())
-        seen = (self.path.resolve(), state.st_ino, state.st_size, state.st_mtime_ns)
-        if seen not in _HASHES:
-            _HASHES[seen] = pixel_hash(self.read())
-        return _HASHES[seen]
+        key = (self.path.resolve(), state.st_ino, state.st_size, state.st_mtime_ns)
+        if key not in _HASHES:
+            _HASHES[key] = pixel_hash(self.read())
+        return _HASHES[key]
 
 
 @dataclass(frozen=True)
@@ -132,17 +132,17 @@ def _sample() -> tuple[ImageFile, ...]:
     return tuple(ImageFile(Path(file).stem, folder / file) for file in _SAMPLE)
 
 
-def _published(chosen: PublishedSet, path: str | Path | None) -> tuple[ImageFile, ...]:
-    folder = folder_of(chosen.name, path)
-    missing = [file for file in chosen.checksums if not (folder / file).is_file()]
+def _published(test_set: PublishedSet, path: str | Path | None) -> tuple[ImageFile, ...]:
+    folder = folder_of(test_set.name, path)
+    missing = [file for file in test_set.checksums if not (folder / file).is_file()]
     if missing:
         lacks = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} more"
-        fetch = f"data get {chosen.name}" + (f" dest={path}" if path is not None else "")
+        fetch = f"data get {test_set.name}" + (f" dest={path}" if path is not None else "")
         raise BenchError(
-            f"dataset {chosen.name}: {folder} lacks {lacks}; `jpegai-bench {fetch}` fetches them, or"
-            f" {chosen.by_hand} there, or give their folder as path or its parent as JPEGAI_BENCH_DATA"
+            f"dataset {test_set.name}: {folder} lacks {lacks}; `jpegai-bench {fetch}` fetches them, or"
+            f" {test_set.by_hand} there, or give their folder as path or its parent as JPEGAI_BENCH_DATA"
         )
-    return tuple(ImageFile(Path(file).stem, folder / file) for file in chosen.checksums)
+    return tuple(ImageFile(Path(file).stem, folder / file) for file in test_set.checksums)
 
 
 def _counted(chosen: CountedSet, folder: Path) -> Dataset:

@@ -70,8 +70,8 @@ def _bits_of_avif(data: bytes) -> int:
         properties = dict(_boxes(inner[b"iprp"]))
         shared = list(_boxes(properties[b"ipco"]))
         (primary,) = struct.unpack_from(">I" if inner[b"pitm"][0] else ">H", inner[b"pitm"], 4)
-        own = [shared[number - 1] for number in _associated(properties[b"ipma"], primary) if number]
-        depths += _depths(own) or _depths(shared)
+        associated = [shared[number - 1] for number in _associated(properties[b"ipma"], primary) if number]
+        depths += _depths(associated) or _depths(shared)
     return max(depths)
 
 

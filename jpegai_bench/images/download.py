@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 
 def fetch(
-    chosen: PublishedSet,
+    test_set: PublishedSet,
     folder: Path,
     url: str | None = None,
     say: Say = print,
@@ -33,7 +33,7 @@ def fetch(
     where it stopped, and no unchecked file is ever in place. Of two downloads into one folder one waits.
 
     Args:
-        chosen: the set.
+        test_set: the set.
         folder: where to; made where it is missing.
         url: another base address than that of the set.
         say: takes notes for the person who waits.
@@ -42,43 +42,43 @@ def fetch(
     Raises:
         BenchError: the server cannot be reached, a file is not there, is wrong, or cannot be written.
     """
-    base = (url or chosen.url).rstrip("/")
+    base = (url or test_set.url).rstrip("/")
     if not base.startswith(("http://", "https://")):
         raise UsageError(f"url={base}: give an address that begins with https:// or http://")
     try:
-        files = _wanted(chosen, folder, say)
+        files = _files_to_fetch(test_set, folder, say)
         if not files:
             return
-        with _made(folder), _alone_in(folder, say) as waited:
+        with _folder_made(folder), _alone_in(folder, say) as waited:
             if waited:
-                files = _wanted(chosen, folder, say)
-            _Fetch(chosen, folder, base, patience or Patience()).run(files)
+                files = _files_to_fetch(test_set, folder, say)
+            _Fetch(test_set, folder, base, patience or Patience()).run(files)
     except OSError as error:
         raise cannot_write(folder, error) from None
     except Unavailable as error:
         raise BenchError(
-            f"data get {chosen.name}: {error}; {chosen.by_hand} into {folder} by hand,"
+            f"data get {test_set.name}: {error}; {test_set.by_hand} into {folder} by hand,"
             " or name another mirror with url=BASE"
         ) from None
 
 
-def _wanted(chosen: PublishedSet, folder: Path, say: Say) -> list[str]:
-    wanted = []
-    for file, published in chosen.checksums.items():
+def _files_to_fetch(test_set: PublishedSet, folder: Path, say: Say) -> list[str]:
+    files = []
+    for file, published in test_set.checksums.items():
         if not (folder / file).exists():
-            wanted.append(file)
-        elif _checksum(chosen, folder / file) != published:
+            files.append(file)
+        elif _checksum(test_set, folder / file) != published:
             say(f"{folder / file}: not as published, is fetched again")
-            wanted.append(file)
-    there = len(chosen.checksums) - len(wanted)
-    if there:
-        say(f"{there} of {len(chosen.checksums)} files are there already")
-    return wanted
+            files.append(file)
+    present = len(test_set.checksums) - len(files)
+    if present:
+        say(f"{present} of {len(test_set.checksums)} files are there already")
+    return files
 
 
-def _checksum(chosen: PublishedSet, path: Path) -> str:
+def _checksum(test_set: PublishedSet, path: Path) -> str:
     """What to compare with the published SHA-256; empty where that is of pixels and there is no picture."""
-    if chosen.by_pixels:
+    if test_set.by_pixels:
         with suppress(BenchError):
             return pixel_hash(read_rgb(path))
         return ""
@@ -89,11 +89,11 @@ def _checksum(chosen: PublishedSet, path: Path) -> str:
 class _Fetch:
     """The download of some files of a set by several threads."""
 
-    def __init__(self, chosen: PublishedSet, folder: Path, base: str, patience: Patience):
-        self._chosen, self._folder, self._base = chosen, folder, base
+    def __init__(self, test_set: PublishedSet, folder: Path, base: str, patience: Patience):
+        self._test_set, self._folder, self._base = test_set, folder, base
         self._transfers = Transfers(patience)
         self._pending: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
     def run(self, files: list[str]) -> None:
         for file in files:
@@ -103,7 +103,7 @@ class _Fetch:
         for thread in threads:
             thread.start()
         try:
-            with progress(f"data get {self._chosen.name}", len(files), "files") as advance:
+            with progress(f"data get {self._test_set.name}", len(files), "files") as advance:
                 self._watch(len(files), advance)
         except Exception:
             self._transfers.stop.set()
@@ -117,7 +117,7 @@ class _Fetch:
         finished = 0
         while finished < files:
             with suppress(queue.Empty):
-                failure = self._done.get(timeout=0.2)
+                failure = self._results.get(timeout=0.2)
                 if failure is not None:
                     raise failure
                 finished += 1
@@ -127,27 +127,27 @@ class _Fetch:
         try:
             while not self._transfers.stop.is_set():
                 self._bring(self._pending.get_nowait())
-                self._done.put(None)
+                self._results.put(None)
         except (queue.Empty, Stopped):
             pass
         except Exception as error:  # raised where the person is told
-            self._done.put(error)
+            self._results.put(error)
 
     def _bring(self, file: str) -> None:
         url, part = f"{self._base}/{file}", self._folder / f".{file}.part"
         resumed = self._transfers.receive(url, part)
-        checksum = _checksum(self._chosen, part)
-        if resumed and checksum != self._chosen.checksums[file]:
+        checksum = _checksum(self._test_set, part)
+        if resumed and checksum != self._test_set.checksums[file]:
             # The beginning may be from a file that has changed since, or from another mirror.
             part.unlink()
             self._transfers.receive(url, part)
-            checksum = _checksum(self._chosen, part)
-        if checksum == self._chosen.checksums[file]:
+            checksum = _checksum(self._test_set, part)
+        if checksum == self._test_set.checksums[file]:
             part.replace(self._folder / file)
             return
         part.unlink()
-        must = f"must have SHA-256 {self._chosen.checksums[file]}"
-        kind = "pixels" if self._chosen.by_pixels else "bytes"
+        must = f"must have SHA-256 {self._test_set.checksums[file]}"
+        kind = "pixels" if self._test_set.by_pixels else "bytes"
         difference = (
             f"its {kind} have SHA-256 {checksum}, {must}"
             if checksum
@@ -157,7 +157,7 @@ class _Fetch:
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
+def _folder_made(folder: Path) -> Iterator[None]:
     """Make the folder and those above it; where nothing comes into them they are taken away again."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)

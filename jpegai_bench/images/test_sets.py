@@ -148,5 +148,5 @@ JPEGAI_TEST = PublishedSet(
     },
 )
 
-PUBLISHED = {chosen.name: chosen for chosen in (KODAK, JPEGAI_TEST)}
-COUNTED = {chosen.name: chosen for chosen in (CLIC2020, TECNICK)}
+PUBLISHED = {test_set.name: test_set for test_set in (KODAK, JPEGAI_TEST)}
+COUNTED = {test_set.name: test_set for test_set in (CLIC2020, TECNICK)}

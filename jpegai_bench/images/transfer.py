@@ -72,8 +72,8 @@ class Transfers:
                 size = _size(part)
                 failed = 0 if size > most else failed + 1
                 if failed > len(waits):
-                    kept = "what has come is kept, the same command goes on from there"
-                    raise BenchError(f"{url}: {cut}, {failed} times; {kept}") from None
+                    remedy = "what has come is kept, the same command goes on from there"
+                    raise BenchError(f"{url}: {cut}, {failed} times; {remedy}") from None
                 most = max(most, size)
                 wait_s = waits[max(failed - 1, 0)] if waits else 0.0
                 if self.stop.wait(max(wait_s, cut.wait_s)):
@@ -114,8 +114,8 @@ class Transfers:
         answer = f"{error.code} {error.reason}"
         if error.code not in _TRY_AGAIN:
             raise Unavailable(f"{url}: {answer}")
-        asked = str(error.headers.get("Retry-After", ""))
-        raise _Cut(answer, min(float(asked), _LONGEST_WAIT_S) if asked.isdecimal() else 0.0)
+        retry_after = str(error.headers.get("Retry-After", ""))
+        raise _Cut(answer, min(float(retry_after), _LONGEST_WAIT_S) if retry_after.isdecimal() else 0.0)
 
     def _store(self, response: http.client.HTTPResponse, part: Path, mode: str) -> None:
         missing = response.length  # None where the server does not say
@@ -123,9 +123,9 @@ class Transfers:
             # Unbuffered: what came is on disk, whenever the process is killed.
             with FileIO(part, mode) as out:
                 while chunk := self._chunk(response, _CHUNK if missing is None else min(_CHUNK, missing)):
-                    rest = memoryview(chunk)
-                    while rest:
-                        rest = rest[out.write(rest) :]
+                    unwritten = memoryview(chunk)
+                    while unwritten:
+                        unwritten = unwritten[out.write(unwritten) :]
                     if missing is not None:
                         missing -= len(chunk)
         except OSError as error:

@@ -43,7 +43,7 @@ class Times:
 
 def timed(
     call: Callable[..., Result],
-    given: Callable[[], tuple[Any, ...]],
+    arguments_of: Callable[[], tuple[Any, ...]],
     repeats: int,
     wait: Callable[[], None] = no_wait,
     watch: Stopwatch | None = None,
@@ -52,8 +52,8 @@ def timed(
 
     Args:
         call: what is timed.
-        given: makes the arguments before each call, untimed: what a call keeps of them, as an analysis of the
-            same array, is of no use to the next one.
+        arguments_of: makes the arguments before each call, untimed: what a call keeps of them, as an analysis
+            of the same array, is of no use to the next one.
         repeats: at least 1.
         wait: returns when what a call began is done, where a GPU goes on after the call.
         watch: times parts of the call.
@@ -61,25 +61,25 @@ def timed(
     Returns:
         What the first call returned, and the times of the others.
     """
-    result = call(*given())
+    result = call(*arguments_of())
     seconds, parts = [], []
     cpu = programs = 0.0
     for _ in range(repeats):
-        arguments = given()
+        arguments = arguments_of()
         if watch:
             watch.take()
         wait()
-        own, theirs = _worked()
+        process_s, programs_s = _worked()
         start = time.perf_counter()
-        made = call(*arguments)
+        output = call(*arguments)
         wait()
         seconds.append(time.perf_counter() - start)
         if watch:
             parts.append(watch.take())
-        del made
-        own_after, theirs_after = _worked()
-        programs += theirs_after - theirs
-        cpu += own_after - own + theirs_after - theirs
+        del output
+        process_after, programs_after = _worked()
+        programs += programs_after - programs_s
+        cpu += process_after - process_s + programs_after - programs_s
     return result, Times(tuple(seconds), cpu, programs, tuple(parts))
 
 
@@ -88,7 +88,7 @@ class Clocks:
     """Seconds at one moment, each from a start of its own."""
 
     wall: float
-    own: float
+    process: float
     """Work of this process, and of programs that it ran."""
     cores: Mapping[int, float]
     """Work of each core for anybody; empty where the system does not tell."""
@@ -113,7 +113,7 @@ def cores_of_others(before: Clocks, after: Clocks) -> float | None:
     """How many cores others kept at work, on average between two readings; None where it is not known."""
     if not before.cores or not after.cores:
         return None
-    worked = sum(after.cores.values()) - sum(before.cores.values()) - (after.own - before.own)
+    worked = sum(after.cores.values()) - sum(before.cores.values()) - (after.process - before.process)
     return max(0.0, worked / (after.wall - before.wall))
 
 
@@ -145,8 +145,8 @@ def machine() -> dict[str, Any]:
 
 def _worked() -> tuple[float, float]:
     """CPU seconds of this process, and of the programs that it ran and that have ended."""
-    own, theirs = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime, theirs.ru_utime + theirs.ru_stime
+    process, programs = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return process.ru_utime + process.ru_stime, programs.ru_utime + programs.ru_stime
 
 
 def _cpu_model() -> str:

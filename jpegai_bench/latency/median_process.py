@@ -9,7 +9,7 @@ Figures = Mapping[str, Any]
 """What `timed_process.measure` tells."""
 
 
-def middle(processes: Sequence[Figures]) -> dict[str, Any]:
+def median_figures(processes: Sequence[Figures]) -> dict[str, Any]:
     """Encoding as in the process whose encoding is the middle one by seconds, decoding likewise.
 
     `lowest_s` and `highest_s` are over all of them; the machine was as busy as it was at worst. Memory is
@@ -21,36 +21,40 @@ def middle(processes: Sequence[Figures]) -> dict[str, Any]:
             the two in the middle counts.
     """
     figures: dict[str, Any] = dict(processes[0])
-    figures["counts"] = {step: _in_the_middle(processes, step) for step in _STEPS}
+    figures["counts"] = {step: _median_number(processes, step) for step in _STEPS}
     for step, number in figures["counts"].items():
-        chosen = processes[number]
-        figures["summary"] = {**figures["summary"], **_of(step, chosen["summary"]), **_ends(processes, step)}
-        both = zip(figures["pictures"], chosen["pictures"], strict=True)
-        figures["pictures"] = [{**picture, **_of(step, other)} for picture, other in both]
-        if f"{step}_parts" in chosen:
-            figures[f"{step}_parts"] = _parts(processes, chosen, f"{step}_parts")
+        median = processes[number]
+        figures["summary"] = {
+            **figures["summary"],
+            **_of_step(step, median["summary"]),
+            **_ends(processes, step),
+        }
+        pairs = zip(figures["pictures"], median["pictures"], strict=True)
+        figures["pictures"] = [{**picture, **_of_step(step, counterpart)} for picture, counterpart in pairs]
+        if f"{step}_parts" in median:
+            figures[f"{step}_parts"] = _parts(processes, median, f"{step}_parts")
     decoding = processes[figures["counts"]["decode"]]
     figures |= {name: decoding[name] for name in ("core", "peak") if name in decoding}
-    known = [process["others_cores"] for process in processes if process["others_cores"] is not None]
+    others = [process["others_cores"] for process in processes if process["others_cores"] is not None]
     return {
         **figures,
         "load": max(process["load"] for process in processes),
-        "others_cores": max(known, default=None),
+        "others_cores": max(others, default=None),
         "cpu_share": min(process["cpu_share"] for process in processes),
         "busy": any(process["busy"] for process in processes),
         "processes": [_outline(process) for process in processes],
     }
 
 
-def _in_the_middle(processes: Sequence[Figures], step: str) -> int:
+def _median_number(processes: Sequence[Figures], step: str) -> int:
     seconds = [float(process["summary"][f"{step}_s"]) for process in processes]
     return sorted(range(len(seconds)), key=seconds.__getitem__)[len(seconds) // 2]
 
 
-def _of(step: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+def _of_step(step: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     """What belongs to a step, less its memory."""
-    own, memory = f"{step}_", f"{step}_peak_"
-    return {name: value for name, value in figures.items() if name.startswith(own) and memory not in name}
+    prefix, memory = f"{step}_", f"{step}_peak_"
+    return {name: value for name, value in figures.items() if name.startswith(prefix) and memory not in name}
 
 
 def _ends(processes: Sequence[Figures], step: str) -> dict[str, float]:
@@ -61,7 +65,7 @@ def _ends(processes: Sequence[Figures], step: str) -> dict[str, float]:
     }
 
 
-def _parts(processes: Sequence[Figures], chosen: Figures, parts: str) -> list[dict[str, Any]]:
+def _parts(processes: Sequence[Figures], median: Figures, parts: str) -> list[dict[str, Any]]:
     by_name = [{part["part"]: part for part in process[parts]} for process in processes]
     return [
         {
@@ -69,7 +73,7 @@ def _parts(processes: Sequence[Figures], chosen: Figures, parts: str) -> list[di
             "lowest_s": min(parts_of[part["part"]]["lowest_s"] for parts_of in by_name),
             "highest_s": max(parts_of[part["part"]]["highest_s"] for parts_of in by_name),
         }
-        for part in chosen[parts]
+        for part in median[parts]
     ]
 
 

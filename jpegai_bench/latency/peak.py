@@ -63,13 +63,13 @@ def _candidates(
     """Name, floating-point operations, and the call."""
     import torch
 
-    made = partial(torch.rand, dtype=dtype, device=device)
+    random = partial(torch.rand, dtype=dtype, device=device)
     for side in SIDES["cpu" if device == "cpu" else "cuda"]:
-        first, second = made(side, side), made(side, side)
+        first, second = random(side, side), random(side, side)
         call = partial(torch.mm, first, second, out=torch.empty_like(first))
         yield f"product of {side}x{side}", 2.0 * side**3, call
     if device == "cpu":
-        image, weight = made(1, _CHANNELS, _SIDE, _SIDE), made(_CHANNELS, _CHANNELS, 3, 3)
+        image, weight = random(1, _CHANNELS, _SIDE, _SIDE), random(_CHANNELS, _CHANNELS, 3, 3)
         convolve = partial(torch.nn.functional.conv2d, image, weight, padding=1)
         yield f"convolution of {_CHANNELS} channels", 2.0 * 9 * _CHANNELS**2 * _SIDE**2, convolve
 

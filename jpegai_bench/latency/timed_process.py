@@ -118,28 +118,28 @@ class _Picture:
     @classmethod
     def of(cls, job: Job, image: ImageFile, quality: float, beat: Beat) -> "_Picture":
         pixels = image.read()
-        both = _time_both(job, pixels, quality, lambda: beat(image.name))
+        times = _time_both(job, pixels, quality, lambda: beat(image.name))
         memory: tuple[int | None, int | None] = (None, None)
-        ran_programs = both.encode.programs + both.decode.programs > 0  # their memory is not this process's
+        ran_programs = times.encode.programs + times.decode.programs > 0  # their memory is not this process's
         if job.memory and not ran_programs:
             beat(image.name)
             copy = pixels.copy()
             memory = (
                 peak_bytes(lambda: job.codec.encode(copy, quality), job.device),
-                peak_bytes(lambda: job.codec.decode(both.data), job.device),
+                peak_bytes(lambda: job.codec.decode(times.data), job.device),
             )
         return cls(
-            image.name, pixels.shape[1], pixels.shape[0], 8 * len(both.data), both.encode, both.decode,
-            both.encode_by_part, both.decode_by_part, *memory,
+            image.name, pixels.shape[1], pixels.shape[0], 8 * len(times.data), times.encode, times.decode,
+            times.encode_by_part, times.decode_by_part, *memory,
         )  # fmt: skip
 
     @property
     def bpp(self) -> float:
         return self.bits / (self.width * self.height)
 
-    def coded(self, what: str, alignment: int) -> Coded | None:
-        """`what`: encode or decode; `alignment`: sides are padded to multiples of it."""
-        times = getattr(self, f"{what}_by_part")
+    def coded(self, step: str, alignment: int) -> Coded | None:
+        """`step`: encode or decode; `alignment`: sides are padded to multiples of it."""
+        times = getattr(self, f"{step}_by_part")
         if times is None:
             return None
         width, height = (-(-side // alignment) * alignment for side in (self.width, self.height))
@@ -152,15 +152,15 @@ class _Picture:
             "height": self.height,
             "bpp": self.bpp,
         }
-        for what in ("encode", "decode"):
-            times: Times = getattr(self, what)
+        for step in ("encode", "decode"):
+            times: Times = getattr(self, step)
             figures |= {
-                f"{what}_s": times.median,
-                f"{what}_repeats_s": times.seconds,
-                f"{what}_peak_bytes": getattr(self, f"{what}_bytes"),
+                f"{step}_s": times.median,
+                f"{step}_repeats_s": times.seconds,
+                f"{step}_peak_bytes": getattr(self, f"{step}_bytes"),
             }
-            if coded := self.coded(what, 1):
-                figures[f"{what}_parts_repeats_s"] = coded.split()
+            if coded := self.coded(step, 1):
+                figures[f"{step}_parts_repeats_s"] = coded.split()
         return figures
 
 
@@ -210,9 +210,9 @@ def _by_part(job: Job, pictures: Sequence[_Picture]) -> dict[str, Any]:
         "work_not_counted": not_counted,
         "peak": {precision: asdict(peak) for precision, peak in peaks.items()},
     }
-    for what in ("encode", "decode"):
-        coded = [timed_parts for picture in pictures if (timed_parts := picture.coded(what, codec.alignment))]
-        figures[f"{what}_parts"] = summary(coded, work, peaks)
+    for step in ("encode", "decode"):
+        coded = [timed_parts for picture in pictures if (timed_parts := picture.coded(step, codec.alignment))]
+        figures[f"{step}_parts"] = summary(coded, work, peaks)
     return figures
 
 
@@ -230,8 +230,8 @@ def _start_up(job: Job, quality: float, beat: Beat) -> tuple[float | None, float
     """Seconds of a picture with next to nothing in it; None where the codec takes none so small."""
     corner = job.images[0].read()[:START_UP_SIDE, :START_UP_SIDE]
     with suppress(BenchError):
-        both = _time_both(job, corner, quality, lambda: beat("start-up"))
-        return both.encode.median, both.decode.median
+        times = _time_both(job, corner, quality, lambda: beat("start-up"))
+        return times.encode.median, times.decode.median
     return None, None
 
 
@@ -239,16 +239,16 @@ def _summary(pictures: Sequence[_Picture]) -> dict[str, float | None]:
     """Means over the images: of the medians, of the fastest and of the slowest repeat; memory: the most."""
     summary: dict[str, float | None] = {"bpp": statistics.fmean(picture.bpp for picture in pictures)}
     pixels = sum(picture.width * picture.height for picture in pictures)
-    for what in ("encode", "decode"):
-        times: list[Times] = [getattr(picture, what) for picture in pictures]
+    for step in ("encode", "decode"):
+        times: list[Times] = [getattr(picture, step) for picture in pictures]
         median = statistics.fmean(repeats.median for repeats in times)
-        memory = [getattr(picture, f"{what}_bytes") for picture in pictures]
+        memory = [getattr(picture, f"{step}_bytes") for picture in pictures]
         summary |= {
-            f"{what}_s": median,
-            f"{what}_lowest_s": statistics.fmean(min(repeats.seconds) for repeats in times),
-            f"{what}_highest_s": statistics.fmean(max(repeats.seconds) for repeats in times),
-            f"{what}_mp_s": pixels / 1e6 / (median * len(times)),
-            f"{what}_peak_mb": None if None in memory else max(memory) / 1e6,
+            f"{step}_s": median,
+            f"{step}_lowest_s": statistics.fmean(min(repeats.seconds) for repeats in times),
+            f"{step}_highest_s": statistics.fmean(max(repeats.seconds) for repeats in times),
+            f"{step}_mp_s": pixels / 1e6 / (median * len(times)),
+            f"{step}_peak_mb": None if None in memory else max(memory) / 1e6,
         }
     return summary
 

@@ -24,7 +24,7 @@ from jpegai_bench.codecs.rates import WANTED_BPP
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
 from jpegai_bench.latency import clocks
-from jpegai_bench.latency.median_process import middle
+from jpegai_bench.latency.median_process import median_figures
 from jpegai_bench.latency.timed_process import Beat, Job, measure
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Store, now, pretty
@@ -89,7 +89,7 @@ def time_codec(
     job = Job(codec, tuple(images), tuple(qualities), repeats)
     first = _in_a_process(job, beat)
     job = replace(job, qualities=(first["quality"],), memory=False)
-    figures = middle([first, *(_in_a_process(job, beat) for _ in range(processes - 1))])
+    figures = median_figures([first, *(_in_a_process(job, beat) for _ in range(processes - 1))])
     machine = about["machine"]
     processor = machine["cpu"] if figures["device"] == "cpu" else [machine["cpu"], machine["gpus"]]
     key = content_key([fingerprint, about["images_key"], processor, figures["quality"], repeats, processes])
@@ -104,18 +104,18 @@ def time_codec(
 def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:
     """Let a process of its own do the job; it and the programs that it runs end with this one."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(theirs, job))
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(sender, job))
     name = job.codec.name
     with _surroundings(), own_imports():
         process.start()
-    theirs.close()
+    sender.close()
     patience = float(getattr(job.codec, "timeout", _TIMEOUT)) + _GRACE
     try:
         while True:
-            if not ours.poll(patience):
+            if not receiver.poll(patience):
                 raise BenchError(f"{name}: an encoding or decoding did not finish within {patience:g} s")
-            kind, content = ours.recv()
+            kind, content = receiver.recv()
             if kind == "done":
                 return dict(content)
             if kind == "failed":
@@ -130,7 +130,7 @@ def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:
     finally:
         kill_group(process.pid)
         process.join()
-        ours.close()
+        receiver.close()
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from jpegai_bench.report.gather.published_figures import PublishedFigures, publi
 from jpegai_bench.report.gather.reproduce import run_command
 from jpegai_bench.report.gather.studies import (
     Selection,
-    alike,
     finished_groups,
+    measured_alike,
     of_other_pictures,
     prefix_of,
     study_of,
@@ -48,12 +48,12 @@ class RebuiltExperiment:
 
     def sheets(self) -> list[Sheet]:
         """What a terminal shows: every study of every part."""
-        return [sheet for part in self.parts for one in part.experiment.studies
-                for sheet in study_sheets(part, one)]  # fmt: skip
+        return [sheet for part in self.parts for study in part.experiment.studies
+                for sheet in study_sheets(part, study)]  # fmt: skip
 
     def frame(self) -> pd.DataFrame:
         """All rows at full precision."""
-        return pd.concat([part.frame(one) for part in self.parts for one in part.experiment.studies])
+        return pd.concat([part.frame(study) for part in self.parts for study in part.experiment.studies])
 
 
 def rebuild_experiment(
@@ -68,18 +68,18 @@ def rebuild_experiment(
             points, or the paper's figures cannot be read.
     """
     parts, files = [], []
-    for made, prefix in experimental(store, experiment, selection):
-        parts.append(made)
+    for part, prefix in experimental(store, experiment, selection):
+        parts.append(part)
         if tables:
             folder = make_folder(store.root / "tables" / experiment.name)
             for study in experiment.studies:
-                files += write_study(made, study, folder, prefix)
-            files += write_spreads(made, folder, prefix)
+                files += write_study(part, study, folder, prefix)
+            files += write_spreads(part, folder, prefix)
         if plots:
             from jpegai_bench.report.plots.plot_set import write_plots
 
             folder = store.root / "plots" / experiment.name
-            files += write_plots(made.tables.study, folder, prefix, made.tables, parts=True)
+            files += write_plots(part.tables.study, folder, prefix, part.tables, parts=True)
     return RebuiltExperiment(parts, files)
 
 
@@ -96,18 +96,18 @@ def experimental(
         key: [run for run in runs if run.label in experiment.variants]
         for key, runs in sorted(finished_groups(store, selection).items())
     }
-    found = [(_made(store, experiment, figures, selection, runs), prefix_of(*key))
+    parts = [(_part(store, experiment, figures, selection, runs), prefix_of(*key))
              for key, runs in groups.items() if runs]  # fmt: skip
-    if not found:
-        raise _none(store, experiment, selection)
-    return found
+    if not parts:
+        raise _nothing_finished(store, experiment, selection)
+    return parts
 
 
-def _none(store: Store, experiment: Experiment, selection: Selection) -> BenchError:
+def _nothing_finished(store: Store, experiment: Experiment, selection: Selection) -> BenchError:
     """The store has nothing to make a table from."""
-    own = [run for run in store.runs() if run.label in experiment.variants]
-    unfinished = ", ".join(sorted({f"{run.label} {run.state}" for run in own if not run.done}))
-    fits = " that fits" if any(run.done for run in own) else f" ({unfinished})" if unfinished else ""
+    runs = [run for run in store.runs() if run.label in experiment.variants]
+    unfinished = ", ".join(sorted({f"{run.label} {run.state}" for run in runs if not run.done}))
+    fits = " that fits" if any(run.done for run in runs) else f" ({unfinished})" if unfinished else ""
     words = [f"experiment={experiment.name}"]
     words += [chosen_by(selection.dataset)] if selection.dataset else []
     words += [f"model={selection.model}"] if selection.model else []
@@ -117,15 +117,15 @@ def _none(store: Store, experiment: Experiment, selection: Selection) -> BenchEr
     )
 
 
-def _made(
+def _part(
     store: Store, experiment: Experiment, figures: PublishedFigures, selection: Selection, runs: list[Run]
 ) -> Experimental:
-    fit = alike(runs)
+    fit = measured_alike(runs)
     latest = {run.label: run for run in fit}
-    chosen = [latest[label] for label in experiment.variants if label in latest]
+    shown = [latest[label] for label in experiment.variants if label in latest]
     anchors, notes = _anchors(store, experiment, selection, fit[-1])
     notes = (*notes, *of_other_pictures(runs, fit[-1]))
-    study = study_of(store, chosen, anchors, selection, experiment.reference, notes)
+    study = study_of(store, shown, anchors, selection, experiment.reference, notes)
     spreads = seed_spreads(study, fit)
     absent = missing(store, experiment.variants, fit)
     like = latest.get(experiment.reference, fit[-1])
@@ -137,21 +137,21 @@ def _made(
         tuple(absent),
         remedy,
         by_seeds(study, fit),
-        _measured(experiment, spreads, latest),
+        _measured_noises(experiment, spreads, latest),
         spreads,
-        {run.label: str(run.manifest.get("weights", "")) for run in chosen},
-        {run.label: timing for run in chosen if (timing := _timing(store, run))},
+        {run.label: str(run.manifest.get("weights", "")) for run in shown},
+        {run.label: timing for run in shown if (timing := _timing(store, run))},
     )
 
 
-def _measured(
+def _measured_noises(
     experiment: Experiment, spreads: Sequence[SeedSpread], latest: Mapping[str, Run]
 ) -> dict[str, MeasuredNoise]:
     """The noise of each variant's training and of the reference's, of the store's seeds or as it ships."""
     base = latest.get(experiment.reference)
-    kept = read_spreads(experiment.measured_noise) if experiment.measured_noise else ()
+    published = read_spreads(experiment.measured_noise) if experiment.measured_noise else ()
     noises = {
-        label: measured_noise(spreads, (base, run)) or measured_noise(kept, (base, run))
+        label: measured_noise(spreads, (base, run)) or measured_noise(published, (base, run))
         for label, run in latest.items()
         if base
     }
@@ -160,9 +160,9 @@ def _measured(
 
 def _remedy(store: Store, experiment: Experiment, like: Run, absent: Sequence[Missing]) -> str:
     """The command that makes the missing runs, on what the run `like` was made on."""
-    here, folders = Path.cwd(), map(Path, experiment.config_folders)
-    shown = [folder.relative_to(here) if folder.is_relative_to(here) else folder for folder in folders]
-    return run_command(like, str(store.root), [one.variant for one in absent], folders=shown)
+    current, folders = Path.cwd(), map(Path, experiment.config_folders)
+    shown = [folder.relative_to(current) if folder.is_relative_to(current) else folder for folder in folders]
+    return run_command(like, str(store.root), [item.variant for item in absent], folders=shown)
 
 
 def _anchors(
@@ -174,10 +174,10 @@ def _anchors(
     try:
         return chosen_anchors(store, newest, experiment.anchors), ()
     except BenchError as error:
-        own = anchors_of(store, newest)
-        if not own:
+        made_with = anchors_of(store, newest)
+        if not made_with:
             raise
-        return own, (f"The anchor is what the runs were made with: {error}.",)
+        return made_with, (f"The anchor is what the runs were made with: {error}.",)
 
 
 def _timing(store: Store, run: Run) -> Timing | None:

@@ -38,12 +38,12 @@ def rebuild(store: Store, selection: Selection, tables: bool = True, plots: bool
     """
     built, files = [], []
     for study, prefix in studies(store, selection):
-        made = build_tables(study)
-        built.append(made)
+        study_tables = build_tables(study)
+        built.append(study_tables)
         if tables:
-            files += write_tables(made, store.root / "tables", prefix)
+            files += write_tables(study_tables, store.root / "tables", prefix)
         if plots:
             from jpegai_bench.report.plots.plot_set import write_plots
 
-            files += write_plots(study, store.root / "plots", prefix, made)
+            files += write_plots(study, store.root / "plots", prefix, study_tables)
     return Rebuilt(built, files)

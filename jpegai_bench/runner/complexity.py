@@ -27,8 +27,8 @@ Count = Callable[[Settings, Variant], dict[str, Any]]
 
 def counts(settings: Settings, variant: Variant, store: Store) -> dict[str, Any]:
     """What `complexity.json` holds: `complexity_summary`, and at `model=paper` as `paper_size`."""
-    own = _kept(settings, variant, store, complexity_summary)
-    return {**own, "paper_size": paper_size_summary(settings, store)}
+    summary = _stored_or_counted(settings, variant, store, complexity_summary)
+    return {**summary, "paper_size": paper_size_summary(settings, store)}
 
 
 def complexity_summary(settings: Settings, variant: Variant) -> dict[str, Any]:
@@ -56,12 +56,12 @@ def paper_size_summary(settings: Settings, store: Store, count: Count = complexi
     """What `count` makes of the chosen variant at `model=paper`, or `reason` why it cannot."""
     try:
         scaled = _at_preset(settings, PRESET)
-        return _kept(scaled, variant_of(scaled), store, count)
+        return _stored_or_counted(scaled, variant_of(scaled), store, count)
     except BenchError as error:
         return {"reason": f"not counted at model={PRESET}: {error}"}
 
 
-def _kept(settings: Settings, variant: Variant, store: Store, count: Count) -> dict[str, Any]:
+def _stored_or_counted(settings: Settings, variant: Variant, store: Store, count: Count) -> dict[str, Any]:
     """What a run in the store has of the same structure and code: `key`; else counted now."""
     structure = structure_of(settings, variant)
     code = [source_hash(structure), reached(["jpegai_bench.analysis.complexity.measure"])]
@@ -69,8 +69,8 @@ def _kept(settings: Settings, variant: Variant, store: Store, count: Count) -> d
     key = content_key([settings.model.name, structure, variant.paper_kmacs_px, code, libraries])
     for run in store.runs("runs"):
         if run.label == variant.name:
-            whole = run.complexity() or {}
-            for counted in (whole, whole.get("paper_size") or {}):
+            stored = run.complexity() or {}
+            for counted in (stored, stored.get("paper_size") or {}):
                 if counted.get("key") == key:
                     return {name: value for name, value in counted.items() if name != "paper_size"}
     return {**count(settings, variant), "key": key}

@@ -17,12 +17,12 @@ def name_in(store: Store, dataset: Dataset) -> str:
     Pictures are the same set where one of them is in both: a folder grows, and `dataset.limit` takes a part.
     """
     readable = next(_hashes(dataset), None) is not None
-    known = _by_file_name(store)
+    by_name = _by_file_name(store)
     return next(
         name
         for name in _names(dataset)
         if not readable
-        or (run := known.get(file_name(name))) is None
+        or (run := by_name.get(file_name(name))) is None
         or (run.manifest["dataset"] == name and not _pixels(run).isdisjoint(_hashes(dataset)))
     )
 
@@ -46,10 +46,10 @@ def _by_file_name(store: Store) -> dict[str, Run]:
 
     That is one that ships, whose pictures never change, or else the newest.
     """
-    own = [*store.runs("runs"), *store.runs("anchors")]
-    own.sort(key=lambda run: str(run.manifest.get("start")))
+    stored = [*store.runs("runs"), *store.runs("anchors")]
+    stored.sort(key=lambda run: str(run.manifest.get("start")))
     ready = (Run(folder, manifest) for manifest, folder in shipped_runs())
-    return {file_name(str(run.manifest.get("dataset"))): run for run in (*own, *ready) if _pixels(run)}
+    return {file_name(str(run.manifest.get("dataset"))): run for run in (*stored, *ready) if _pixels(run)}
 
 
 def _pixels(run: Run) -> set[str]:

@@ -98,20 +98,20 @@ def _work_off(
     """Measure the images of all tasks, or wait until other processes have."""
     holders_named: set[str] = set()
     while tasks:
-        left = []
+        held = []
         with closing(spread(_measure, tasks, workers, _PRELOAD)) as work:
-            for task, done in work:
-                evaluation.computed += done.computed
-                if done.failure:
-                    evaluation.failures.append(done.failure)
-                if done.holder:
-                    left.append((task, done.holder))
+            for task, result in work:
+                evaluation.computed += result.computed
+                if result.failure:
+                    evaluation.failures.append(result.failure)
+                if result.holder:
+                    held.append((task, result.holder))
                 else:
                     ended(task)
-        for holder in sorted({str(holder) for _, holder in left} - holders_named):
+        for holder in sorted({str(holder) for _, holder in held} - holders_named):
             holders_named.add(holder)
             waiting(holder)
-        tasks = [task for task, _ in left]
+        tasks = [task for task, _ in held]
         while tasks and all(holder_of(task.claim_path) for task in tasks):
             time.sleep(_PATIENCE)
 
@@ -150,12 +150,12 @@ def _watched(
 def gather(plan: Plan) -> Evaluation:
     """What is in the store of a plan; an image that lacks units is a failure."""
     evaluation = Evaluation(pd.DataFrame(), plan.hashes, failures=list(plan.failures))
-    whole = [image for image, missing in zip(plan.images, plan.missing, strict=True) if not missing]
+    complete = [image for image, missing in zip(plan.images, plan.missing, strict=True) if not missing]
     for image, missing in zip(plan.images, plan.missing, strict=True):
         if missing:
             message = f"{image.file.name}: {missing} of {len(plan.rates.values)} rates were not measured"
             evaluation.failures.append(Failure(image.file.name, message))
-    _collect(evaluation, whole, plan.rates)
+    _collect(evaluation, complete, plan.rates)
     return evaluation
 
 
@@ -199,7 +199,7 @@ def _failed_metrics(not_applicable: Sequence[Mapping[str, Any]]) -> list[Failure
 
 
 @dataclass
-class _Done:
+class _Result:
     """What became of a task."""
 
     computed: int = 0
@@ -209,23 +209,23 @@ class _Done:
     """Another process that is measuring the image."""
 
 
-def _measure(task: _Task) -> _Done:
+def _measure(task: _Task) -> _Result:
     """Measure one image at the rates that are missing, unless another process does; runs in a worker."""
-    done, image = _Done(), task.image
+    result, image = _Result(), task.image
     name = image.file.name
     try:
-        with claimed(task.claim_path) as done.holder:
-            if done.holder is None and (image.missing(task.rates) or image.lacks_pictures(task.rates)):
-                _measure_image(task, done)
+        with claimed(task.claim_path) as result.holder:
+            if result.holder is None and (image.missing(task.rates) or image.lacks_pictures(task.rates)):
+                _measure_image(task, result)
     except BenchError as error:
-        done.failure = Failure(name, f"{name}: {error}")
+        result.failure = Failure(name, f"{name}: {error}")
     except Exception as error:
         message = f"{name}: {type(error).__name__}: {error}"
-        done.failure = Failure(name, message, traceback.format_exc())
-    return done
+        result.failure = Failure(name, message, traceback.format_exc())
+    return result
 
 
-def _measure_image(task: _Task, done: _Done) -> None:
+def _measure_image(task: _Task, result: _Result) -> None:
     import torch
 
     from jpegai_bench.metrics.by_piq import reference_of
@@ -234,18 +234,18 @@ def _measure_image(task: _Task, done: _Done) -> None:
     image = task.image
     pixels = image.file.read()
     reference = reference_of(backend_of(image.metrics))(pixels)
-    if image.kept:
+    if image.keeps_pictures:
         keep(image.original_path, pixels)
     for quality in _searched(task, pixels):
         key = image.unit_key(quality)
         measured = image.is_measured(quality)
-        if measured and not (image.kept and image.lacks_picture([quality])):
+        if measured and not (image.keeps_pictures and image.lacks_picture([quality])):
             continue
         coded = _code(task.codec, pixels, quality)
         if not measured:
             image.store.put_unit(key, _unit(coded, reference))
-            done.computed += 1
-        if image.kept:
+            result.computed += 1
+        if image.keeps_pictures:
             keep(image.picture_path(quality), coded.decoded)
 
 
@@ -280,8 +280,8 @@ def _code(codec: Codec, pixels: Image8, quality: float) -> _Coded:
     decoded = codec.decode(encoded.data)
     end = time.perf_counter()
     if decoded.shape != pixels.shape:
-        size, made = (f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, decoded.shape))
-        raise BenchError(f"{codec.name}: decodes a picture of {size} pixels to {made}")
+        size, decoded_size = (f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, decoded.shape))
+        raise BenchError(f"{codec.name}: decodes a picture of {size} pixels to {decoded_size}")
     return _Coded(8 * len(encoded.data), encoded.estimated_bits, decoded, middle - start, end - middle)
 
 

@@ -41,14 +41,14 @@ def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
 def learned_codec(settings: Settings, variant: Variant, rdo: bool) -> LearnedCodec:
     """The variant as a codec, with the weights that `weights=` names; `rdo` is of its encoder."""
     structure, folder = structure_of(settings, variant), weights_folder(settings, variant)
-    _tell_of_other_code(folder, variant, structure)
+    _warn_of_other_code(folder, variant, structure)
     network = partial(variant.network, settings.model)
     return LearnedCodec(variant.name, network, structure, folder, rdo)
 
 
-def _tell_of_other_code(folder: Path, variant: Variant, structure: dict[str, Any]) -> None:
+def _warn_of_other_code(folder: Path, variant: Variant, structure: dict[str, Any]) -> None:
     """Say where modules of the user's own are other ones than those that the weights were trained with."""
-    was = _noted(folder / synthesis_file(variant.name), "synthesis").get("own_source")
+    was = _training_note(folder / synthesis_file(variant.name), "synthesis").get("own_source")
     if not isinstance(was, dict) or not was:
         return
     now = users_files(sources(structure))
@@ -91,10 +91,10 @@ def training_notes(folder: Path, variant: Variant) -> dict[str, Any]:
     Not from the configuration: its training group is not what made weights that were shipped or given.
     """
     files = {"shared": SHARED_FILE, "synthesis": synthesis_file(variant.name)}
-    return {kind: _noted(folder / file, kind) for kind, file in files.items()}
+    return {kind: _training_note(folder / file, kind) for kind, file in files.items()}
 
 
-def _noted(path: Path, kind: str) -> dict[str, Any]:
+def _training_note(path: Path, kind: str) -> dict[str, Any]:
     try:
         note = json.loads(read(path, kind)[1].get("note", "{}"))
     except ValueError:

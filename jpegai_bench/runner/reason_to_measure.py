@@ -9,24 +9,24 @@ _MOST = 3
 """Names told in one reason; of more the number."""
 
 
-def reason_to_measure(wanted: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> str:
-    """What of `wanted` no earlier run has, in a few words.
+def reason_to_measure(manifest: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> str:
+    """What of `manifest` no earlier run has, in a few words.
 
     Args:
-        wanted: the manifest of the run: codec, sources, metrics, images, rates.
+        manifest: the manifest of the run: codec, sources, metrics, images, rates.
         earlier: manifests of the same label on the same data set, the newest last; `status` is the state, as
             `killed`, and `holder` who is at work on one that is `running`.
     """
     if not earlier:
         return "not measured before"
-    if all(wanted.get(part) == earlier[-1].get(part) for part in ("codec", "metrics", "images", *_RATES)):
+    if all(manifest.get(part) == earlier[-1].get(part) for part in ("codec", "metrics", "images", *_RATES)):
         return _unfinished(earlier[-1])
-    nearest = max(earlier, key=lambda run: (_alike(wanted, run), str(run.get("start"))))
+    nearest = max(earlier, key=lambda run: (_alike(manifest, run), str(run.get("start"))))
     reasons = [
-        *_codec(wanted, nearest),
-        *_metrics(wanted, nearest),
-        *_images(wanted, nearest),
-        *_rates(wanted, nearest),
+        *_codec(manifest, nearest),
+        *_metrics(manifest, nearest),
+        *_images(manifest, nearest),
+        *_rates(manifest, nearest),
     ]
     return "; ".join(reasons) or "units were removed from the store"
 
@@ -46,9 +46,9 @@ def _unfinished(run: Mapping[str, Any]) -> str:
 _RATES = ("rates", "qualities", "targets")
 
 
-def _alike(wanted: Mapping[str, Any], run: Mapping[str, Any]) -> int:
+def _alike(manifest: Mapping[str, Any], run: Mapping[str, Any]) -> int:
     """In how many parts two manifests agree."""
-    return sum(wanted.get(part) == run.get(part) for part in ("codec", "metrics", "images", *_RATES))
+    return sum(manifest.get(part) == run.get(part) for part in ("codec", "metrics", "images", *_RATES))
 
 
 def _codec(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
@@ -57,7 +57,7 @@ def _codec(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
         if before.get(part) == now.get(part):
             continue
         if part == "source" and old.get("sources") and new.get("sources"):
-            yield f"source changed: {_named(_differing(old['sources'], new['sources']))}"
+            yield f"source changed: {_listed(_differing(old['sources'], new['sources']))}"
         elif part in ("source", "structure"):
             yield f"{part} changed"
         else:
@@ -67,32 +67,32 @@ def _codec(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
 def _metrics(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
     changed = _differing(old.get("metrics") or {}, new.get("metrics") or {})
     if changed:
-        yield f"metrics changed: {_named(changed)}"
+        yield f"metrics changed: {_listed(changed)}"
 
 
 def _images(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
     before, now = old.get("images") or {}, new.get("images") or {}
-    known = set(before.values())
-    other = [name for name, pixels in now.items() if pixels not in known and name in before]
-    added = [name for name, pixels in now.items() if pixels not in known and name not in before]
-    if other:
-        yield f"other pixels: {_named(other)}"
+    hashes = set(before.values())
+    changed = [name for name, pixels in now.items() if pixels not in hashes and name in before]
+    added = [name for name, pixels in now.items() if pixels not in hashes and name not in before]
+    if changed:
+        yield f"other pixels: {_listed(changed)}"
     if added:
-        yield f"new images: {_named(added)}"
+        yield f"new images: {_listed(added)}"
 
 
 def _rates(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
     for kind, words in (("qualities", "new qualities"), ("targets", "new targets")):
         added = sorted(set(new.get(kind) or ()) - set(old.get(kind) or ()))
         if added:
-            yield f"{words}: {_named(f'{rate:g}' for rate in added)}"
+            yield f"{words}: {_listed(f'{rate:g}' for rate in added)}"
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
-def _named(names: Iterable[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     listed = list(names)
     first = ", ".join(listed[:_MOST])
     return first if len(listed) <= _MOST else f"{first} and {len(listed) - _MOST} more"

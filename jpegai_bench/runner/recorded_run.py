@@ -51,7 +51,7 @@ class RunManifest:
         return self.plan.codec.name
 
     @property
-    def what(self) -> str:
+    def title(self) -> str:
         """It in a few words."""
         return f"{'variant' if self.kind == 'runs' else 'anchor'} {self.label} on {self.dataset}"
 
@@ -95,8 +95,10 @@ def run_anchor(
         hashes = dataset.hashes()
         key = content_key([ready.manifest["key"], hashes, sorted(codec.qualities)])
         folder = store.run_folder("anchors", codec.name, key)
-        own = {"label": codec.name, "status": "done", "dataset": dataset.name, "images": hashes}
-        store.write_run(folder, {**ready.manifest, **own, "images_key": content_key(hashes)}, ready.points)
+        own_fields = {"label": codec.name, "status": "done", "dataset": dataset.name, "images": hashes}
+        store.write_run(
+            folder, {**ready.manifest, **own_fields, "images_key": content_key(hashes)}, ready.points
+        )
         return folder, []
     folder, evaluation = measure_anchor(settings, codec, dataset, store, workers)
     return folder, [failure.message for failure in evaluation.failures]
@@ -115,12 +117,12 @@ def measure_anchor(
     Raises:
         BenchError: it cannot be used here, or no image could be measured.
     """
-    whole = anchor_plan(settings, codec, dataset, store)
-    if not whole.is_done:
-        tell_of_few(whole.rates, f"anchor {codec.name}")
-    if workers and not whole.is_done:
+    work = anchor_plan(settings, codec, dataset, store)
+    if not work.is_done:
+        warn_of_few_rates(work.rates, f"anchor {codec.name}")
+    if workers and not work.is_done:
         codec.check()
-    manifest = RunManifest("anchors", whole, dataset.name, settings.metrics.hvs, settings.method)
+    manifest = RunManifest("anchors", work, dataset.name, settings.metrics.hvs, settings.method)
     return record(store, manifest, workers)
 
 
@@ -130,13 +132,14 @@ def anchor_plan(settings: PictureSettings, codec: AnchorCodec, dataset: Dataset,
     return plan(codec, dataset.images, of_qualities(codec.qualities), metrics, store, pictures)
 
 
-def tell_of_few(rates: Rates, what: str) -> None:
+def warn_of_few_rates(rates: Rates, subject: str) -> None:
     """Say before any work that these rates are too few for a BD-rate."""
     number = len(rates.values)
     if number < FEWEST_POINTS:
         listed = ",".join(f"{value:g}" for value in rates.values)
-        named = "targets" if rates.kind == "target" else "qualities"
-        say(f"{what}: {named}=[{listed}] has {number} of the {FEWEST_POINTS} rates that a BD-rate takes: NA")
+        setting = "targets" if rates.kind == "target" else "qualities"
+        needed = f"{number} of the {FEWEST_POINTS} rates that a BD-rate takes"
+        say(f"{subject}: {setting}=[{listed}] has {needed}: NA")
 
 
 def record(
@@ -147,14 +150,14 @@ def record(
     Returns:
         The folder of the run, and what came out.
     """
-    whole = run.plan
-    if not whole.hashes:
-        raise BenchError(whole.failures[0].message)
+    work = run.plan
+    if not work.hashes:
+        raise BenchError(work.failures[0].message)
     folder = store.run_folder(run.kind, run.label, run.plain["key"])
-    with logged(folder / LOG) if workers and not whole.is_done else nullcontext():
-        reason = _tell(store, run, folder)
-        with store.recorded(folder, {**run.plain, **reason}) as written:
-            evaluation = carried_out(whole, run.what, workers) if workers else gather(whole)
+    with logged(folder / LOG) if workers and not work.is_done else nullcontext():
+        reason = _report_work(store, run, folder)
+        with store.recorded(folder, {**run.plain, **reason}) as recorded:
+            evaluation = carry_out(work, run.title, workers) if workers else gather(work)
             if evaluation.points.empty:
                 first = evaluation.failures[0].message
                 raise BenchError(f"{run.label} on {run.dataset}: no image could be measured; {first}")
@@ -166,51 +169,51 @@ def record(
                 "failures": [vars(failure) for failure in evaluation.failures],
                 "units_computed": evaluation.computed,
             }
-            written.finish(outcome, evaluation.points, complexity)
+            recorded.finish(outcome, evaluation.points, complexity)
     return folder, evaluation
 
 
-def _tell(store: Store, run: RunManifest, folder: Path) -> dict[str, str]:
+def _report_work(store: Store, run: RunManifest, folder: Path) -> dict[str, str]:
     """Say how much there is to measure, and why; the reason, for `run.json`, as `why`."""
-    whole, manifest, what, reason = run.plan, run.plain, run.what, {}
-    missing, units = sum(whole.missing), len(whole.images) * len(whole.rates.values)
+    work, manifest, subject, reason = run.plan, run.plain, run.title, {}
+    missing, units = sum(work.missing), len(work.images) * len(work.rates.values)
     if missing:
         reason = {"why": reason_to_measure(manifest, _earlier(store, run))}
-        report(f"{what}: {missing} of {units} units to measure: {reason['why']}")
+        report(f"{subject}: {missing} of {units} units to measure: {reason['why']}")
         lacking = [
             f"{image.file.name} ({count})"
-            for image, count in zip(whole.images, whole.missing, strict=True)
+            for image, count in zip(work.images, work.missing, strict=True)
             if count
         ]
-        detail(f"{what}: units to measure, by image: {', '.join(lacking)}")
-    elif undrawn := sum(whole.undrawn):
-        report(f"{what}: pictures of {count(undrawn, 'image')} to keep, nothing to measure")
+        detail(f"{subject}: units to measure, by image: {', '.join(lacking)}")
+    elif undrawn := sum(work.undrawn):
+        report(f"{subject}: pictures of {count(undrawn, 'image')} to keep, nothing to measure")
     else:
-        detail(f"{what}: all {units} units are in the store")
+        detail(f"{subject}: all {units} units are in the store")
     if manifest.get("weights"):
-        detail(f"{what}: weights={manifest['weights']}, model={manifest['model']}")
-    detail(f"{what}: {manifest['note']}; into {folder}")
+        detail(f"{subject}: weights={manifest['weights']}, model={manifest['model']}")
+    detail(f"{subject}: {manifest['note']}; into {folder}")
     detail("versions: " + ", ".join(f"{name} {number}" for name, number in manifest["versions"].items()))
     return reason
 
 
-def carried_out(whole: Plan, what: str, workers: int) -> Evaluation:
-    """Measure what a plan lacks, with its progress on stderr; `what` says what it is."""
-    with progress(what, len(whole.images) * len(whole.rates.values), "units") as advance:
-        advance(completed=len(whole.images) * len(whole.rates.values) - sum(whole.missing), resumed=True)
+def carry_out(work: Plan, subject: str, workers: int) -> Evaluation:
+    """Measure what a plan lacks, with its progress on stderr; `subject` says what it is."""
+    with progress(subject, len(work.images) * len(work.rates.values), "units") as advance:
+        advance(completed=len(work.images) * len(work.rates.values) - sum(work.missing), resumed=True)
         return evaluate(
-            whole,
+            work,
             workers,
             lambda units: advance(completed=units),
-            lambda holder: report(f"{what}: {holder} is measuring the rest; waiting for it"),
+            lambda holder: report(f"{subject}: {holder} is measuring the rest; waiting for it"),
         )
 
 
 def _earlier(store: Store, run: RunManifest) -> list[dict[str, Any]]:
     """Manifests of a run's codec on its data set, by their start, with the state that each is in."""
     manifests = [
-        {**other.manifest, "status": other.state, "holder": str(other.holder)}
-        for other in store.runs(run.kind)
-        if other.label == run.label and other.manifest.get("dataset") == run.dataset
+        {**stored.manifest, "status": stored.state, "holder": str(stored.holder)}
+        for stored in store.runs(run.kind)
+        if stored.label == run.label and stored.manifest.get("dataset") == run.dataset
     ]
     return sorted(manifests, key=lambda manifest: str(manifest.get("start")))

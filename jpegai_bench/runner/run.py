@@ -6,7 +6,7 @@ from typing import Any
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
 from jpegai_bench.config.command_settings import RunSettings
-from jpegai_bench.config.schema import FOUND
+from jpegai_bench.config.schema import DERIVED
 from jpegai_bench.config.variants import Variant, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset
@@ -16,11 +16,11 @@ from jpegai_bench.runner.inputs import anchor_codecs, images, learned_codec, tra
 from jpegai_bench.runner.recorded_run import (
     RunManifest,
     anchor_plan,
-    carried_out,
+    carry_out,
     record,
     run_anchor,
     shipped,
-    tell_of_few,
+    warn_of_few_rates,
 )
 from jpegai_bench.runner.work_plan import Plan, plan
 from jpegai_bench.store.store import Store
@@ -68,17 +68,17 @@ def measure_shard(settings: RunSettings) -> Measured:
     anchors = [anchor for anchor in run.anchors if not shipped(settings, anchor, run.dataset)]
     plans = [*(anchor_plan(settings, anchor, run.dataset, run.store) for anchor in anchors), run.plan]
     number, shards = settings.shard or 0, settings.shards
-    done = [
-        carried_out(
-            whole.shard(number, shards),
-            f"{whole.codec.name} on {run.dataset.name}, shard {number + 1} of {shards}",
+    evaluations = [
+        carry_out(
+            work.shard(number, shards),
+            f"{work.codec.name} on {run.dataset.name}, shard {number + 1} of {shards}",
             settings.worker_count,
         )
-        for whole in plans
+        for work in plans
     ]
-    failures = {failure.message for evaluation in done for failure in evaluation.failures}
+    failures = {failure.message for evaluation in evaluations for failure in evaluation.failures}
     return Measured(
-        run.dataset.name, sum(evaluation.computed for evaluation in done), tuple(sorted(failures))
+        run.dataset.name, sum(evaluation.computed for evaluation in evaluations), tuple(sorted(failures))
     )
 
 
@@ -97,14 +97,14 @@ class _Run:
 def _prepared(settings: RunSettings) -> _Run:
     """Configuration → weights (load | train) → codec, and what of its work is in the store."""
     variant, rates = variant_of(settings), settings.chosen_rates
-    tell_of_few(rates, f"variant {variant.name}")
+    warn_of_few_rates(rates, f"variant {variant.name}")
     store = Store(settings.results)
     store.prepare()
     dataset = images(settings)
     codec, anchors = learned_codec(settings, variant, settings.rdo), anchor_codecs(settings)
     pictures = settings.pictures_of(len(dataset.images))
-    whole = plan(codec, dataset.images, rates, fingerprint(settings.metrics.backend), store, pictures)
-    return _Run(variant, codec, anchors, dataset, store, whole)
+    work = plan(codec, dataset.images, rates, fingerprint(settings.metrics.backend), store, pictures)
+    return _Run(variant, codec, anchors, dataset, store, work)
 
 
 def _stored(settings: RunSettings, run: _Run, workers: int | None) -> Measured:
@@ -136,5 +136,5 @@ def _plain(settings: RunSettings) -> dict[str, Any]:
     """Every setting as the manifest keeps it; of an experiment the name."""
     groups = ("model", "dataset", "metrics", "training")
     plain = vars(settings) | {name: vars(getattr(settings, name)) for name in groups}
-    plain = {name: value for name, value in plain.items() if name not in FOUND}
+    plain = {name: value for name, value in plain.items() if name not in DERIVED}
     return plain | {"experiment": settings.experiment.name if settings.experiment else None}

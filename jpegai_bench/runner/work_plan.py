@@ -38,7 +38,7 @@ class PlannedImage:
     fingerprint: dict[str, str]
     metrics: dict[str, str]
     store: Store
-    kept: bool
+    keeps_pictures: bool
     """Whether its pictures are kept."""
 
     def unit_key(self, quality: float) -> str:
@@ -67,7 +67,7 @@ class PlannedImage:
 
     def lacks_pictures(self, rates: Rates) -> bool:
         """Whether one of its pictures is to be kept and is not there."""
-        return self.kept and self.lacks_picture(self.qualities(rates).values())
+        return self.keeps_pictures and self.lacks_picture(self.qualities(rates).values())
 
     def lacks_picture(self, qualities: Iterable[float | None]) -> bool:
         """Whether the original or a decoded picture of these qualities is not there."""
@@ -115,9 +115,9 @@ class Plan:
 
     def shard(self, number: int, shards: int) -> "Plan":
         """Every `shards`-th image, from the one of that number on."""
-        chosen = slice(number, None, shards)
+        selected = slice(number, None, shards)
         failures = self.failures if number == 0 else ()
-        part = {name: getattr(self, name)[chosen] for name in ("images", "missing", "undrawn")}
+        part = {name: getattr(self, name)[selected] for name in ("images", "missing", "undrawn")}
         return replace(self, failures=failures, **part)
 
 
@@ -145,12 +145,14 @@ def plan(
     if rates.kind == "target" and not isinstance(codec, RateCodec):
         raise BenchError(f"{codec.name} cannot meet a target rate; give it qualities of its own")
     fingerprint = codec.fingerprint()
-    known, failures = [], []
+    planned, failures = [], []
     for number, file in enumerate(images):
         try:
-            known.append(PlannedImage(file, file.sha256, fingerprint, metrics, store, kept=number < pictures))
+            planned.append(
+                PlannedImage(file, file.sha256, fingerprint, metrics, store, keeps_pictures=number < pictures)
+            )
         except BenchError as error:
             failures.append(Failure(file.name, str(error)))
-    missing = tuple(image.missing(rates) for image in known)
-    undrawn = tuple(image.lacks_pictures(rates) for image in known)
-    return Plan(codec, rates, metrics, tuple(known), tuple(failures), missing, undrawn)
+    missing = tuple(image.missing(rates) for image in planned)
+    undrawn = tuple(image.lacks_pictures(rates) for image in planned)
+    return Plan(codec, rates, metrics, tuple(planned), tuple(failures), missing, undrawn)

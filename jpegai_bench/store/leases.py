@@ -62,11 +62,11 @@ def claimed(path: Path) -> Iterator[Holder | None]:
     Raises:
         BenchError: the folder cannot be written.
     """
-    own = Holder.this_process()
+    claimant = Holder.this_process()
     make_folder(path.parent)
-    other = _take(path, own)
-    if other is not None:
-        yield other
+    holder = _take(path, claimant)
+    if holder is not None:
+        yield holder
         return
     with touched(path):
         try:
@@ -115,14 +115,14 @@ def began(pid: int) -> str | None:
     return None if after_name[0] in "ZX" else after_name[19]
 
 
-def _take(path: Path, own: Holder) -> Holder | None:
+def _take(path: Path, claimant: Holder) -> Holder | None:
     """Make the claim, over one that is void; else say who holds it."""
-    mine = path.with_name(f".{path.name}.{own.pid}.{threading.get_ident()}")
-    write_bytes(mine, json.dumps(vars(own)).encode())
+    temporary = path.with_name(f".{path.name}.{claimant.pid}.{threading.get_ident()}")
+    write_bytes(temporary, json.dumps(vars(claimant)).encode())
     try:
         while True:
             try:
-                os.link(mine, path)  # fails where there is one, unlike a rename
+                os.link(temporary, path)  # fails where there is one, unlike a rename
                 return None
             except FileExistsError:
                 holder = _holder(path)
@@ -132,7 +132,7 @@ def _take(path: Path, own: Holder) -> Holder | None:
                 return holder
             _put_aside(path, holder)
     finally:
-        mine.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _holder(path: Path) -> Holder | None:

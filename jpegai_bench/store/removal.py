@@ -35,7 +35,7 @@ class Removal:
     """Bytes, the runs' folders included."""
 
 
-def meant(
+def runs_meant(
     store: Store,
     words: Sequence[str],
     needed: Mapping[Path, Sequence[str]],
@@ -58,12 +58,12 @@ def meant(
     runs = [run for kind in _KINDS for run in (*store.runs(kind), *store.damaged(kind))]
     chosen: dict[Path, Run] = {}
     for word in words:
-        for run in _meant(store, word, runs, needed, {"dataset": dataset, "model": model}):
+        for run in _runs_meant(store, word, runs, needed, {"dataset": dataset, "model": model}):
             chosen[run.folder] = run
     return list(chosen.values())
 
 
-def planned(store: Store, runs: Sequence[Run], needed: Mapping[Path, Sequence[str]]) -> Removal:
+def planned_removal(store: Store, runs: Sequence[Run], needed: Mapping[Path, Sequence[str]]) -> Removal:
     """What goes with these runs.
 
     Raises:
@@ -71,13 +71,15 @@ def planned(store: Store, runs: Sequence[Run], needed: Mapping[Path, Sequence[st
     """
     for run in runs:
         _refuse_if_under_way(run)
-    gone = {run.folder for run in runs}
+    folders = {run.folder for run in runs}
     owned = dict.fromkeys(path for run in runs for path in files_of(store, run))
-    others = [run for kind in _KINDS for run in store.runs(kind) if run.folder not in gone]
-    kept = {path for run in others for path in files_of(store, run)} if owned else set()
-    files = tuple(path for path in owned if path not in kept)
-    size = total([*files, *(path for folder in gone for path in inside(folder))])
-    return Removal(tuple(runs), {folder: needed[folder] for folder in gone if folder in needed}, files, size)
+    other_runs = [run for kind in _KINDS for run in store.runs(kind) if run.folder not in folders]
+    shared_files = {path for run in other_runs for path in files_of(store, run)} if owned else set()
+    files = tuple(path for path in owned if path not in shared_files)
+    size = total([*files, *(path for folder in folders for path in inside(folder))])
+    return Removal(
+        tuple(runs), {folder: needed[folder] for folder in folders if folder in needed}, files, size
+    )
 
 
 def carry_out(removal: Removal) -> None:
@@ -103,23 +105,23 @@ def carry_out(removal: Removal) -> None:
         raise BenchError(f"{where}: cannot be removed ({reason}); what was removed before is gone") from None
 
 
-def _meant(
+def _runs_meant(
     store: Store,
     word: str,
     runs: Sequence[Run],
     needed: Mapping[Path, Sequence[str]],
     where: Mapping[str, str | None],
 ) -> list[Run]:
-    wanted = {key: value for key, value in where.items() if value}
-    limits = " ".join(f"{key}={value}" for key, value in wanted.items())
-    fit = [run for run in runs if all(run.manifest.get(key) == value for key, value in wanted.items())]
+    conditions = {key: value for key, value in where.items() if value}
+    limits = " ".join(f"{key}={value}" for key, value in conditions.items())
+    fit = [run for run in runs if all(run.manifest.get(key) == value for key, value in conditions.items())]
     if word == UNNEEDED:
         return [run for run in fit if run.folder not in needed and run.state != "running"]
     if word in STATES:
         return [run for run in fit if run.state == word]
     if any(run.label == word for run in runs):
-        if named := [run for run in fit if run.label == word]:
-            return named
+        if labelled := [run for run in fit if run.label == word]:
+            return labelled
         raise BenchError(f"{store.root}: holds no run of {word} with {limits}; jpegai-bench list runs")
     is_long = len(word) >= _SHORTEST
     begun = [run for run in runs if run.folder.name == word or (is_long and run.folder.name.startswith(word))]
@@ -129,9 +131,9 @@ def _meant(
     if len(begun) > 1:
         raise BenchError(f"{word}: {len(begun)} runs have a key that begins so; give more of it")
     if not begun:
-        known = [*WORDS, *dict.fromkeys(run.label for run in runs)]
+        names = [*WORDS, *dict.fromkeys(run.label for run in runs)]
         raise BenchError(
-            f"{word}: no run of this name or key in {store.root}{hint(word, known)}; jpegai-bench list runs"
+            f"{word}: no run of this name or key in {store.root}{hint(word, names)}; jpegai-bench list runs"
         )
     return begun
 

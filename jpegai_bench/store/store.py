@@ -132,7 +132,7 @@ class Store:
 
     def unit(self, key: str) -> dict[str, Any] | None:
         """A finished unit, or None; a damaged one counts as not finished."""
-        unit = self._read(key)
+        unit = self._read_unit(key)
         return unit if "bpp" in unit else None
 
     def put_unit(self, key: str, unit: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ class Store:
 
     def found_quality(self, key: str) -> float | None:
         """The quality that a search for a target rate found, or None where there was none."""
-        quality = self._read(key).get("found_quality")
+        quality = self._read_unit(key).get("found_quality")
         return float(quality) if isinstance(quality, int | float) else None
 
     def put_found_quality(self, key: str, quality: float) -> None:
@@ -199,8 +199,8 @@ class Store:
 
     def runs(self, kind: str = "runs") -> list[Run]:
         """All runs of a kind, by label and then by end."""
-        read = (Run.at(path.parent) for path in (self.root / kind).glob("*/*/run.json"))
-        runs = [run for run in read if run is not None]
+        loaded = (Run.at(path.parent) for path in (self.root / kind).glob("*/*/run.json"))
+        runs = [run for run in loaded if run is not None]
         return sorted(runs, key=lambda run: (run.label, run.manifest.get("end") or "", run.folder.name))
 
     def damaged(self, kind: str = "runs") -> list[Run]:
@@ -208,15 +208,15 @@ class Store:
         folders = sorted(path for path in (self.root / kind).glob("*/*") if path.is_dir())
         return [Run(folder, {"status": "damaged"}) for folder in folders if Run.at(folder) is None]
 
-    def latest(self, kind: str, **wanted: Any) -> Iterator[Run]:
-        """For each label the finished run that ended last, among those whose manifest holds `wanted`."""
-        chosen: dict[str, Run] = {}
+    def latest(self, kind: str, **conditions: Any) -> Iterator[Run]:
+        """For each label the finished run that ended last, among those whose manifest holds `conditions`."""
+        by_label: dict[str, Run] = {}
         for run in self.runs(kind):
-            if run.done and all(run.manifest.get(key) == value for key, value in wanted.items()):
-                chosen[run.label] = run
-        yield from chosen.values()
+            if run.done and all(run.manifest.get(key) == value for key, value in conditions.items()):
+                by_label[run.label] = run
+        yield from by_label.values()
 
-    def _read(self, key: str) -> dict[str, Any]:
+    def _read_unit(self, key: str) -> dict[str, Any]:
         """Nothing where there is no such file, or a damaged one."""
         try:
             content = json.loads(self.unit_path(key).read_text())

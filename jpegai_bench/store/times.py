@@ -12,8 +12,8 @@ from jpegai_bench.store.store import Run, Store
 
 def runs_under_way(store: Store) -> list[Run]:
     """Runs of this results folder that are at work on this machine: nothing can be timed beside them."""
-    held = ((run, run.holder) for kind in ("runs", "anchors") for run in store.runs(kind))
-    return [run for run, holder in held if holder is not None and holder.is_here]
+    with_holders = ((run, run.holder) for kind in ("runs", "anchors") for run in store.runs(kind))
+    return [run for run, holder in with_holders if holder is not None and holder.is_here]
 
 
 def latest_times(
@@ -48,11 +48,11 @@ def latest_of(store: Store, label: str, like: Mapping[str, Any]) -> dict[str, An
     )
 
 
-def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def comparable(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two variants were timed on the same bytes of the same pictures, by like machines."""
-    alike = all(one.get(key) == other.get(key) for key in ("images_key", "quality", "device", "versions"))
-    encoders = (manifest["codec"].get("shared_weights") for manifest in (one, other))
-    machines = ([manifest["machine"].get(key) for key in ("cpu", "gpus")] for manifest in (one, other))
+    alike = all(first.get(key) == second.get(key) for key in ("images_key", "quality", "device", "versions"))
+    encoders = (manifest["codec"].get("shared_weights") for manifest in (first, second))
+    machines = ([manifest["machine"].get(key) for key in ("cpu", "gpus")] for manifest in (first, second))
     return alike and len(set(encoders)) == 1 and next(machines) == next(machines)
 
 

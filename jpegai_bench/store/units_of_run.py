@@ -69,9 +69,9 @@ def _coded(run: Run) -> list[tuple[dict[str, str], str]]:
 
 
 def _numbers(run: Run, key: str) -> list[float]:
-    given: Any = run.manifest.get(key)
+    values: Any = run.manifest.get(key)
     return (
-        [float(number) for number in given if isinstance(number, int | float)]
-        if isinstance(given, list)
+        [float(number) for number in values if isinstance(number, int | float)]
+        if isinstance(values, list)
         else []
     )

@@ -11,7 +11,7 @@ from jpegai_bench.system.files import make_folder
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
-_held: list[FileLock] = []
+_locks: list[FileLock] = []
 """Locked as long as this process lives."""
 
 
@@ -32,14 +32,14 @@ def take_one(folder: Path, devices: Sequence[str]) -> str | None:
     Returns:
         The GPU; None where there are not several, or all are taken: then nothing is changed.
     """
-    if len(devices) < 2 or _held:
+    if len(devices) < 2 or _locks:
         return None
     make_folder(folder)
     for device in devices:
         lock = FileLock(folder / f"gpu-{device.replace('/', '_')}.lock", blocking=False)
         with suppress(Timeout):
             lock.acquire()
-            _held.append(lock)
+            _locks.append(lock)
             os.environ[VISIBLE] = device
             return device
     return None

@@ -84,7 +84,7 @@ class Jobs:
         """
         holder = vars(Holder.this_process())
         begun = Outcome(number, tuple(overrides), "running", log=log, holder=holder)
-        if fail_fast and any(other.status == "failed" for other in self.outcomes()):
+        if fail_fast and any(outcome.status == "failed" for outcome in self.outcomes()):
             return self._note(begun, status="skipped", code=1)
         self._note(begun)
         start = monotonic()
@@ -129,9 +129,9 @@ class Jobs:
 
     def outcomes(self) -> list[Outcome]:
         """Of every job that is queued or has begun, by number; of one whose process is gone, `running`."""
-        return sorted(self._read(), key=lambda outcome: outcome.number)
+        return sorted(self._read_outcomes(), key=lambda outcome: outcome.number)
 
-    def _read(self) -> Iterator[Outcome]:
+    def _read_outcomes(self) -> Iterator[Outcome]:
         for path in self.folder.glob("job-*.json"):
             try:
                 content = json.loads(path.read_text())

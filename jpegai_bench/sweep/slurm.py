@@ -78,7 +78,7 @@ def launch(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], fi
     try:
         _watch(submitted, jobs)
     except KeyboardInterrupt:
-        _ask("scancel", "--quiet", array)
+        _output_of("scancel", "--quiet", array)
         report(f"{many} cancelled: scancel {array}")
         raise
 
@@ -91,7 +91,7 @@ def log_of_this_job() -> str:
 
 
 @contextmanager
-def ends_when_told() -> Iterator[None]:
+def ends_on_signal() -> Iterator[None]:
     """End at once and leave no note where Slurm ends this job: it will be put back, or is cancelled.
 
     What Slurm sends reaches all processes of the job. One that went on without its workers would take it for
@@ -180,9 +180,9 @@ def _end(job: Submitted, jobs: Jobs) -> str:
             break
         time.sleep(1)
     failed, details = _result(job.result)
-    state = _ask("squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job.id) or ""
-    known = state.strip().lower().replace("_", " ").partition("\n")[0]
-    ended = f"ended without a word{f' ({known})' if known else ''}"
+    state = _output_of("squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job.id) or ""
+    state_text = state.strip().lower().replace("_", " ").partition("\n")[0]
+    ended = f"ended without a word{f' ({state_text})' if state_text else ''}"
     why = f"job {job.id} {details.splitlines()[-1] if failed else ended}"
     jobs.lose(job.number, why, str(job.log), details)
     return "lost"
@@ -199,7 +199,7 @@ def _result(path: Path) -> tuple[bool, str]:
 
 def _queue() -> dict[str, str] | None:
     """State of each job of this user that is not over, by Slurm's number; None without an answer."""
-    listed = _ask("squeue", "--me", "--noheader", "--array", "--format=%i %T")
+    listed = _output_of("squeue", "--me", "--noheader", "--array", "--format=%i %T")
     if listed is None:
         return None
     rows = (line.split() for line in listed.splitlines())
@@ -209,18 +209,18 @@ def _queue() -> dict[str, str] | None:
 _unanswered = False
 
 
-def _ask(*command: str) -> str | None:
+def _output_of(*command: str) -> str | None:
     """What a command of Slurm prints; None where it fails, which is said once."""
     global _unanswered
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        completed = subprocess.run(command, capture_output=True, text=True, timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:
         problem = str(error)
     else:
-        if done.returncode == 0:
+        if completed.returncode == 0:
             _unanswered = False
-            return done.stdout
-        problem = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+            return completed.stdout
+        problem = (completed.stderr.strip().splitlines() or [f"exit {completed.returncode}"])[-1]
     if not _unanswered and command[:2] == ("squeue", "--me"):
         _unanswered = True
         say(f"Slurm does not answer ({problem}); the jobs go on, waiting for it")

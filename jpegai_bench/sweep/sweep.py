@@ -85,7 +85,7 @@ class Job:
         words = " ".join(word for word in overrides if not word.startswith("hydra"))
         report(f"job {hydra.job.num + 1}: {words}")
         fail_fast = bool(config.get("fail_fast"))
-        with slurm.ends_when_told() if by == "slurm" else nullcontext():
+        with slurm.ends_on_signal() if by == "slurm" else nullcontext():
             outcome = Jobs(folder).carry_out(
                 int(hydra.job.num), overrides, lambda: self._work(config), explain, fail_fast, log
             )
@@ -131,7 +131,9 @@ def carry_out(
     module = import_module(f"jpegai_bench.commands.{command}")
     if hasattr(module, "finish"):
         module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
-    _tell(name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes, unusable)
+    _report_outcomes(
+        name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes, unusable
+    )
     if trouble:
         complain(str(trouble))
     lost = [1 for outcome in outcomes if not outcome.has_ended]
@@ -146,16 +148,18 @@ def require_pictures(words: Sequence[str]) -> None:
     """
     from jpegai_bench.images.datasets import load
 
-    chosen = [word for word in words if key_of(word).partition(".")[0] == "dataset"]
+    dataset_words = [word for word in words if key_of(word).partition(".")[0] == "dataset"]
     with in_one_line(words):
-        differ = any(word.is_sweep_override() for word in OverridesParser.create().parse_overrides(chosen))
+        differ = any(
+            word.is_sweep_override() for word in OverridesParser.create().parse_overrides(dataset_words)
+        )
     if differ or "hydra/launcher=slurm" in words:  # whose disks may be others
         return
 
     def look(settings: Settings) -> None:
         load(settings.dataset.name, settings.dataset.path)
 
-    composed([*chosen, *folder_words(words)], look, Settings)
+    composed([*dataset_words, *folder_words(words)], look, Settings)
 
 
 def _launchable(overrides: Sequence[str]) -> list[str]:
@@ -193,8 +197,8 @@ def _sharded(
     if trouble:
         return measured, trouble
     report("recording the runs from the units that the shards left")
-    here = [word for word in overrides if not key_of(word).startswith(_SHARED_OUT)]
-    recorded, trouble = _pass(Job(command, tuple(words), "gather"), here)
+    local_words = [word for word in overrides if not key_of(word).startswith(_SHARED_OUT)]
+    recorded, trouble = _pass(Job(command, tuple(words), "gather"), local_words)
     failed = [outcome for outcome in measured if outcome.status not in ("done", "cached")]
     return [*failed, *recorded], trouble
 
@@ -204,8 +208,8 @@ def _pass(job: Job, overrides: list[str]) -> tuple[list[Outcome], BenchError | N
     before = len(_FOLDERS)
     trouble = None
     if not any(key_of(word) == "hydra.sweep.dir" for word in overrides):
-        named = f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}-{before}"
-        overrides = [f"hydra.sweep.dir=${{results}}/sweeps/{named}", *overrides]
+        folder_name = f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}-{before}"
+        overrides = [f"hydra.sweep.dir=${{results}}/sweeps/{folder_name}", *overrides]
     try:
         with own_imports():
             run_hydra(job, overrides)
@@ -228,11 +232,11 @@ def _pass(job: Job, overrides: list[str]) -> tuple[list[Outcome], BenchError | N
     return outcomes, trouble
 
 
-def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome], unusable: int) -> None:
+def _report_outcomes(command: str, flags: Sequence[str], outcomes: Sequence[Outcome], unusable: int) -> None:
     """How the jobs went, on stderr."""
     lost = [outcome if outcome.has_ended else replace(outcome, status="lost") for outcome in outcomes]
-    counts = {status: sum(outcome.status == status for outcome in lost) for status in _TOLD}
-    summary = ", ".join(f"{count} {_TOLD[status]}" for status, count in counts.items() if count)
+    counts = {status: sum(outcome.status == status for outcome in lost) for status in _STATUS_WORDS}
+    summary = ", ".join(f"{count} {_STATUS_WORDS[status]}" for status, count in counts.items() if count)
     without = f"; {count(unusable, 'variant')} not there or not readable" if unusable else ""
     report(f"{count(len(outcomes), 'job')}: {summary or 'none begun'}{without}")
     for outcome in outcomes:
@@ -240,12 +244,12 @@ def _tell(command: str, flags: Sequence[str], outcomes: Sequence[Outcome], unusa
             why = outcome.failures[0] if outcome.failures else "its process ended without a word"
             more = f" (and {len(outcome.failures) - 1} more)" if len(outcome.failures) > 1 else ""
             places = {"log": outcome.log, "traceback": outcome.note if outcome.details else ""}
-            where = "".join(f"\n  {what}: {place}" for what, place in places.items() if place)
+            where = "".join(f"\n  {label}: {place}" for label, place in places.items() if place)
             again = shlex.join(["jpegai-bench", command, *outcome.overrides, *flags])
             report(f"failed: {why}{more}{where}\n  again: {again}", always=True)
 
 
-_TOLD = {
+_STATUS_WORDS = {
     "done": "done",
     "cached": "cached",
     "failed": "failed",

@@ -65,22 +65,22 @@ def logged(path: Path) -> Iterator[None]:
 
 def complain(message: str) -> None:
     """An error or a failure, in one line under the name of the program; `-q` shows it too."""
-    _tell(f"jpegai-bench: {' '.join(message.split())}")
+    _print_and_log(f"jpegai-bench: {' '.join(message.split())}")
 
 
 def say(message: str) -> None:
     """What a person should know of, under the name of the program."""
-    _tell(f"jpegai-bench: {message}", shown=not is_quiet())
+    _print_and_log(f"jpegai-bench: {message}", shown=not is_quiet())
 
 
 def report(message: str, always: bool = False) -> None:
     """How the work goes on; `always`, where it tells of a failure."""
-    _tell(message, shown=always or not is_quiet())
+    _print_and_log(message, shown=always or not is_quiet())
 
 
 def detail(message: str) -> None:
     """What `-v` tells beside the rest: why, which files, which versions."""
-    _tell(message, shown=is_verbose())
+    _print_and_log(message, shown=is_verbose())
 
 
 def trace(error: BaseException) -> None:
@@ -117,18 +117,18 @@ BYTES = "".join(map(chr, range(0xDC80, 0xDD00)))
 """What stands for bytes of a name that are no UTF-8: as they are, stdout can be read as a path again."""
 
 
-def escaped(text: str, kept: str = "") -> str:
-    """A text with the escapes of control characters and half characters, but for those that are `kept`."""
-    return "".join(sign if _is_harmless(sign, kept) else repr(sign)[1:-1] for sign in text)
+def escaped(text: str, allowed: str = "") -> str:
+    """A text with the escapes of control characters and half characters, but for those that are `allowed`."""
+    return "".join(sign if _is_harmless(sign, allowed) else repr(sign)[1:-1] for sign in text)
 
 
-def _tell(message: str, shown: bool = True) -> None:
-    message = escaped(message, kept="\n\t")
+def _print_and_log(message: str, shown: bool = True) -> None:
+    message = escaped(message, allowed="\n\t")
     log(message)
     if shown:
         print(message, file=sys.stderr, flush=True)
 
 
-def _is_harmless(character: str, kept: str) -> bool:
+def _is_harmless(character: str, allowed: str) -> bool:
     """Whether a terminal shows it; a file's name may hold what moves the cursor or is half a character."""
-    return character in kept or category(character) not in ("Cc", "Cs")
+    return character in allowed or category(character) not in ("Cc", "Cs")

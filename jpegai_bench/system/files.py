@@ -39,16 +39,16 @@ def below(folder: Path, hidden: bool = True) -> Iterator[Path]:
         folder: where to begin.
         hidden: whether what begins with a dot is among them.
     """
-    seen: set[Path] = set()
+    visited: set[Path] = set()
     roots = [folder]
     for root in roots:  # links are added: they come after the folders proper
-        for here, folders, files in os.walk(root):
-            where = Path(here)
+        for directory, folders, files in os.walk(root):
+            where = Path(directory)
             real = where.resolve()
-            if real in seen:
+            if real in visited:
                 folders.clear()
                 continue
-            seen.add(real)
+            visited.add(real)
             if not hidden:
                 folders[:] = [name for name in folders if not name.startswith(".")]
             links = [where / name for name in sorted(folders) if (where / name).is_symlink()]
@@ -78,8 +78,8 @@ def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:
         if path.exists() and not path.is_file():  # a folder refuses them
             path.write_bytes(data)
         else:
-            whole = Path(os.path.realpath(path)) if path.is_symlink() else path
-            replace_bytes(whole, data, f".{os.getpid()}")
+            target = Path(os.path.realpath(path)) if path.is_symlink() else path
+            replace_bytes(target, data, f".{os.getpid()}")
     except OSError as error:
         raise _cannot_write(path, error, remedy) from None
 

@@ -12,15 +12,15 @@ from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system import console
 
 
-def look_here_last(*nodes: Any) -> None:
+def search_current_folder_last(*nodes: Any) -> None:
     """Let the current folder be searched, after all others, for what is named and is nowhere else.
 
     Args:
         nodes: import paths, and nodes of a configuration with the `_target_` of each at any depth.
     """
-    here, tops = os.getcwd(), {target.partition(".")[0] for node in nodes for target in _targets(node)}
-    if here not in sys.path and not all(map(_is_there, tops)):
-        sys.path.append(here)
+    current, tops = os.getcwd(), {target.partition(".")[0] for node in nodes for target in _targets(node)}
+    if current not in sys.path and not all(map(_is_there, tops)):
+        sys.path.append(current)
 
 
 def _targets(node: Any) -> Iterator[str]:
@@ -45,7 +45,7 @@ def locate(target: Any, where: str) -> Callable[..., Any]:
     Raises:
         BenchError: it is no import path, or there is nothing.
     """
-    look_here_last(target)
+    search_current_folder_last(target)
     module, _, name = str(target).rpartition(".")
     if not module:
         raise UsageError(f"{where}: {target!r} is not an import path such as my_pkg.my_module.MyClass")

@@ -91,8 +91,8 @@ class State:
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
                 parameter.copy_(content["network"][name])
-            for own, saved in zip(self.average, content["average"], strict=True):
-                own.copy_(saved)
+            for average, saved in zip(self.average, content["average"], strict=True):
+                average.copy_(saved)
         self.step = int(content["step"])
         self.eased = float(content["eased"])
         self.level = Level(**content.get("level", {}))

@@ -64,7 +64,7 @@ class Crops(Dataset[Sample]):
         for _ in range(_DRAWS):
             number = int(random.integers(len(self.paths)))
             try:
-                image = self._read(number)
+                image = self._photograph(number)
             except BenchError as error:
                 unreadable.append(str(error))
                 continue
@@ -72,7 +72,7 @@ class Crops(Dataset[Sample]):
             return Sample(crop, _quality(random, self.qualities), unreadable)
         raise BenchError(f"{_DRAWS} photographs in a row cannot be decoded, the last: {unreadable[-1]}")
 
-    def _read(self, number: int) -> Image8:
+    def _photograph(self, number: int) -> Image8:
         if number in self._cache:
             return self._cache[number]
         image = read_rgb(self.paths[number])

@@ -121,7 +121,7 @@ def fit(
 
     while not module.is_over:
         steps = Steps(state.step, recipe, rank, operation.devices)
-        with _quiet(), interrupts.listening(), _plainly():
+        with _quiet(), interrupts.listening(), _errors_in_one_line():
             shared = report.mlflow or folder
             logs = rank == 0 and loggers(operation.loggers, folder, shared, identity, state.step)
             go(steps, callbacks, logs)
@@ -195,8 +195,8 @@ class _Watch(Callback):
         self.seconds = self.ended - self.begun
         training = cast(Training, module)
         step, steps = training.state.step, training.recipe.steps
-        told = step % self.operation.log_every == 0 or step == steps
-        if not (told and trainer.is_global_zero and training.last):
+        is_logged = step % self.operation.log_every == 0 or step == steps
+        if not (is_logged and trainer.is_global_zero and training.last):
             return
         loss = training.last
         figures = {
@@ -274,7 +274,7 @@ def precision_of(recipe: Recipe, accelerator: str) -> str:
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def _errors_in_one_line() -> Iterator[None]:
     """What ends a training from outside, in the words of this program."""
     try:
         yield
@@ -295,10 +295,10 @@ def _plainly() -> Iterator[None]:
             "from the last checkpoint; training.data_workers and training.cache_gb say how much is used"
         ) from None
     except Exception as error:  # of a logger that was told of what broke
-        told = next((cause for cause in _causes(error) if isinstance(cause, BenchError)), None)
-        if told is None:
+        cause = next((cause for cause in _causes(error) if isinstance(cause, BenchError)), None)
+        if cause is None:
             raise
-        raise told from None
+        raise cause from None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

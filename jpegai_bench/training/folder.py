@@ -70,13 +70,13 @@ def _of_photographs(plan: Plan) -> Iterator[str]:
         was = (plan.folder / _LIST).read_text().splitlines()
     except (OSError, ValueError):
         return
-    added, gone = (Counter(plan.listed) - Counter(was), Counter(was) - Counter(plan.listed))
-    for what, lines in (("new", list(added)), ("no longer there", list(gone))):
+    added, removed = (Counter(plan.listed) - Counter(was), Counter(was) - Counter(plan.listed))
+    for change, lines in (("new", list(added)), ("no longer there", list(removed))):
         if lines:
             first = lines[0].rsplit(" ", 2)[0]
             more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
-            yield f"{what}: {first}{more}"
-    if not added and not gone and list(plan.listed) != was:
+            yield f"{change}: {first}{more}"
+    if not added and not removed and list(plan.listed) != was:
         yield "the same photographs in another order"
 
 
@@ -117,10 +117,10 @@ def alone(folder: Path) -> Iterator[None]:
         BenchError: another one is at work there, or the folder cannot be written.
     """
     try:
-        held = FileLock(folder / "lock").acquire(blocking=False)
+        lock = FileLock(folder / "lock").acquire(blocking=False)
     except Timeout:
         raise BenchError(f"{folder}: another process is training there") from None
     except OSError as error:
         raise BenchError(f"{folder}: cannot be written ({error.strerror})") from None
-    with held:
+    with lock:
         yield

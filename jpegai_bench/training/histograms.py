@@ -27,9 +27,9 @@ def count(coder: Coder, photographs: Sequence[Path], recipe: Recipe) -> Histogra
     """
     random = np.random.default_rng(recipe.seed)
     coder.histograms = Histograms()
-    chosen = photographs[:: max(1, len(photographs) // _PHOTOGRAPHS)]
-    with progress("counting symbols for the CDF tables", len(chosen), "photographs") as advance:
-        for number, path in enumerate(chosen):
+    sample = photographs[:: max(1, len(photographs) // _PHOTOGRAPHS)]
+    with progress("counting symbols for the CDF tables", len(sample), "photographs") as advance:
+        for number, path in enumerate(sample):
             try:
                 picture = coder.analyze(centre_crop(path, _SIDE, recipe.reduction))
             except BenchError:

@@ -25,8 +25,10 @@ class Interrupts(Callback):
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Listen while the block runs; what is ignored stays so."""
-        found = {number: signal.getsignal(number) for number in _SIGNALS}
-        self._before = {number: told for number, told in found.items() if told not in (None, signal.SIG_IGN)}
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._before = {
+            number: handler for number, handler in handlers.items() if handler not in (None, signal.SIG_IGN)
+        }
         self._set({number: self._answer for number in self._before if number != signal.SIGINT})
         try:
             yield
@@ -45,9 +47,9 @@ class Interrupts(Callback):
         """
         if self.noted is None:
             return
-        told = self._before.get(signal.Signals(self.noted))
-        if callable(told):
-            told(self.noted, None)
+        handler = self._before.get(signal.Signals(self.noted))
+        if callable(handler):
+            handler(self.noted, None)
         raise KeyboardInterrupt
 
     def _note(self, number: int, _: Any) -> None:

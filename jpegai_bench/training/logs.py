@@ -68,12 +68,12 @@ def record(loggers: Sequence[Logger], figures: dict[str, float], step: int) -> N
     Raises:
         BenchError: they cannot be written.
     """
-    known = {name: value for name, value in figures.items() if not isnan(value)}
+    numbers = {name: value for name, value in figures.items() if not isnan(value)}
     for logger in loggers:
-        if not known and not isinstance(logger, CsvLog):
+        if not numbers and not isinstance(logger, CsvLog):
             continue
-        with _named(type(logger).__name__.removesuffix("Logger").lower()):
-            logger.log_metrics(figures if isinstance(logger, CsvLog) else known, step)
+        with _errors_with_name(type(logger).__name__.removesuffix("Logger").lower()):
+            logger.log_metrics(figures if isinstance(logger, CsvLog) else numbers, step)
 
 
 def loggers(
@@ -93,41 +93,41 @@ def loggers(
     Raises:
         BenchError: a logger needs a library that is not installed.
     """
-    made: list[Logger] = []
+    opened: list[Logger] = []
     for name in dict.fromkeys(names):
         if name == "csv":
-            made.append(CsvLog(folder, first_step))
+            opened.append(CsvLog(folder, first_step))
             continue
         if find_spec(name) is None:
             raise BenchError(f"training.loggers: {name} is not installed: pip install 'jpegai-bench[{name}]'")
         if name == "tensorboard":
             lost: Any = {"purge_step": first_step + 1} if first_step else {}
             board = TensorBoardLogger(folder, name="tensorboard", version="", **lost)
-            with _named(name):
-                told = "\n".join(f"    {key}: {value}" for key, value in _parameters(identity).items())
-                board.experiment.add_text("settings", told, first_step)
-            made.append(board)
+            with _errors_with_name(name):
+                text = "\n".join(f"    {key}: {value}" for key, value in _parameters(identity).items())
+                board.experiment.add_text("settings", text, first_step)
+            opened.append(board)
         else:
-            with _named(name):
+            with _errors_with_name(name):
                 run = _mlflow(folder, shared, str(identity.get("variant", folder.name)))
                 run.log_hyperparams(_parameters(identity))
-            made.append(run)
-    return made
+            opened.append(run)
+    return opened
 
 
 def _parameters(identity: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """Its values by their place (`recipe.steps`), without the digests of each part of the code."""
-    found: dict[str, Any] = {}
+    by_place: dict[str, Any] = {}
     for name, value in identity.items():
         if isinstance(value, Mapping):
-            found |= {} if name == "source" else _parameters(value, f"{place}{name}.")
+            by_place |= {} if name == "source" else _parameters(value, f"{place}{name}.")
         elif value is not None:
-            found[f"{place}{name}"] = value
-    return found
+            by_place[f"{place}{name}"] = value
+    return by_place
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
+def _errors_with_name(name: str) -> Iterator[None]:
     """What fails in another library, in one line."""
     try:
         yield
@@ -156,14 +156,14 @@ def _mlflow(folder: Path, shared: Path, run: str) -> Logger:
             run_id=run_id,
         )
 
-    made = logger(remembered.read_text() if remembered.exists() else None)
+    opened = logger(remembered.read_text() if remembered.exists() else None)
     try:
-        identifier = made.run_id
+        identifier = opened.run_id
     except Exception:  # the database is another one than when the training began
-        made = logger(None)
-        identifier = made.run_id
+        opened = logger(None)
+        identifier = opened.run_id
     write_bytes(remembered, str(identifier).encode())
-    return made
+    return opened
 
 
 class _Once(MLFlowLogger):
@@ -177,8 +177,8 @@ class _Once(MLFlowLogger):
         """Log figures of a step that is not there yet; those that are told together stand for each other."""
         name = min(metrics)
         if name not in self._last:
-            there = self.experiment.get_metric_history(str(self.run_id), name)
-            self._last[name] = max((metric.step for metric in there), default=-1)
+            history = self.experiment.get_metric_history(str(self.run_id), name)
+            self._last[name] = max((metric.step for metric in history), default=-1)
         step = step or 0
         if step > self._last[name]:
             super().log_metrics(metrics, step)
@@ -190,10 +190,12 @@ def _forget(path: Path, first_step: int) -> None:
     if not path.exists():
         return
     header, *rows = path.read_text().splitlines() or [""]
-    whole = [row for row in rows if row.count(",") == header.count(",")]
-    steps = [row.partition(",")[0] for row in whole]
-    kept = [row for row, step in zip(whole, steps, strict=True) if step.isdigit() and int(step) <= first_step]
-    if kept:
-        write_bytes(path, "".join(f"{row}\n" for row in (header, *kept)).encode())
+    complete = [row for row in rows if row.count(",") == header.count(",")]
+    steps = [row.partition(",")[0] for row in complete]
+    kept_rows = [
+        row for row, step in zip(complete, steps, strict=True) if step.isdigit() and int(step) <= first_step
+    ]
+    if kept_rows:
+        write_bytes(path, "".join(f"{row}\n" for row in (header, *kept_rows)).encode())
     else:
         path.unlink()

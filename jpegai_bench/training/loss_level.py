@@ -37,8 +37,8 @@ class Level:
     @property
     def times(self) -> float:
         """How many times its usual level the loss has; 1 until there is one."""
-        whole = len(self.recent) == WINDOW
-        return median(self.recent) / max(self.lowest, 1e-9) if whole else 1.0
+        is_full = len(self.recent) == WINDOW
+        return median(self.recent) / max(self.lowest, 1e-9) if is_full else 1.0
 
     @property
     def has_exploded(self) -> bool:
@@ -47,7 +47,7 @@ class Level:
 
     def is_calm(self, loss: float) -> bool:
         """Whether neither this loss nor one of the last few may be the beginning of an explosion."""
-        return all(one <= FACTOR * self.lowest for one in (*self.recent[-_SETTLED + 1 :], loss))
+        return all(value <= FACTOR * self.lowest for value in (*self.recent[-_SETTLED + 1 :], loss))
 
     def as_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

@@ -52,8 +52,8 @@ class Training(LightningModule):
         places = self._attention()
         attention = {id(parameter) for _, _, module in places for parameter in module.parameters()}
         return [
-            {"params": [p for p in self.parameters_trained if (id(p) in attention) is own]}
-            for own in (False, True)
+            {"params": [p for p in self.parameters_trained if (id(p) in attention) is is_attention]}
+            for is_attention in (False, True)
         ]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -67,8 +67,8 @@ class Training(LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The loss of one batch."""
         recipe, step = self.recipe, self.state.step
-        others, attention = self.state.optimizer.param_groups
-        others["lr"] = recipe.learning_rate_at(step) * self.state.eased
+        other_group, attention = self.state.optimizer.param_groups
+        other_group["lr"] = recipe.learning_rate_at(step) * self.state.eased
         attention["lr"] = recipe.attention_learning_rate_at(step) * self.state.eased
         # The entropy model's noise, a function of seed, step and process.
         torch.manual_seed((recipe.seed * 1_000_003 + step) * 1_009 + self.global_rank)
@@ -87,13 +87,13 @@ class Training(LightningModule):
     @contextmanager
     def as_at(self, step: int) -> Iterator[None]:
         """The network as `step` trains it: without attention in its synthesis, before that takes part."""
-        kept = self._bypassed(step)
+        bypassed = self._bypassed(step)
         try:
-            for branch, place, _ in kept:
+            for branch, place, _ in bypassed:
                 setattr(branch, place, nn.Identity())
             yield
         finally:
-            for branch, place, module in kept:
+            for branch, place, module in bypassed:
                 setattr(branch, place, module)
 
     def _bypassed(self, step: int) -> list[tuple[nn.Module, str, nn.Module]]:

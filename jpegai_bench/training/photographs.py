@@ -44,13 +44,13 @@ def find_photographs(
         BenchError: a folder does not exist or cannot be read, or nothing usable is in any of them.
     """
     apart, skipped = _usable(validation, crop, "validation") if validation else ([], [])
-    found, more = _usable(folders, crop, "training", apart)
+    photographs, more = _usable(folders, crop, "training", apart)
     skipped += [message for message in more if message not in skipped]
     if validation:
-        return Photographs(found, _spaced(apart, held_out), skipped)
-    kept = _spaced(found, min(held_out, len(found) // 10))
-    copies = _Copies(kept)
-    return Photographs([path for path in found if path not in copies], kept, skipped)
+        return Photographs(photographs, _spaced(apart, held_out), skipped)
+    validated = _spaced(photographs, min(held_out, len(photographs) // 10))
+    copies = _Copies(validated)
+    return Photographs([path for path in photographs if path not in copies], validated, skipped)
 
 
 def listed(paths: Sequence[Path]) -> list[str]:
@@ -70,13 +70,13 @@ def listed(paths: Sequence[Path]) -> list[str]:
 
 def _sampled(path: Path) -> str:
     """Of the beginning, the middle and the end: reading all of a large set would take hours."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     size = path.stat().st_size
     with path.open("rb") as file:
         for place in (0, (size - _SAMPLE) // 2, size - _SAMPLE):
             file.seek(max(0, place))
-            found.update(file.read(_SAMPLE))
-    return found.hexdigest()[:16]
+            digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()[:16]
 
 
 def check_folders(folders: Sequence[str | Path], purpose: str = "training") -> None:
@@ -99,20 +99,20 @@ def _usable(
 ) -> tuple[list[Path], list[str]]:
     """Photographs that serve the purpose, without those of `apart`; and why others do not serve it."""
     check_folders(folders, purpose)
-    found: list[Path] = []
+    photographs: list[Path] = []
     empty: list[str] = []
     unusable: list[str] = []
     small: list[str] = []
     kept_apart = _Copies(apart)
-    seen: set[Path] = set()
+    resolved: set[Path] = set()
     for folder in map(_place, folders):
         pictures = sorted(path for path in below(folder) if path.suffix.lower() in SUFFIXES)
         if not pictures:
             empty.append(f"{folder}: no photograph in it; {_LOOKED_FOR}")
         for path in pictures:
-            if path.resolve() in seen:
+            if path.resolve() in resolved:
                 continue
-            seen.add(path.resolve())
+            resolved.add(path.resolve())
             try:
                 with opened(path) as picture:
                     size = picture.size
@@ -122,8 +122,8 @@ def _usable(
             if min(size) < crop:
                 small.append(f"{path}: smaller than a crop of {crop}")
             elif path not in kept_apart:
-                found.append(path)
-    if not found:
+                photographs.append(path)
+    if not photographs:
         where = ", ".join(map(str, folders))
         if kept_apart.met:
             raise BenchError(f"all {purpose} photographs in {where} are those of training.validation")
@@ -131,7 +131,7 @@ def _usable(
             raise BenchError(f"no {purpose} photograph in {where} is as large as training.crop={crop}")
         why = f"{len(unusable)} left out, the first: {unusable[0]}" if unusable else _LOOKED_FOR
         raise BenchError(f"no usable {purpose} photograph in {where} ({why})")
-    return found, empty + unusable + small
+    return photographs, empty + unusable + small
 
 
 def _place(folder: str | Path) -> Path:
@@ -149,7 +149,7 @@ class _Copies:
 
     def __contains__(self, path: Path) -> bool:
         alike = self.by_size.get(path.stat().st_size, [])
-        is_one = any(cmp(path, other, shallow=False) for other in alike)
+        is_one = any(cmp(path, file, shallow=False) for file in alike)
         self.met += is_one
         return is_one
 

@@ -23,7 +23,7 @@ _GRACE = 10.0
 class _Follower(NamedTuple):
     rank: int
     process: SpawnProcess
-    told: Connection
+    reasons: Connection
     """Gives the reason of a follower that fails."""
 
 
@@ -67,19 +67,19 @@ def _start(
     rank: int, meeting: dict[str, str], work: Callable[..., None], arguments: tuple[Any, ...]
 ) -> _Follower:
     context = multiprocessing.get_context("spawn")
-    told, tell = context.Pipe(duplex=False)
-    process = context.Process(target=_follow, args=(rank, os.getpid(), meeting, tell, work, arguments))
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=_follow, args=(rank, os.getpid(), meeting, writer, work, arguments))
     with own_imports():
         process.start()
-    tell.close()
-    return _Follower(rank, process, told)
+    writer.close()
+    return _Follower(rank, process, reader)
 
 
 def _follow(
     rank: int,
     leader: int,
     meeting: dict[str, str],
-    tell: Connection,
+    writer: Connection,
     work: Callable[..., None],
     arguments: tuple[Any, ...],
 ) -> None:
@@ -93,7 +93,7 @@ def _follow(
     try:
         work(rank, *arguments)
     except BaseException as error:
-        tell.send(str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}")
+        writer.send(str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}")
         os._exit(1)
 
 
@@ -108,7 +108,7 @@ def _end_if_stuck(started: Sequence[_Follower], over: threading.Event) -> None:
 
 def _failed(started: Sequence[_Follower]) -> _Follower | None:
     """The first one that ended other than it should."""
-    return next((one for one in started if one.process.exitcode not in (None, 0)), None)
+    return next((follower for follower in started if follower.process.exitcode not in (None, 0)), None)
 
 
 def _reason(started: Sequence[_Follower]) -> BenchError | None:
@@ -118,8 +118,8 @@ def _reason(started: Sequence[_Follower]) -> BenchError | None:
     code = failed.process.exitcode or 0
     reason = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     with suppress(EOFError, OSError):
-        if failed.told.poll():
-            reason = failed.told.recv()
+        if failed.reasons.poll():
+            reason = failed.reasons.recv()
     return BenchError(
         f"the training process of device {failed.rank} ended ({reason}); the same command goes on from the "
         "last checkpoint"

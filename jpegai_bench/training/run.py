@@ -45,7 +45,7 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
         return plan.weights
     _check_devices(settings)
     network = _network(plan)
-    _tell(plan)
+    _report_omissions(plan)
     make_folder(plan.folder, plan.remedy)
     with alone(plan.folder):
         check_folder(plan)
@@ -100,13 +100,13 @@ def _network(plan: Plan) -> Network:
 def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
     operation = _operation(plan.settings)
     torch.set_num_threads(plan.settings.training.threads or max(1, plan.settings.cores // operation.devices))
-    what = f"training {plan.variant.name}, seed {plan.recipe.seed}"
+    title = f"training {plan.variant.name}, seed {plan.recipe.seed}"
     if rank:
         report = Report(progress=lambda _: None, warn=lambda _: None)
         return fit(
             network, plan.photographs, plan.recipe, operation, plan.folder, plan.identity, report, rank
         )
-    with progress(what, plan.recipe.steps, "steps") as advance:
+    with progress(title, plan.recipe.steps, "steps") as advance:
 
         def show(now: Progress) -> None:
             figures = f"loss {now.loss:.3f}, {now.bpp:.3f} bpp, {now.psnr_y:.2f} dB"
@@ -114,7 +114,7 @@ def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
             advance(f"{figures}, {speed}", completed=now.step)
 
         def go_on(step: int) -> None:
-            console.report(f"{what}: goes on from step {step} of {plan.recipe.steps}")
+            console.report(f"{title}: goes on from step {step} of {plan.recipe.steps}")
             advance(completed=step, resumed=True)
 
         database = None if plan.settings.training.folder else plan.folder.parents[1]
@@ -128,10 +128,10 @@ def _check_devices(settings: Settings) -> None:
     operation = _operation(settings)
     if accelerator_of(operation.accelerator) == "cpu":
         return
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if operation.devices > there:
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if operation.devices > gpus:
         raise BenchError(
-            f"training.devices={operation.devices}: this machine has {there} GPUs that torch can use; "
+            f"training.devices={operation.devices}: this machine has {gpus} GPUs that torch can use; "
             "training.accelerator=cpu needs none"
         )
 
@@ -146,12 +146,12 @@ def _check_range(network: Network) -> None:
 
 def _operation(settings: Settings) -> Operation:
     training = settings.training
-    chosen = {item.name: getattr(training, item.name) for item in fields(Operation)}
+    values = {item.name: getattr(training, item.name) for item in fields(Operation)}
     workers = training.data_workers
     if workers is None:
         gpu = accelerator_of(training.accelerator) == "gpu"
         workers = min(8, settings.cores // training.devices) if gpu else 0
-    return Operation(**{**chosen, "data_workers": workers, "loggers": tuple(training.loggers)})
+    return Operation(**{**values, "data_workers": workers, "loggers": tuple(training.loggers)})
 
 
 def _note(plan: Plan, outcome: Outcome) -> dict[str, Any]:
@@ -175,16 +175,16 @@ def _note(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _tell(plan: Plan) -> None:
+def _report_omissions(plan: Plan) -> None:
     """What is left out of the photographs, and that an unfinished training of other settings stays aside."""
     skipped = plan.photographs.skipped
     for message in skipped[:10]:
         say(f"{message}; left out")
     if len(skipped) > 10:
         say(f"{len(skipped) - 10} more photographs are left out")
-    others = list(others_unfinished(plan))
-    if not others:
+    unfinished = list(others_unfinished(plan))
+    if not unfinished:
         return
-    folder, differing = others[-1]
-    more = f"; and {len(others) - 1} more" if len(others) > 1 else ""
+    folder, differing = unfinished[-1]
+    more = f"; and {len(unfinished) - 1} more" if len(unfinished) > 1 else ""
     say(f"a new training; an unfinished one in {folder} stays aside: {', '.join(differing)}{more}")

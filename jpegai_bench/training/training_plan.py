@@ -65,23 +65,29 @@ def plan_of(settings: Settings, variant: Variant) -> Plan:
         "start": _start_content(start, training.init_variant) if start else None,
         "recipe": recipe.as_dict(),
     }
-    own = training.folder and Path(training.folder).expanduser()
-    folder = own or Store(settings.results).root / "training" / variant.name / content_key(identity)[:12]
+    own_folder = training.folder and Path(training.folder).expanduser()
+    folder = (
+        own_folder or Store(settings.results).root / "training" / variant.name / content_key(identity)[:12]
+    )
     return Plan(settings, variant, recipe, photographs, start, identity, folder, photographs_listed)
 
 
 def _start(settings: Settings) -> Path | None:
-    named = settings.training.init_from
-    if not named:
+    init_from = settings.training.init_from
+    if not init_from:
         return None
-    shipped = named == "shipped"
-    folder = SHIPPED_WEIGHTS / settings.model.name if shipped else Path(named).expanduser()
+    shipped = init_from == "shipped"
+    folder = SHIPPED_WEIGHTS / settings.model.name if shipped else Path(init_from).expanduser()
     if not folder.is_dir():
-        told = "is a file" if folder.is_file() else "no such folder"
-        told = f"none ship for model={settings.model.name}" if shipped else told
-        raise BenchError(f"training.init_from={named}: {told}; give the folder of a training's weights")
+        problem = "is a file" if folder.is_file() else "no such folder"
+        problem = f"none ship for model={settings.model.name}" if shipped else problem
+        raise BenchError(
+            f"training.init_from={init_from}: {problem}; give the folder of a training's weights"
+        )
     if not (folder / weight_files.SHARED_FILE).exists() and (folder / "weights").is_dir():
-        raise BenchError(f"training.init_from={named}: holds no weights; they are in {folder / 'weights'}")
+        raise BenchError(
+            f"training.init_from={init_from}: holds no weights; they are in {folder / 'weights'}"
+        )
     variant = settings.training.init_variant
     if variant and not (folder / weight_files.synthesis_file(variant)).is_file():
         raise BenchError(f"training.init_variant={variant}: {folder} holds no synthesis of it")

@@ -32,7 +32,7 @@ def points(network: Network, pictures: Sequence[Planes]) -> dict[str, float]:
     """Means of `FIGURES`, the rate as estimated, at each whole quality: `bpp_q0`, `psnr_y_q0`, …"""
     device = next(network.parameters()).device
     network.eval()
-    found = {}
+    figures = {}
     for quality in range(network.size.qualities):
         sums = torch.zeros(len(FIGURES))
         for picture in pictures:
@@ -42,6 +42,6 @@ def points(network: Network, pictures: Sequence[Planes]) -> dict[str, float]:
             loss = rate_distortion(output, planes, zero, 1.0, zero)
             sums += torch.stack([getattr(loss, name) for name in FIGURES]).cpu()
         for name, value in zip(FIGURES, sums / len(pictures), strict=True):
-            found[f"{name}_q{quality}"] = float(value)
+            figures[f"{name}_q{quality}"] = float(value)
     network.train()
-    return found
+    return figures

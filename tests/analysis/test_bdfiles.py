@@ -6,6 +6,7 @@ import bjontegaard
 import numpy as np
 import pandas as pd
 import pytest
+from messages import refused, says
 
 from jpegai_bench.analysis import bdfiles
 from jpegai_bench.analysis.bdfiles import bd_table
@@ -135,14 +136,11 @@ def test_the_direction_of_a_metric():
     anchor, test = points(1, 1, 1, metrics=(), **falling), points(0.8, 0.8, 0.8, metrics=(), **falling)
     unknown = bd_table(anchor, test)
     assert unknown.frame().reason.tolist() == ["", "anchor: not strictly monotonic"]
-    assert unknown.hints == (
-        "error falls where the rate rises; if lower is better, add lower_is_better=[error]",
-    )
+    [hint] = unknown.hints
+    assert says(hint, "error", "lower_is_better=[error]")
     known = rows(anchor, test, lower_is_better=("error",))
     assert known.bd_rate.to_numpy() == pytest.approx(-20)
-    with pytest.raises(
-        BenchError, match=r"lower_is_better: no metric 'lpips' in the files; there are error, nlpd"
-    ):
+    with refused("lower_is_better", "'lpips'", "error, nlpd"):
         bd_table(anchor, test, Options(lower_is_better=("lpips",)))
 
 
@@ -170,7 +168,7 @@ def test_points_out_of_the_range_of_rates_do_not_enter():
         assert table.frame().bd_rate[0] == pytest.approx(-10)
         assert table.used == (pytest.approx((0.06, 1.0)), pytest.approx((0.054, 0.9)))
         few = bd_table(anchor, test, Options(curve=curve, bpp_range=(0.1, 0.6)))
-        assert few.frame().reason[0].endswith("anchor: fewer than four points")
+        assert says(few.frame().reason[0], "anchor: ", "four points")
         assert math.isnan(few.used[0][0])
 
 
@@ -197,11 +195,8 @@ def test_a_mean_curve_is_of_images_with_every_point_in_both():
     row = rows(anchor, test, curve="mean").loc["vmaf"]
     assert row.bd_rate == pytest.approx(-10)
     assert (row.images_used, row.images_left_out) == (2, 4)
-    assert row.reason.split("; ") == [
-        "test: a point missing or not finite (2)",
-        "test: a rate that is not positive (1)",
-        "test: image missing (1)",
-    ]
+    assert row.reason.count("; ") == 2
+    assert says(row.reason, "missing or not finite (2)", "not positive (1)", "image missing (1)")
 
 
 def test_without_a_column_of_operating_points_the_order_of_rates_pairs_them():
@@ -233,9 +228,7 @@ def test_one_curve_and_images_meet_in_their_mean():
     many = points(1, 1.5, 2, metrics=("vmaf",))
     mean = many.frame.groupby("quality")[["bpp", "vmaf"]].mean().assign(image="(one curve)")
     one = RDPoints("one.json", mean.assign(bpp=0.9 * mean.bpp), ("vmaf",))
-    with pytest.raises(
-        BenchError, match=r"one.json is one curve, but points.csv has images \(3\); curve=mean"
-    ):
+    with refused("one.json", "points.csv", "(3)", "curve=mean"):
         bd_table(many, one)
     row = rows(many, one, curve="mean").loc["vmaf"]
     assert row.bd_rate == pytest.approx(-10)
@@ -245,12 +238,10 @@ def test_one_curve_and_images_meet_in_their_mean():
 
 def test_files_that_cannot_be_compared():
     anchor, other = points(1, 1), points(1, 1, metrics=("mine",), mine=lambda x: x)
-    with pytest.raises(BenchError, match=r"no metric is in both files: points.csv has ms_ssim.*has mine"):
+    with refused("points.csv has ms_ssim", "has mine"):
         bd_table(anchor, other)
     renamed = changed(anchor, image=anchor.frame.image + ".png")
-    with pytest.raises(
-        BenchError, match=r"no image is in both files: points.csv has i0, i1; .* i0.png, i1.png"
-    ):
+    with refused("points.csv has i0, i1", "i0.png, i1.png"):
         bd_table(anchor, renamed)
     for options in (Options(only=("x",)), Options(only=()), Options(curve="x"), Options(method="x")):
         with pytest.raises(BenchError):

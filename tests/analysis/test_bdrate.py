@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import says
 
 from jpegai_bench.analysis import bdrate
 from jpegai_bench.analysis.bdrate import METHODS, bd_metric, bd_rate, rates_at
@@ -155,7 +156,7 @@ def test_whatever_the_numbers_there_is_a_finite_value_or_a_reason(method, anchor
 def test_bd_metric_needs_half_of_the_shorter_range_of_rates():
     result = bd_metric(RATES, QUALITIES, [5 * rate for rate in RATES], QUALITIES)
     assert math.isnan(result.value)
-    assert result.reason == "overlap in rate under half"
+    assert says(result.reason, "overlap in rate")
     assert result.overlap == pytest.approx(math.log(0.75 / 0.3) / math.log(0.75 / 0.06))
     assert bd_metric(RATES, QUALITIES, [13 * r for r in RATES], QUALITIES).reason == "no overlap in rate"
 
@@ -254,6 +255,6 @@ def test_a_cubic_that_runs_away_from_the_points_is_not_a_number():
     """Four points through which the polynomial passes by way of ten million bpp."""
     anchor = ([0.1, 0.11, 0.12, 1.5], [30.0, 36.0, 36.4, 37.0])
     test = ([0.1, 0.2, 0.4, 0.8], [30.0, 32.0, 34.5, 37.0])
-    assert bd_rate(*anchor, *test, "cubic").reason == "the cubic polynomial runs away from the points"
+    assert says(bd_rate(*anchor, *test, "cubic").reason, "cubic", "runs away")
     assert math.isnan(bd_rate(*anchor, *test, "cubic").value)
     assert bd_rate(*anchor, *test, "pchip").value == pytest.approx(162.87, abs=0.01)

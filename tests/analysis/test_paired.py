@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from messages import refused, says
 
 from jpegai_bench.analysis.paired import MEAN, Contender, compare
 from jpegai_bench.analysis.significance import holm, mean_interval, signed_rank
@@ -197,16 +198,14 @@ def test_too_few_images_have_a_mean_but_no_test():
     assert row.difference.mean == pytest.approx(10, abs=1e-9)
     assert math.isnan(row.difference.low)
     assert math.isnan(row.p_value)
-    assert row.reason == "5 images: fewer than 6 cannot show p < 0.05"
+    assert says(row.reason, "5 images", "fewer than 6", "p < 0.05")
 
 
 def test_no_image_in_common_is_told():
     other = VVC.assign(image=VVC.image.str.upper())
-    with pytest.raises(
-        BenchError, match="A and B share no image, by name: A has kodim01, kodim02 and 22 more"
-    ):
+    with refused("A and B", "A has kodim01, kodim02 and 22 more"):
         compared(VVC, other)
-    with pytest.raises(BenchError, match="A and vvc share no image"):
+    with refused("A and vvc", "no image"):
         compared(other, other)
     with pytest.raises(BenchError, match="B has none"):
         compared(VVC, VVC.iloc[:0])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import says
 from scipy import stats
 
 from jpegai_bench.analysis.significance import (
@@ -202,8 +203,8 @@ def test_a_spread_needs_two_seeds():
     found = welch(spread, alone)
     assert found.difference == pytest.approx(1 - 7 / 3)
     assert math.isnan(found.p_value)
-    assert found.reason == "needs two seeds of each"
-    assert welch(Spread((1.0, 1.0)), Spread((2.0, 2.0))).reason == "the seeds do not differ"
+    assert says(found.reason, "two seeds")
+    assert says(welch(Spread((1.0, 1.0)), Spread((2.0, 2.0))).reason, "do not differ")
 
 
 @pytest.mark.parametrize("images", [6, 24, 51])

@@ -5,6 +5,7 @@ import io
 import pandas as pd
 import pytest
 from command import fails, photographs, several
+from messages import says
 from omegaconf import OmegaConf
 
 from jpegai_bench.codecs.anchors import codec_of
@@ -76,10 +77,10 @@ def test_the_command_line_measures_what_it_is_told_or_refuses(tmp_path):
         cwd=tmp_path,
     )
     assert sorted(set(pd.read_csv(io.StringIO(chosen.out)).quality)) == [20, 30]
-    fails(each, "each codec has its own scale", code=2)
+    fails(each, "qualities: ", "anchor.jpeg.qualities=[…]", code=2)
     fails(absent, "no anchor 'nope'", code=2)
-    fails(shadowed, "own/anchor/jpeg.yaml: one of this name ships", code=2)
-    fails(every, "vtm: there is no EncoderApp")
+    fails(shadowed, "own/anchor/jpeg.yaml", code=2)
+    fails(every, "vtm: ", "EncoderApp")
 
 
 def test_the_list_of_anchors_fits_100_columns_and_says_all_of_each(tmp_path):
@@ -96,8 +97,8 @@ def test_the_list_of_anchors_fits_100_columns_and_says_all_of_each(tmp_path):
         told[label] = " ".join([told.get(label, ""), *line.removeprefix(label).split()]).strip()
     assert told.keys() == {path.stem for path in OWN} | {"a_rather_long_name_of_mine"}
     assert "vvenc" in told["vvc"]
-    assert told["vvc"].endswith("qpa off points ready for: kodak, sample")
-    assert told["vtm"].startswith("cannot be used here: there is no EncoderAppStatic")
+    assert says(told["vvc"], "qpa off", "kodak, sample")
+    assert says(told["vtm"], "cannot be used", "EncoderAppStatic")
     assert told["vtm"].endswith("anchor.vtm.encoder=PATH points ready for: none")
     assert told["jpegai_vtm"].endswith("points ready for: jpegai-test")
     assert "vvenc" in told["a_rather_long_name_of_mine"]

@@ -14,6 +14,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from messages import refused, says
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -187,11 +188,11 @@ def test_the_overhead_is_not_counted_and_is_put_back(tmp_path, small):
     data = whole.encode(small, 255).data
     assert bare.encode(small, 255).data == data[8:]
     np.testing.assert_array_equal(bare.decode(data[8:]), small)
-    assert bare.describe().endswith("8 bytes of container not counted")
+    assert says(bare.describe(), "8 bytes of container")
     assert whole.fingerprint() != bare.fingerprint()
-    with pytest.raises(BenchError, match="begins with 004f574e, not with the overhead"):
+    with refused("004f574e", "overhead"):
         own(tmp_path, overhead="004f574f").encode(small, 255)
-    with pytest.raises(BenchError, match="overhead: 12 is not bytes in hexadecimal; put them in quotes"):
+    with refused("overhead: 12 ", "hexadecimal", "quotes"):
         own(tmp_path, overhead=12)
 
 
@@ -243,13 +244,13 @@ def test_whole_numbers_are_told_without_a_point_and_the_environment_is_the_users
         ("encode", "cp {input} {output} {quality", "no command line"),
         ("encode", ["cp"], "no command line"),
         ("decode", " ", "decode: give a command line"),
-        ("version", "cp {input}", r"version: unknown placeholder \{input\}; there are none"),
-        ("input", "bmp", "input=bmp: choose one of png, ppm"),
+        ("version", "cp {input}", r"version: unknown placeholder \{input\}"),
+        ("input", "bmp", "input=bmp: .*png, ppm"),
         ("output", "yuv422p", "output=yuv422p: choose one of"),
         ("chroma", "4:1:1", "chroma=4:1:1: choose one of"),
         ("quality", [100, 0], r"quality: \[100, 0\] is no range"),
         ("quality", 5, "quality: 5 is no range"),
-        ("qualities", [10, 300], "quality 300 is not a number from 0 to 255"),
+        ("qualities", [10, 300], "quality 300 .* 0 to 255"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_at_once(setting, value, told, tmp_path):
@@ -260,7 +261,7 @@ def test_a_setting_that_makes_no_sense_is_refused_at_once(setting, value, told, 
 
 @pytest.mark.parametrize("quality", [-1, 256, float("nan"), float("inf")])
 def test_a_quality_out_of_range_is_refused(quality, tmp_path, small):
-    with pytest.raises(BenchError, match=r"own: quality .* is not a number from 0 to 255"):
+    with refused("own: quality ", "from 0 to 255"):
         own(tmp_path, quality=[0, 255]).encode(small, quality)
 
 
@@ -268,10 +269,10 @@ def test_a_program_that_is_missing_is_named(small, tmp_path):
     line = "no-such-codec {input} {output}"
     codec = Command(name="mine", encode=f"{line} {{quality}}", decode=line, qualities=[1])
     for use in (codec.check, codec.fingerprint, lambda: codec.encode(small, 1), lambda: codec.decode(b"x")):
-        with pytest.raises(BenchError, match="mine: there is no no-such-codec on PATH; install it"):
+        with refused("mine: ", "no-such-codec", "PATH"):
             use()
     (tmp_path / "codec").write_text("")
-    with pytest.raises(BenchError, match=r"codec is not executable; chmod \+x"):
+    with refused("codec ", "not executable", "chmod +x"):
         Command(
             encode=f"{tmp_path}/codec {{input}} {{output}} {{quality}}", decode=line, qualities=[1]
         ).check()
@@ -309,7 +310,7 @@ def test_an_encoder_that_fails_is_one_line_in_its_own_words(script, told, small)
     [
         ("sh -c 'exit 9' {input} {output}", "sh failed with exit status 9"),
         ("sh -c true {input} {output}", "sh wrote nothing"),
-        ("cp {input} {output}", "what came out cannot be read .not a picture"),
+        ("cp {input} {output}", ".*cannot be read .not a picture"),
     ],
 )
 def test_a_decoder_that_fails_is_one_line(decode, told, small):
@@ -322,12 +323,12 @@ def test_a_picture_of_another_size_is_refused(tmp_path, small):
     smaller = shlex.quote(str(tmp_path / "smaller.png"))
     Image.fromarray(small[:4, :6]).save(tmp_path / "smaller.png")
     other = shell('cp "$1" "$2"', f"sh -c 'cp {smaller} $1' sh {{output}} {{input}}", input="yuv420p")
-    with pytest.raises(BenchError, match="6x4 pixels came out, 20x12 went in"):
+    with refused("6x4 pixels", "20x12"):
         other.decode(other.encode(small, 1).data)
     raw = shell(
         'cp "$1" "$2"', "sh -c 'head -c 99 $0 > $1' {input} {output}", input="yuv420p", output="yuv420p"
     )
-    with pytest.raises(BenchError, match="99 bytes came out; a picture of 20x12 in yuv420p has 360"):
+    with refused("99 bytes", "20x12 in yuv420p has 360"):
         raw.decode(raw.encode(small, 1).data)
 
 
@@ -369,7 +370,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(start, small, tm
     pids = tmp_path / "pids"
     script = f"trap '' TERM INT; sh -c 'echo $$ >> {pids}; {start}' & echo $$ >> {pids}; wait; echo > $2"
     begin = time.monotonic()
-    with pytest.raises(BenchError, match=r"sh did not finish within 0\.5 s and was killed"):
+    with refused("sh ", "0.5 s"):
         shell(script, timeout=0.5).encode(small, 1)
     assert time.monotonic() - begin < 5
     for pid in pids.read_text().split():
@@ -408,9 +409,9 @@ def test_a_full_disk_is_one_line(photograph, small):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with pytest.raises(BenchError, match=r"no temporary file \(File too large\); see to TMPDIR"):
+        with refused("temporary file", "File too large", "TMPDIR"):
             shell('cp "$1" "$2"', input="ppm").encode(photograph, 1)
-        with pytest.raises(BenchError, match="sh was ended by SIGXFSZ"):
+        with refused("sh ", "SIGXFSZ"):
             shell('exec head -c 100000 /dev/zero > "$2"').encode(small, 1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

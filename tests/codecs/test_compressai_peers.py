@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from messages import refused
 from safetensors.torch import save_file
 from torch import nn
 
@@ -119,7 +120,7 @@ def test_each_quality_is_a_checkpoint_in_the_order_given(peer, picture):
 
 @pytest.mark.parametrize("quality", [0, 3, 1.5, float("nan")])
 def test_a_quality_without_checkpoint_is_refused(quality, peer, picture):
-    with pytest.raises(BenchError, match=r"mbt2018-mean: quality .* whole number from 1 to 2"):
+    with refused("mbt2018-mean: quality ", "from 1 to 2"):
         peer.encode(picture, quality)
 
 
@@ -368,7 +369,7 @@ def test_a_stream_that_is_cut_damaged_or_of_other_weights_is_refused(peer, pictu
     cuts = [data[:length] for length in (0, 3, 4, 8, 12, len(data) // 2, len(data) - 1)]
     flips = [data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :] for at in range(0, len(data), 7)]
     for damaged in [*cuts, *flips, data + b"\0", b"\xff\xd8\xff\xe0 a JPEG", bytes(100)]:
-        with pytest.raises(BenchError, match=r"^mbt2018-mean: .* bytes are none of this codec"):
+        with refused("mbt2018-mean: ", " bytes ", "damaged", "checkpoints"):
             peer.decode(damaged)
     other = CompressAI(arch="mbt2018-mean", checkpoint=peer.checkpoint[1])
     with pytest.raises(BenchError, match="of other checkpoints"):
@@ -391,7 +392,7 @@ def test_weights_that_are_not_finite_are_refused(picture, tmp_path):
     with torch.no_grad():
         made.g_s[0].bias[0] = float("nan")
     codec = CompressAI(arch="mbt2018-mean", checkpoint=saved(made, tmp_path / "nan.pth"))
-    with pytest.raises(BenchError, match=r"g_s\.0\.bias holds values that are not finite"):
+    with refused("g_s.0.bias", "not finite"):
         codec.encode(picture, 1)
 
 
@@ -433,7 +434,7 @@ def test_a_file_replaced_while_in_use_is_refused(picture, tmp_path):
     codec = CompressAI(arch="mbt2018-mean", checkpoint=saved(network("mbt2018-mean", 3), path))
     codec.fingerprint()
     saved(network("mbt2018-mean", 4), path)
-    with pytest.raises(BenchError, match="replaced while it was in use"):
+    with refused(str(path), "replaced"):
         codec.encode(picture, 1)
 
 

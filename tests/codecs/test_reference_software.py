@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference_stand_in
+from messages import refused
 from omegaconf import OmegaConf
 
 from jpegai_bench.codecs.anchors import codec_of
@@ -154,9 +155,7 @@ def test_the_shipped_node_finds_programs_on_path_and_travels(kind, built, photog
 
 def test_what_is_missing_is_named_with_what_to_do(built, photograph, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        BenchError, match=r"no EncoderAppStatic or EncoderApp on PATH; .*anchor\.vtm\.encoder="
-    ):
+    with refused("EncoderAppStatic", "PATH", "anchor.vtm.encoder="):
         ReferenceSoftware("vtm").check()
     with pytest.raises(BenchError, match=r"no TAppEncoderStatic or .*anchor\.mine\.encoder="):
         ReferenceSoftware("hm", name="mine").encode(photograph, 32)
@@ -174,7 +173,7 @@ def test_what_is_missing_is_named_with_what_to_do(built, photograph, monkeypatch
 
 
 def test_another_software_is_not_taken_for_it(built):
-    with pytest.raises(BenchError, match=r"is no encoder of VTM \(it says: HM software"):
+    with refused("no encoder of VTM", "HM software"):
         ReferenceSoftware(
             "vtm",
             encoder=str(built / "bin" / "TAppEncoder"),
@@ -184,12 +183,10 @@ def test_another_software_is_not_taken_for_it(built):
 
 
 def test_an_encoder_that_fails_is_quoted(built, photograph):
-    with pytest.raises(
-        BenchError, match=r"EncoderAppStatic failed with exit status 1 .*Unknown option: `Nonsense'"
-    ):
+    with refused("EncoderAppStatic failed", "exit status 1", "Unknown option: `Nonsense'"):
         codec(built, "vtm", options=["--Nonsense=1"]).encode(photograph, 32)
 
 
 def test_an_encoder_that_hangs_is_ended(built, photograph):
-    with pytest.raises(BenchError, match=r"vtm: encoding 160x128 at QP 32: .* did not finish within 0\.01 s"):
+    with refused("vtm: encoding 160x128 at QP 32: ", "0.01 s"):
         codec(built, "vtm", timeout=0.01).encode(photograph, 32)

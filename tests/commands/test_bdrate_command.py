@@ -116,7 +116,7 @@ def test_jpeg_ai_s_table_against_itself(folder):
     table, figures = several(("bdrate", VVC, VVC), ("bdrate", VVC, VVC, "format=csv"), cwd=folder)
     assert table.code == 0
     assert "is compared with itself" in table.out
-    assert "psnr_hvs_m is not in both files" in table.out
+    assert "psnr_hvs_m is not in both" in table.out
     assert (csv(figures).bd_rate.astype(float) == 0).all()
     assert csv(figures).reason["mean_of_seven"] == "psnr_hvs in place of psnr_hvs_m"
 
@@ -127,7 +127,7 @@ def test_compressai_s_vtm_and_the_shipped_vvc_on_their_means(folder):
     per_image, mean = several(
         ("bdrate", vtm, "vvc.csv"), ("bdrate", vtm, "vvc.csv", "curve=mean", "format=csv"), cwd=folder
     )
-    fails(per_image, "vtm.json is one curve", "curve=mean compares it with their mean")
+    fails(per_image, "vtm.json", "curve=mean")
     # Two encoders of one standard on the same photographs: within a fifth of the rate.
     assert abs(float(csv(mean).bd_rate["psnr_rgb"])) < 20
 

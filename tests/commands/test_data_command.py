@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from command import PROGRAM, Done, bench, fails, picture, several, tree
+from messages import says
 from mirror import Fault, serving
 
 from jpegai_bench.images.datasets import load
@@ -89,7 +90,8 @@ def test_a_set_comes_into_the_folder_where_its_data_set_is_looked_for():
         assert (done.code, done.out) == (0, "else where/b\n")
         assert tree(Path("else where/b")) == FILES
         again = get(f"url={mirror.url}")
-    assert again == Done(0, "data/waves\n", "jpegai-bench: 6 of 6 files are there already\n")
+    assert (again.code, again.out) == (0, "data/waves\n")
+    assert says(again.err, "6 of 6 files")
 
 
 def test_kodak_is_fetched_and_found():
@@ -133,9 +135,8 @@ def test_an_interrupted_download_ends_at_once_in_one_line_and_goes_on():
         code, out, err = finish(process)
         assert time.monotonic() - begin < 5
         assert (code, out) == (1, "")
-        assert err == (
-            "jpegai-bench: interrupted; what has come is kept, the same command goes on from there\n"
-        )
+        assert err.startswith("jpegai-bench: interrupted; ")
+        assert err.count("\n") == 1
         kept, before = on_disk(Path("data/waves")), len(mirror.requests)
         mirror.bytes_a_second = None
         assert get(f"url={mirror.url}").code == 0
@@ -152,7 +153,7 @@ def test_two_at_once_into_one_folder_fetch_each_file_once():
         second = start(f"url={mirror.url}")
         (code, _, _), (other, out, err) = finish(first), finish(second)
         assert (code, other, out) == (0, 0, "data/waves\n")
-        assert "another download goes on there" in err
+        assert says(err, "another download")
         assert sum(mirror.sent.values()) == WHOLE
     assert tree(Path("data/waves")) == FILES
 
@@ -163,7 +164,7 @@ def test_one_that_waits_for_a_download_that_is_killed_finishes_it():
         first = start(f"url={mirror.url}")
         wait_until(lambda: on_disk(Path("data")) > WHOLE / 10)
         second = start(f"url={mirror.url}")
-        assert any("another download goes on there" in line for line in second.stderr)
+        assert any("another download" in line for line in second.stderr)
         first.kill()
         finish(first)
         mirror.bytes_a_second = None
@@ -177,7 +178,7 @@ def test_a_full_disk_is_told_and_with_room_the_same_command_goes_on():
     with serving(FILES) as mirror:
         code, out, err = finish(start(f"url={mirror.url}", largest_file=limit))
         assert (code, out) == (1, "")
-        assert err.startswith("jpegai-bench: data/waves: cannot be written (File too large); make room")
+        assert says(err, "jpegai-bench: data/waves: cannot be written", "File too large")
         assert err.count("\n") == 1
         left = tree(Path("data/waves"))
         assert all(name.startswith(".") for name in left)

@@ -92,7 +92,7 @@ def test_an_ffmpeg_that_is_not_there_is_broken(tmp_path):
 
 
 def test_only_a_table_or_json(tmp_path):
-    fails(bench("doctor", "format=latex", cwd=tmp_path), "choose one of table, json", code=2)
+    fails(bench("doctor", "format=latex", cwd=tmp_path), "format=latex", "table, json", code=2)
 
 
 def test_the_issue_template_asks_for_it():

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from command import TINY, settings
+from messages import refused
 
 from jpegai_bench.codecs.rates import Rates
 from jpegai_bench.config.folders import CONF
@@ -76,20 +77,19 @@ def test_target_rates_are_those_of_jpeg_ai_unless_given():
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["rates=bpp"], "rates=bpp: choose one of quality, target"),
-        (["targets=[0.5]"], "targets=… are for rates=target"),
-        (["rates=target", "qualities=[1,2]"], "leave qualities=… out"),
-        (["rates=target", "targets=[]"], "targets: give at least one"),
-        (["rates=target", "targets=[0.5,0]"], "targets: 0 is no rate"),
-        (["rates=target", "targets=[-0.1]"], "targets: -0.1 is no rate"),
-        (["rates=target", "targets=[inf]"], "targets: inf is no rate"),
-        (["rates=target", "targets=[nan]"], "targets: nan is no rate"),
+        (["rates=bpp"], ("rates=bpp", "quality, target")),
+        (["targets=[0.5]"], ("targets=…", "rates=target")),
+        (["rates=target", "qualities=[1,2]"], ("qualities=…",)),
+        (["rates=target", "targets=[]"], ("targets", "at least one")),
+        (["rates=target", "targets=[0.5,0]"], ("targets: 0 ",)),
+        (["rates=target", "targets=[-0.1]"], ("targets: -0.1 ",)),
+        (["rates=target", "targets=[inf]"], ("targets: inf ",)),
+        (["rates=target", "targets=[nan]"], ("targets: nan ",)),
     ],
 )
 def test_rates_that_make_no_sense_are_refused(overrides, said):
-    with pytest.raises(BenchError) as caught:
+    with refused(*said):
         settings(*overrides).chosen_rates  # noqa: B018
-    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("qualities", [1, 61])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import picture, tree
+from messages import says
 from mirror import Fault, serving
 
 from jpegai_bench.codecs.shipped_points import shipped_runs
@@ -76,7 +77,8 @@ def test_a_set_comes_whole_and_only_once(by_pixels, mirror, dest):
     assert get(dest, mirror, by_pixels) == []
     assert tree(dest) == FILES
     assert len(mirror.requests) == len(FILES)
-    assert get(dest, mirror, by_pixels) == ["6 of 6 files are there already"]
+    [line] = get(dest, mirror, by_pixels)
+    assert says(line, "6 of 6 files")
     assert len(mirror.requests) == len(FILES)
 
 
@@ -90,7 +92,7 @@ def test_only_what_is_missing_or_wrong_is_fetched(mirror, dest):
     assert {name for name, _ in mirror.requests} == {"b.png", "c.png", "e.png"}
     assert tree(dest) == FILES
     assert sum("not as published" in line for line in said) == 2
-    assert said[-1] == "3 of 6 files are there already"
+    assert says(said[-1], "3 of 6 files")
 
 
 def test_a_recompressed_picture_is_as_good_by_its_pixels_but_not_by_its_bytes(mirror, dest):
@@ -162,7 +164,7 @@ def test_a_busy_server_is_asked_again_and_as_late_as_it_wants(mirror, dest):
 def test_a_file_that_is_not_there_is_not_asked_for_again(status, reason, mirror, dest):
     mirror.faults["a.png"] = [Fault(status=status)] * 50
     told = refused(dest, mirror, only="a.png")
-    assert f"{mirror.url}/a.png: {status} {reason}; put six PNGs into {dest} by hand" in told
+    assert says(told, f"{mirror.url}/a.png: {status} {reason}", "six PNGs", f"into {dest} by hand")
     assert len(mirror.requests) == 1
     assert tree(dest) == {}
 
@@ -181,10 +183,10 @@ def test_a_wrong_picture_is_told_with_both_sums_and_not_kept(mirror, dest):
     mirror.files["a.png"] = FILES["b.png"]
     told = refused(dest, mirror, only="a.png")
     assert f"{mirror.url}/a.png: not a.png as published" in told
-    assert f"its pixels have SHA-256 {PIXELS['b.png']}, must have SHA-256 {PIXELS['a.png']}" in told
+    assert says(told, "pixels", PIXELS["b.png"], PIXELS["a.png"])
     assert tree(dest) == {}
     told = refused(dest, mirror, by_pixels=False, only="a.png")
-    assert f"its bytes have SHA-256 {BYTES['b.png']}, must have SHA-256 {BYTES['a.png']}" in told
+    assert says(told, "bytes", BYTES["b.png"], BYTES["a.png"])
     assert tree(dest) == {}
 
 
@@ -228,7 +230,7 @@ def test_a_server_that_cannot_be_reached_is_told_at_once_with_what_to_do(mirror,
     begin = time.monotonic()
     told = refused(dest, url, patience=Patience())
     assert time.monotonic() - begin < 2
-    assert "127.0.0.1 cannot be reached (Connection refused); put six PNGs into" in told
+    assert says(told, "127.0.0.1", "Connection refused", "six PNGs")
     assert f"{dest} by hand" in told
     assert tree(dest) == {}
 

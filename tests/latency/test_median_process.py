@@ -2,7 +2,7 @@
 
 import pytest
 
-from jpegai_bench.latency.median_process import middle
+from jpegai_bench.latency.median_process import median_figures
 
 
 def process(encode, decode, spread=0.1, memory=None, **changes):
@@ -25,7 +25,7 @@ def process(encode, decode, spread=0.1, memory=None, **changes):
 
 
 def test_of_each_step_the_process_in_the_middle_counts_with_all_that_belongs_to_it():
-    found = middle([process(1.0, 8.0), process(3.0, 7.0), process(2.0, 9.0)])
+    found = median_figures([process(1.0, 8.0), process(3.0, 7.0), process(2.0, 9.0)])
     assert (found["summary"]["encode_s"], found["summary"]["decode_s"]) == (2.0, 8.0)
     (picture,) = found["pictures"]
     assert (picture["encode_s"], picture["decode_s"]) == (2.0, 8.0)
@@ -37,7 +37,7 @@ def test_of_each_step_the_process_in_the_middle_counts_with_all_that_belongs_to_
 
 
 def test_the_range_is_that_of_all_processes():
-    found = middle([process(1.0, 8.0), process(3.0, 7.0, spread=0.5), process(2.0, 9.0)])
+    found = median_figures([process(1.0, 8.0), process(3.0, 7.0, spread=0.5), process(2.0, 9.0)])
     for ends in (
         found["summary"],
         {f"decode_{name}": value for name, value in found["decode_parts"][0].items()},
@@ -48,29 +48,29 @@ def test_the_range_is_that_of_all_processes():
 
 
 def test_memory_is_that_of_the_first_which_alone_measures_it():
-    found = middle([process(1.0, 9.0, memory=5.0), process(2.0, 8.0), process(3.0, 7.0)])
+    found = median_figures([process(1.0, 9.0, memory=5.0), process(2.0, 8.0), process(3.0, 7.0)])
     assert found["summary"]["encode_peak_mb"] == found["summary"]["decode_peak_mb"] == 5.0
     assert found["pictures"][0]["decode_peak_bytes"] == 5.0
 
 
 def test_one_alone_is_as_it_was_and_of_two_the_slower_counts():
     one = process(1.0, 8.0)
-    found = middle([one])
+    found = median_figures([one])
     assert {name: value for name, value in found.items() if name not in ("processes", "counts")} == one
-    assert middle([process(1.0, 8.0), process(1.5, 7.0)])["summary"]["encode_s"] == 1.5
+    assert median_figures([process(1.0, 8.0), process(1.5, 7.0)])["summary"]["encode_s"] == 1.5
 
 
 def test_one_busy_process_makes_all_of_it_doubtful():
     quiet, loud = process(1.0, 8.0), process(1.1, 8.1, busy=True, others_cores=0.9, cpu_share=0.7, load=2.0)
-    found = middle([quiet, loud, quiet])
+    found = median_figures([quiet, loud, quiet])
     assert found["busy"] is True
     assert (found["others_cores"], found["cpu_share"], found["load"]) == (0.9, 0.7, 2.0)
     assert [one["busy"] for one in found["processes"]] == [False, True, False]
-    assert middle([process(1.0, 8.0, others_cores=None)])["others_cores"] is None
+    assert median_figures([process(1.0, 8.0, others_cores=None)])["others_cores"] is None
 
 
 def test_codecs_without_parts_have_none():
     plain = {
         name: value for name, value in process(1.0, 2.0).items() if "parts" not in name and name != "peak"
     }
-    assert not {"encode_parts", "decode_parts", "peak"} & middle([plain, plain]).keys()
+    assert not {"encode_parts", "decode_parts", "peak"} & median_figures([plain, plain]).keys()

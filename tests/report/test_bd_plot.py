@@ -3,6 +3,7 @@ import io
 import matplotlib
 import numpy as np
 import pytest
+from messages import says
 from PIL import Image
 from synthetic import points
 
@@ -93,7 +94,7 @@ def test_curves_without_a_bd_rate_are_drawn_with_the_reason_and_without_an_area(
     assert [panel["area"] for panel in (ms_ssim, nlpd, psnr)] == [None] * 3
     assert ms_ssim["reason"] == "test: not strictly monotonic"
     assert nlpd["reason"] == "no overlap in quality"
-    assert psnr["reason"] == "no mean curve: test: a point missing or not finite"
+    assert says(psnr["reason"], "test: ", "not finite")
     assert len(ms_ssim["points"][1]) == 5
 
 

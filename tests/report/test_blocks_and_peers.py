@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from command import fails, modules_loaded, settings, several, tree
+from messages import refused, says
 from synthetic import KMACS
 
 from jpegai_bench.codecs.anchors import AS_PUBLISHED
 from jpegai_bench.codecs.shipped_points import SHIPPED
-from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset, load
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.gather.peers import wanted_peers
@@ -136,9 +136,7 @@ def test_what_is_chosen_or_else_what_the_newest_run_was_made_with(bench):
     assert bench.study(anchors=["vvc", "half"]).anchors == ("vvc", "half")
     bench.variant("upsampling", VVC, images_key="others")
     assert [entry.label for entry in bench.study().variants] == ["upsampling"]
-    with pytest.raises(
-        BenchError, match=r"no points of 'none' on the images of kodak .*codec=none dataset=ko"
-    ):
+    with refused("'none'", "kodak", "codec=none dataset=ko"):
         bench.study(anchors=["vvc", "none"])
 
 
@@ -155,7 +153,7 @@ def test_a_peer_has_rows_and_curves_and_no_complexity(bench):
     text = (bench.store.root / "tables/kodak-small-results.md").read_text()
     assert "| wide 4:4:4 | – | – | – | – | 20.0 (20.0…20.0) | 20.00 (20.00…20.00) | 24 | NA (1) |" in text
     assert "| mine_444 | – |" in text  # the label says it
-    assert "Codecs: wide (wide 1.0 slow, 4:4:4 8 bit); mine_444 (mine_444 1.0 slow, 4:4:4 8 bit)." in text
+    assert says(text, "wide (wide 1.0 slow, 4:4:4 8 bit)", "mine_444 (mine_444 1.0 slow, 4:4:4 8 bit)")
     assert "complexity not counted" not in text
     drawn = {plot.name: plot.data["panels"] for plot in plots(tables.study, tables)}
     [panel] = drawn["rd_vmaf"]
@@ -176,7 +174,7 @@ def test_peers_are_the_stores_newest_or_else_what_ships(bench):
     shipped = read_points(SHIPPED / "jpeg/kodak/points.csv")
     study = bench.study(peers=["jpeg"])
     assert study.entry("jpeg").points.equals(shipped)
-    assert "Measured with other versions of the metrics (ffmpeg, source, torch): jpeg." in study.notes
+    assert any(says(note, "other versions of", "(ffmpeg, source, torch): jpeg") for note in study.notes)
     bench.codec("jpeg", faster(3))
     bench.codec("jpeg", faster(2))
     bench.codec("jpeg", faster(9), metrics={"torch": "2"})  # cannot be compared with the variants
@@ -199,14 +197,13 @@ def test_all_are_those_of_every_image_but_the_anchors(bench):
     assert ships > set(AS_PUBLISHED)
     assert set(tables.study.peers) == ships - {"vvc", *AS_PUBLISHED} | {"failed"}
     assert bench.study(peers=["jpeg_ijg"]).peers == ("jpeg_ijg",)
-    told = sheets(tables)[0].notes
-    assert "Not shown: few lacks kodim03 and 21 more of kodak." in told
-    assert "Not shown: old on kodak was measured by other versions of the metrics." in told
-    assert not any("elsewhere" in line or "jpeg_ijg" in line for line in told)
+    told = "\n".join(sheets(tables)[0].notes)
+    assert says(told, "few lacks kodim03 and 21 more of kodak")
+    assert says(told, "old on kodak", "other versions of")
+    assert "elsewhere" not in told
+    assert "jpeg_ijg" not in told
     assert tables.results.set_index("variant").vmaf_images["failed"] == 23
-    with pytest.raises(
-        BenchError, match=r"few lacks kodim03 and 21 more of kodak \(there: .*codec=few datas"
-    ):
+    with refused("few lacks kodim03 and 21 more of kodak", "there: ", "codec=few datas"):
         bench.study(peers=["few"])
 
 
@@ -229,7 +226,7 @@ def test_a_codecs_decoding_time_is_that_of_latency_on_the_same_pictures(bench):
     assert seconds("mine") == 0.0625
     assert np.isnan(seconds("jpeg"))
     assert "| 24 | 0.062 |" in text.read_text()
-    assert "a codec that runs a program for each picture has its start in it" in text.read_text()
+    assert "its start in it" in text.read_text()
     shipped = json.loads((SHIPPED / "jpeg/kodak/run.json").read_text())["codec"]
     bench.timed("jpeg", {**shipped, "library": "another version"}, 0.5)
     assert np.isnan(seconds("jpeg"))
@@ -279,7 +276,7 @@ def test_a_peer_may_be_an_anchor_of_another_block(bench):
     assert list(zip(rows.anchor, rows.variant, strict=True)) == [
         ("vvc", "base"), ("vvc", "half"), ("half", "base"),
     ]  # fmt: skip
-    with pytest.raises(BenchError, match="peers=half: that is the anchor already"):
+    with refused("peers=half", "the anchor"):
         bench.study(anchors=["half"], peers=["half"])
 
 
@@ -312,9 +309,9 @@ def test_codecs_alone_need_neither_runs_nor_pictures(tmp_path):
     assert two.code == 0
     read = pd.read_csv(tmp_path / "results/tables/kodak-codecs-results.csv")
     assert set(zip(read.anchor, read.variant, strict=True)) == {("jpeg", "hevc"), ("webp", "hevc")}
-    fails(nothing, "no points of 'vp9' on the images of kodak (there: ", "anchor codec=vp9 dataset=kodak")
-    fails(alone, "no points of 'vvc' on photos", "codec=vvc dataset=folder dataset.path=photos")
-    fails(unchosen, "holds no finished run; make one with", "choose a data set with dataset=")
+    fails(nothing, "'vp9'", "kodak (there: ", "anchor codec=vp9 dataset=kodak")
+    fails(alone, "'vvc' on photos", "codec=vvc dataset=folder dataset.path=photos")
+    fails(unchosen, "no finished run", "dataset=")
     fails(odd, "peers={'a': 1}: give labels of codecs", code=2)
 
 

@@ -16,8 +16,8 @@ def paper():
 
 def test_the_papers_totals_are_quoted_as_it_gives_them(paper):
     base, combined = paper.of_variant("base"), paper.of_variant("combined")
-    assert [one.told for one in base.complexity] == ["833 (table)", "852 (conclusion)"]
-    assert [one.told for one in combined.complexity] == ["172.1 (table)", "180 (conclusion)"]
+    assert [figure.with_place for figure in base.complexity] == ["833 (table)", "852 (conclusion)"]
+    assert [figure.with_place for figure in combined.complexity] == ["172.1 (table)", "180 (conclusion)"]
     assert [one.value for one in base.against_anchor] == [-27.3]
     assert [one.value for one in combined.against_anchor] == [-27.5]
     assert [one.value for one in combined.against_reference] == [-0.2]
@@ -26,7 +26,7 @@ def test_the_papers_totals_are_quoted_as_it_gives_them(paper):
 
 def test_what_the_paper_gives_of_a_study_is_of_no_variant(paper):
     whole = paper.of_study("attention")
-    assert [one.told for one in whole.reduction] == ["up to 75 (text)"]
+    assert [figure.with_place for figure in whole.reduction] == ["up to 75 (text)"]
     assert [one.value for one in whole.against_reference] == [0.8]
     assert paper.of_variant("attention_cs").figures == paper.of_variant("attention_ds").figures == ()
     assert paper.of_study("combination").figures == ()
@@ -38,13 +38,13 @@ def test_what_the_paper_gives_of_a_study_is_of_no_variant(paper):
         ("", "no column 'study'"),
         (HEADER.replace(",where", ""), "no column 'where'"),
         (HEADER.replace("where", "where,note"), "unknown column 'note'"),
-        (HEADER + "attention,base,complexity,,833,kMACs/pixel\n", "line 2: 6 cells, the header has 7"),
+        (HEADER + "attention,base,complexity,,833,kMACs/pixel\n", "line 2: 6 cells"),
         (HEADER + "colour,base,complexity,,833,kMACs/pixel,table\n", "line 2: study: 'colour'"),
         (HEADER + "\nattention,combined,complexity,,1,kMACs/pixel,table\n", "line 3: variant: 'combined'"),
         (HEADER + "attention,base,speed,,833,kMACs/pixel,table\n", "quantity: 'speed'"),
-        (HEADER + "attention,base,complexity,,833,GMACs,table\n", "unit: 'GMACs' is none of kMACs/pixel"),
-        (HEADER + "attention,base,complexity,,many,kMACs/pixel,table\n", "value: 'many' is no number"),
-        (HEADER + "attention,base,complexity,,nan,kMACs/pixel,table\n", "value: 'nan' is no number"),
+        (HEADER + "attention,base,complexity,,833,GMACs,table\n", "unit: 'GMACs'"),
+        (HEADER + "attention,base,complexity,,many,kMACs/pixel,table\n", "value: 'many'"),
+        (HEADER + "attention,base,complexity,,nan,kMACs/pixel,table\n", "value: 'nan'"),
         (HEADER + "attention,base,BD-rate,,-1,percent,table\n", "against: a BD-rate needs"),
     ],
 )

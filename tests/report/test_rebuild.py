@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import synthetic
 from command import fails, manifests, modules_loaded, several, tree
+from messages import says
 
 
 def test_tables_are_rebuilt_byte_for_byte_without_torch(study, tmp_path):
@@ -41,9 +42,9 @@ def test_the_store_is_read_as_it_is(study, tmp_path):
         ["tables"], ["tables", "results=nothing"], ["list", "runs", "results=nothing"], cwd=tmp_path
     )
     assert alone.code == 0
-    assert "no points of the base 'base'" in alone.out
+    assert "the base 'base'" in alone.out
     assert "complexity not counted" not in alone.out
-    fails(empty, "nothing: holds no finished run; make one with")
+    fails(empty, "nothing: ", "no finished run", "jpegai-bench run")
     assert listed.out == "none in nothing\n"
     assert not (tmp_path / "nothing").exists()
 
@@ -53,7 +54,7 @@ def test_an_anchor_that_is_gone_is_told(study, tmp_path):
     [key] = {manifest["anchor"] for manifest in manifests(tmp_path / "results").values()}
     shutil.rmtree(tmp_path / "results" / key)
     [done] = several(["tables"], cwd=tmp_path)
-    fails(done, f"{key}: the anchor's points are gone")
+    fails(done, key, "anchor=LABEL")
 
 
 def with_qualities(results, label, qualities):
@@ -79,7 +80,7 @@ def test_variants_of_different_qualities_are_compared_at_those_that_all_have(tmp
 
     assert before.code == fewer.code == 0, fewer.err
     assert against_base(fewer) == against_base(same)
-    assert "Only qualities 0, 1, 3, 4 count, at which all were coded; " in " ".join(told.out.split())
+    assert "Only qualities 0, 1, 3, 4 count" in " ".join(told.out.split())
 
 
 def test_too_few_common_qualities_are_told(tmp_path):
@@ -87,7 +88,7 @@ def test_too_few_common_qualities_are_told(tmp_path):
     synthetic.fill_store(results, images=6, qualities=[0, 1, 2, 3, 4])
     with_qualities(results, "combined", [0, 1, 2])
     [told] = several(["tables"], cwd=tmp_path)
-    assert "Variants were coded at different qualities" in " ".join(told.out.split())
+    assert "different qualities" in " ".join(told.out.split())
 
 
 def test_why_a_metric_was_not_measured_stands_below_the_table(tmp_path):
@@ -100,7 +101,7 @@ def test_why_a_metric_was_not_measured_stands_below_the_table(tmp_path):
     others = [{"image": "kodim03", "metric": "psnr_u", "quality": 0.0, "reason": "gray"}]
     synthetic.fill_store(tmp_path / "results", ("base",), images=6, not_applicable=[*absent, *others])
     [told] = several(["tables", "format=markdown"], cwd=tmp_path)
-    assert f"Not measured, {small}: MS-SSIM, IW-SSIM of kodim01 and 1 more." in told.out
+    assert says(told.out, small, "MS-SSIM, IW-SSIM of kodim01", "1 more")
     assert "gray" not in told.out  # not one of the seven
 
 

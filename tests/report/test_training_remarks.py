@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import synthetic
 from command import several, tree
+from messages import says
 
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS, read
 from jpegai_bench.report.gather.training_remarks import notes, remarks
@@ -54,7 +55,7 @@ def test_what_is_not_on_record_is_not_guessed(tmp_path):
 def test_weights_that_go_on_from_others_are_no_trial(tmp_path):
     from_encoder = run(tmp_path, "base", synthesis(400, shared="e"))
     [told] = notes([from_encoder])
-    assert "trained fewer than 1,000 steps: base (synthesis alone, 400 steps, on an encoder of 4,200)" in told
+    assert says(told, "1,000 steps", "base (synthesis alone, 400 steps, on an encoder of 4,200)")
     assert notes([run(tmp_path, "base", synthesis(400, shared="e", synthesis="s"))]) == []
     both = {"shared": "e", "synthesis": "s"}
     assert notes([run(tmp_path, "base", everything(400, **both), everything(400, **both))]) == []
@@ -138,7 +139,7 @@ def test_every_table_says_what_was_trained_otherwise(tmp_path):
     latex = (results / "tables/vcip2023/kodak-small-attention.tex").read_text().replace("\\_", "_")
     for text in (vcip.out, study, latex):
         plain = re.sub(r"\s+", " ", text)
-        assert "Weights were trained differently: base (everything, 30,000 steps); " in plain
+        assert says(plain, "differently", "base (everything, 30,000 steps); ")
         assert trial in plain
 
     rows = pd.read_csv(io.StringIO(csv.out)).set_index("variant")["note"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from command import TINY, settings
+from messages import says
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.runner.complexity import complexity_summary, paper_size_summary
@@ -54,10 +55,11 @@ def test_a_variant_that_cannot_be_so_large_says_why(tmp_path):
         raise BenchError("variant mine: it is too wide")
 
     told = paper_size_summary(settings("+variant=base"), Store(tmp_path), refuse)
-    assert told == {"reason": "not counted at model=paper: variant mine: it is too wide"}
+    assert says(told.pop("reason"), "model=paper", "variant mine", "too wide")
+    assert not told
     elsewhere = settings("+variant=base", "variant.name=${dataset.name}")
     told = paper_size_summary(elsewhere, Store(tmp_path), complexity_summary)
-    assert "variant: Interpolation key 'dataset.name' not found" in told["reason"]
+    assert says(told["reason"], "variant: ", "'dataset.name' not found")
     fixed = settings("+variant=combined", "variant.attention_half.heads=7")  # 128 is no multiple of 7
     told = paper_size_summary(fixed, Store(tmp_path), complexity_summary)
     assert "attention_half" in told["reason"]
@@ -67,4 +69,5 @@ def test_counts_are_never_those_of_another_variant(tmp_path):
     base, combined = settings("+variant=base"), settings("+variant=combined")
     mixed = replace(base, variant=combined.variant)
     told = paper_size_summary(mixed, Store(tmp_path), complexity_summary)
-    assert told == {"reason": "not counted at model=paper: how the variant depends on the size is not known"}
+    assert says(told.pop("reason"), "model=paper", "not known")
+    assert not told

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from command import PROGRAM, RUN, bench, fails, manifests, modules_loaded, several, tree
+from messages import says
 from synthetic import fill_store
 
 
@@ -103,7 +104,7 @@ def test_removing_takes_units_and_pictures_along_and_leaves_what_others_have(own
     [folder] = own.glob("results/runs/combined/*")
     done = bench("runs", "remove", folder.name[:6], "ask=false", cwd=own)
     assert (done.code, done.out) == (0, f"{folder.relative_to(own)}\n")
-    assert "needed by the tables of photos, model small" in done.err
+    assert says(done.err, "needed by", "photos, model small")
     gone = before.keys() - tree(own / "results").keys()
     kinds = {name.split("/")[0] for name in gone}
     assert kinds == {"runs", "units", "pictures"}
@@ -126,7 +127,7 @@ def test_what_a_removed_run_alone_had_is_measured_again_and_gives_the_same_point
         cwd=own,
     )
     assert (first.code, again.code) == (0, 0), again.err
-    assert "combined on photos: 8 of 8 units to measure" in again.err
+    assert "8 of 8 units" in again.err
     assert "variant base" not in again.err
     timeless = [
         [row.split(",")[:-2] for row in text.splitlines()]
@@ -153,8 +154,8 @@ def test_it_asks_and_only_yes_removes(own):
 def test_quiet_still_says_which_tables_lose(own):
     done = bench("-q", "runs", "remove", "jpeg", "ask=false", cwd=own)
     assert done.code == 0
-    assert "needed by the tables of photos, model small" in done.err
-    assert "made again, they lack what is removed" in done.err
+    assert says(done.err, "needed by", "photos, model small")
+    assert says(done.err, "Tables and plots", "stay as they are")
 
 
 def test_unneeded_is_what_no_table_and_no_comparison_over_seeds_rests_on(seeds):
@@ -188,7 +189,7 @@ def test_runs_of_another_data_set_or_preset_are_chosen_by_it(seeds):
         ["runs", "remove", "base", "dataset=folder", "dataset.path=street", "ask=false"],
         cwd=seeds,
     )
-    fails(nowhere, "holds no run of combined with model=paper")
+    fails(nowhere, "combined with model=paper")
     assert one.out.split() == ["results/runs/base/beefbeef"]
 
 
@@ -290,7 +291,7 @@ def test_where_nobody_can_be_asked_it_says_so_without_stdin_too(own):
     script = f"exec {PROGRAM} runs remove combined <&-"
     done = subprocess.run(["bash", "-c", script], cwd=own, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "nobody to ask here; add ask=false" in done.stderr
+    assert says(done.stderr, "ask=false")
 
 
 def test_tables_of_an_experiment_that_is_not_known_here_keep_unneeded_from_being_told(seeds):
@@ -301,7 +302,7 @@ def test_tables_of_an_experiment_that_is_not_known_here_keep_unneeded_from_being
         ["runs", "remove", "combined"],
         cwd=seeds,
     )
-    fails(refused, "results/tables/ours: of an experiment that is not known here", "--config-dir")
+    fails(refused, "results/tables/ours", "--config-dir")
     assert "results/tables/ours: of an experiment" in named.err
     assert tree(seeds / "results/runs") == before
     (seeds / "conf/experiment").mkdir(parents=True)
@@ -351,5 +352,5 @@ def test_a_key_of_a_run_on_other_pictures_is_refused(own):
     [base] = (own / "results/runs/base").iterdir()
     for where in ("dataset=kodak", "model=paper"):
         done = bench("runs", "remove", base.name[:8], where, "ask=false", cwd=own)
-        fails(done, f"{base.name[:8]}: is no run with {where}; jpegai-bench list runs")
+        fails(done, f"{base.name[:8]}: ", where, "jpegai-bench list runs")
     assert base.is_dir()

@@ -31,6 +31,7 @@ from command import (
     settings,
     several,
 )
+from messages import says
 
 from jpegai_bench.config.variants import structure_of, variant_of
 from jpegai_bench.network import weights
@@ -223,7 +224,7 @@ def test_pictures_that_are_not_there_are_told_once_before_any_job(tmp_path):
         ["sweep", "+variant=base", "dataset=folder", "dataset.path=empty,gone"],
         cwd=tmp_path,
     )
-    fails(empty, "empty: no picture in it; looked for")
+    fails(empty, "empty: ", "picture", ".png")
     fails(gone, "gone: no such folder")
     assert len(empty.err.splitlines()) == len(gone.err.splitlines()) == 1
     assert "2 jobs: 2 failed" in one_of_two.err  # where jobs differ in it each tells its own
@@ -241,9 +242,7 @@ def test_where_there_is_no_slurm_it_says_so_in_one_line(begun, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     done = bench("sweep", "+variant=base,gate", *OWN, "hydra/launcher=slurm", cwd=begun)
     assert done.code == 1
-    assert done.err.splitlines()[-1].startswith(
-        "jpegai-bench: hydra/launcher=slurm: there is no sbatch here;"
-    )
+    assert says(done.err.splitlines()[-1], "jpegai-bench: hydra/launcher=slurm", "sbatch")
     assert "0 jobs: none begun" in done.err
 
 
@@ -359,7 +358,7 @@ def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing_running(begun, tmp_path,
     os.killpg(process.pid, sign)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert told.splitlines()[-1].startswith("jpegai-bench: interrupted; finished work is kept")
+    assert told.splitlines()[-1].startswith("jpegai-bench: interrupted; ")
     assert "Traceback" not in told
     assert left_behind(folder) == []
 
@@ -367,5 +366,5 @@ def test_ctrl_c_ends_a_sweep_at_once_and_leaves_nothing_running(begun, tmp_path,
 def test_shards_of_a_single_run_are_refused(begun):
     [done] = several(["run", "+variant=base", *OWN, "shards=2"], cwd=begun)
     assert done.code == 2
-    assert "shares out the images of a sweep" in done.err
+    assert says(done.err, "images of a sweep")
     assert manifests(begun / "results") == {}

@@ -2,9 +2,10 @@ import sys
 
 import pytest
 from command import picture, program
+from messages import refused
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.system.imports import locate, look_here_last
+from jpegai_bench.system.imports import locate, search_current_folder_last
 
 
 @pytest.mark.parametrize(
@@ -27,9 +28,7 @@ def test_why_a_module_cannot_be_imported_is_told(tmp_path, monkeypatch, content,
 
 
 def test_where_there_is_no_module_the_folder_is_wrong():
-    with pytest.raises(
-        BenchError, match=r"key: cannot import nowhere\.gates .*run from the folder that holds it"
-    ):
+    with refused("key: ", "nowhere.gates", "run from the folder"):
         locate("nowhere.gates.Gate", "key")
 
 
@@ -74,10 +73,10 @@ def test_the_current_folder_is_searched_last_and_only_for_what_is_nowhere_else(s
     monkeypatch.chdir(shadows)
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = list(sys.path)
-    look_here_last(
+    search_current_folder_last(
         {"activation": {"_target_": "torch.nn.Identity", "name": "mine.b"}, "upsampling": None}, None
     )
     assert sys.path == before
-    look_here_last({"activation": {"_target_": "my_gate.Gate"}})
-    look_here_last("my_gate.Gate")
+    search_current_folder_last({"activation": {"_target_": "my_gate.Gate"}})
+    search_current_folder_last("my_gate.Gate")
     assert sys.path == [*before, str(shadows)]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from messages import refused, says
 from torch import nn
 from trainings import IDENTITY, OPERATION, RECIPE, Killed, equal, network, rows, train, weights
 
@@ -49,8 +50,7 @@ def test_after_several_in_a_row_the_training_goes_back_and_says_so(photographs, 
     operation = replace(OPERATION, checkpoint_seconds=seconds)
     trained, trace, warnings = train(photographs, tmp_path, RECIPE, operation, made=failing(range(5, 10)))
     assert len(warnings) == 1
-    assert "5 gradients in a row were not finite at step 9: back to the last checkpoint" in warnings[0]
-    assert "going on at 0.5 of the learning rate" in warnings[0]
+    assert says(warnings[0], "5 gradients", "step 9", "last checkpoint", "0.5 of the learning rate")
     # The next step starts from the last good weights: of step 3, or of the start where none were written.
     good = weights(network()) if seconds else trace[2][1]
     step = 0.5 * RECIPE.learning_rate_at(9)
@@ -65,9 +65,7 @@ def test_each_return_halves_the_learning_rate_until_the_training_ends(photograph
     recipe = replace(RECIPE, steps=60)
     operation = replace(OPERATION, checkpoint_seconds=1e9)
     warnings: list[str] = []
-    with pytest.raises(
-        BenchError, match=r"^diverges at step 33, at 0\.03125 of the learning rate too: lower"
-    ):
+    with refused("diverges at step 33", "0.03125 of the learning rate", "lower"):
         train(photographs, tmp_path, recipe, operation, made=failing(range(4, 99)), told=warnings)
     assert [warning.split("going on at ")[1].split()[0] for warning in warnings] == [
         "0.5", "0.25", "0.125", "0.0625", "0.03125",
@@ -91,7 +89,7 @@ def test_a_hopeless_learning_rate_ends_the_training_with_a_sound_checkpoint(phot
 
 
 def test_a_training_without_one_sound_step_makes_no_weights(photographs, tmp_path):
-    with pytest.raises(BenchError, match="none of the 3 gradients was finite"):
+    with refused("none of the 3 gradients"):
         train(photographs, tmp_path, replace(RECIPE, steps=3), made=failing({1, 2, 3}))
 
 
@@ -112,11 +110,8 @@ def test_a_loss_that_explodes_and_stays_finite_is_noticed(photographs, tmp_path)
     wild = replace(sound, steps=200, learning_rate=0.2, final_learning_rate=0.2)
     _, trace, _ = train(photographs, tmp_path, wild, operation, told=warnings, each=stop)
     [told] = warnings
-    assert re.fullmatch(
-        r"the loss has stayed at \S+ times its usual level at step 1\d\d: back to the last checkpoint, "
-        r"going on at 0\.5 of the learning rate",
-        told,
-    )
+    assert re.search(r" \S+ times its usual level at step 1\d\d: ", told)
+    assert says(told, "last checkpoint", "0.5 of the learning rate")
     after = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert after["eased"] == 0.5
     assert equal(after["network"], before["network"])
@@ -143,10 +138,8 @@ def test_bad_crops_at_the_very_end_leave_the_weights_of_before(unseen, tmp_path)
 def test_a_training_that_breaks_down_at_its_end_does_the_last_stretch_again(unseen, tmp_path):
     """Three steps and two looks ahead are bad in a row; the checkpoint is that of 12 steps."""
     trained, trace, warnings = train(unseen, tmp_path, RECIPE, made=failing(range(14, 19)))
-    assert warnings == [
-        "5 gradients in a row were not finite at step 16: back to the last checkpoint, step 12, "
-        "going on at 0.5 of the learning rate"
-    ]
+    [warning] = warnings
+    assert says(warning, "5 gradients", "step 16", "step 12", "0.5 of the learning rate")
     assert [now.step for now, _ in trace] == [*range(1, 17), *range(13, 17)]
     assert [row["step"] for row in rows(tmp_path / "log.csv")] == [str(step) for step in range(1, 17)]
     assert not equal(trace[15][1], trace[19][1])
@@ -159,7 +152,7 @@ def test_a_short_training_whose_weights_are_bad_at_its_end_is_not_finished(unsee
     """The first step ruins them; fewer than five are left."""
     recipe = replace(RECIPE, steps=4, learning_rate=1e10, gradient_clip=1e30)
     warnings: list[str] = []
-    with pytest.raises(BenchError, match=r"^diverges at step 4, at 0\.03125 of the learning rate too: lower"):
+    with refused("diverges at step 4", "0.03125 of the learning rate", "lower"):
         train(unseen, tmp_path, recipe, told=warnings)
     assert len(warnings) == 5
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)

@@ -2,79 +2,77 @@ from dataclasses import fields
 
 import pytest
 from command import settings
+from messages import refused
 
 from jpegai_bench.config.training import TrainingSettings
-from jpegai_bench.errors import BenchError
 from jpegai_bench.training.recipe import Operation, Recipe
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["train=decoder"], "training.train=decoder: choose one of all, synthesis"),
-        (["precision=fp16"], "training.precision=fp16: choose one of auto, bf16, float32"),
-        (["accelerator=tpu"], "training.accelerator=tpu: choose one of auto, cpu, gpu"),
-        (["loggers=[csv,wandb]"], "training.loggers=wandb: choose one of csv, tensorboard, mlflow"),
-        (["train=synthesis"], "training.train=synthesis needs training.init_from=FOLDER"),
-        (["crop=100"], "training.crop=100: must be a multiple of 64"),
-        (["crop=0"], "training.crop=0: must be a multiple of 64"),
-        (["crop=-64"], "training.crop=-64: must be a multiple of 64"),
-        (["steps=0"], "training.steps=0: must be at least 1"),
-        (["batch_size=0"], "training.batch_size=0: must be at least 1"),
-        (["log_every=0"], "training.log_every=0: must be at least 1"),
-        (["validate_every=0"], "training.validate_every=0: must be at least 1"),
-        (["devices=0"], "training.devices=0: must be at least 1"),
-        (["threads=0"], "training.threads=0: must be at least 1"),
-        (["learning_rate=0"], "training.learning_rate=0.0: must be above 0, and finite"),
-        (["learning_rate=nan"], "training.learning_rate=nan: must be above 0, and finite"),
-        (["final_learning_rate=-1"], "training.final_learning_rate=-1.0: must be above 0, and finite"),
-        (["beta_lowest=0"], "training.beta_lowest=0.0: must be above 0, and finite"),
-        (["beta_highest=inf"], "training.beta_highest=inf: must be above 0, and finite"),
+        (["train=decoder"], ("training.train=decoder", "all, synthesis")),
+        (["precision=fp16"], ("training.precision=fp16", "auto, bf16, float32")),
+        (["accelerator=tpu"], ("training.accelerator=tpu", "auto, cpu, gpu")),
+        (["loggers=[csv,wandb]"], ("training.loggers=wandb", "csv, tensorboard, mlflow")),
+        (["train=synthesis"], ("training.train=synthesis", "training.init_from=FOLDER")),
+        (["crop=100"], ("training.crop=100", "a multiple of 64")),
+        (["crop=0"], ("training.crop=0", "a multiple of 64")),
+        (["crop=-64"], ("training.crop=-64", "a multiple of 64")),
+        (["steps=0"], ("training.steps=0", "at least 1")),
+        (["batch_size=0"], ("training.batch_size=0", "at least 1")),
+        (["log_every=0"], ("training.log_every=0", "at least 1")),
+        (["validate_every=0"], ("training.validate_every=0", "at least 1")),
+        (["devices=0"], ("training.devices=0", "at least 1")),
+        (["threads=0"], ("training.threads=0", "at least 1")),
+        (["learning_rate=0"], ("training.learning_rate=0.0", "above 0, and finite")),
+        (["learning_rate=nan"], ("training.learning_rate=nan", "above 0, and finite")),
+        (["final_learning_rate=-1"], ("training.final_learning_rate=-1.0", "above 0, and finite")),
+        (["beta_lowest=0"], ("training.beta_lowest=0.0", "above 0, and finite")),
+        (["beta_highest=inf"], ("training.beta_highest=inf", "above 0, and finite")),
         (
             ["beta_lowest=0.2"],
-            "training.beta_lowest=0.2: must not be above training.beta_highest, which is 0.18",
+            ("training.beta_lowest=0.2", "training.beta_highest, which is 0.18"),
         ),
-        (["attention_rate=0"], "training.attention_rate=0.0: must be above 0"),
-        (["attention_from_step=-1"], "training.attention_from_step=-1: must be at least 0"),
-        (["steps=300", "attention_from_step=300"], "training.attention_from_step=300: must be below"),
+        (["attention_rate=0"], ("training.attention_rate=0.0", "above 0")),
+        (["attention_from_step=-1"], ("training.attention_from_step=-1", "at least 0")),
+        (["steps=300", "attention_from_step=300"], ("training.attention_from_step=300", "below")),
         (
             ["ms_ssim_share=0.5", "ms_ssim_from_step=300", "steps=300"],
-            "training.ms_ssim_from_step=300: must be below",
+            ("training.ms_ssim_from_step=300", "below"),
         ),
         (
             ["final_learning_rate=1"],
-            "training.final_learning_rate=1: must not be above training.learning_rate",
+            ("training.final_learning_rate=1", "training.learning_rate"),
         ),
-        (["steps=99999999999999999999"], "training.steps=99999999999999999999: must be at most 2147483647"),
-        (["data=[[photos]]"], "training.data: give folders, as [PATH,PATH]"),
-        (["data=null"], "training.data: must have a value"),
-        (["gradient_clip=0"], "training.gradient_clip=0.0: must be above 0, and finite"),
-        (["max_minutes=0"], "training.max_minutes=0.0: must be above 0, and finite"),
-        (["held_out=-1"], "training.held_out=-1: must be at least 0"),
-        (["warmup_steps=-1"], "training.warmup_steps=-1: must be at least 0"),
-        (["steps=199"], "training.warmup_steps=200: must not be above training.steps, which is 199"),
-        (["ms_ssim_from_step=-1"], "training.ms_ssim_from_step=-1: must be at least 0"),
-        (["data_workers=-1"], "training.data_workers=-1: must be at least 0"),
-        (["cache_gb=-1"], "training.cache_gb=-1.0: must be at least 0"),
-        (["checkpoint_seconds=nan"], "training.checkpoint_seconds=nan: must be at least 0"),
-        (["ms_ssim_share=1.1"], "training.ms_ssim_share=1.1: must be from 0 to 1"),
-        (["ema=-0.1"], "training.ema=-0.1: must be at least 0 and below 1"),
-        (["ema=1"], "training.ema=1.0: must be at least 0 and below 1"),
-        (["seed=-1"], "training.seed=-1: must be from 0 to 4294967295"),
-        (["seed=4294967296"], "training.seed=4294967296: must be from 0 to 4294967295"),
-        (["reduction=[0.5]"], ": give the lowest and the highest factor, above 0 and at most 1"),
-        (["reduction=[0,0.5]"], ": give the lowest and the highest factor, above 0 and at most 1"),
-        (["reduction=[0.7,0.5]"], ": give the lowest and the highest factor, above 0 and at most 1"),
-        (["reduction=[0.7,1.5]"], ": give the lowest and the highest factor, above 0 and at most 1"),
-        (["batch_size=3", "devices=2"], "training.batch_size=3: must be a multiple of training.devices"),
-        (["steps=many"], "training.steps: Value 'many'"),
+        (["steps=99999999999999999999"], ("training.steps=99999999999999999999", "at most 2147483647")),
+        (["data=[[photos]]"], ("training.data", "folders, as [PATH,PATH]")),
+        (["data=null"], ("training.data", "have a value")),
+        (["gradient_clip=0"], ("training.gradient_clip=0.0", "above 0, and finite")),
+        (["max_minutes=0"], ("training.max_minutes=0.0", "above 0, and finite")),
+        (["held_out=-1"], ("training.held_out=-1", "at least 0")),
+        (["warmup_steps=-1"], ("training.warmup_steps=-1", "at least 0")),
+        (["steps=199"], ("training.warmup_steps=200", "training.steps, which is 199")),
+        (["ms_ssim_from_step=-1"], ("training.ms_ssim_from_step=-1", "at least 0")),
+        (["data_workers=-1"], ("training.data_workers=-1", "at least 0")),
+        (["cache_gb=-1"], ("training.cache_gb=-1.0", "at least 0")),
+        (["checkpoint_seconds=nan"], ("training.checkpoint_seconds=nan", "at least 0")),
+        (["ms_ssim_share=1.1"], ("training.ms_ssim_share=1.1", "from 0 to 1")),
+        (["ema=-0.1"], ("training.ema=-0.1", "at least 0 and below 1")),
+        (["ema=1"], ("training.ema=1.0", "at least 0 and below 1")),
+        (["seed=-1"], ("training.seed=-1", "from 0 to 4294967295")),
+        (["seed=4294967296"], ("training.seed=4294967296", "from 0 to 4294967295")),
+        (["reduction=[0.5]"], ("training.reduction", "above 0 and at most 1")),
+        (["reduction=[0,0.5]"], ("training.reduction", "above 0 and at most 1")),
+        (["reduction=[0.7,0.5]"], ("training.reduction", "above 0 and at most 1")),
+        (["reduction=[0.7,1.5]"], ("training.reduction", "above 0 and at most 1")),
+        (["batch_size=3", "devices=2"], ("training.batch_size=3", "a multiple of training.devices")),
+        (["steps=many"], ("training.steps", "Value 'many'")),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(words, said):
-    with pytest.raises(BenchError) as caught:
+    with refused(*said):
         settings(*(f"training.{word}" for word in words))
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_warm_up_may_take_the_whole_training():

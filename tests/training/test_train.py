@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from command import PROGRAM, TINY, bench, is_alive, save_tiny_weights, settings
+from messages import refused, says
 from trainings import rows, truncate, write_photographs
 
 from jpegai_bench.config.variants import variant_of
@@ -103,7 +104,7 @@ def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_weights(here,
     process = start(*again, cwd=here)
     until(logged(here / "killed", 20), process)
     process.send_signal(signal.SIGSTOP)  # or it may be done before the next line is
-    with pytest.raises(BenchError, match="another process is training there"):
+    with refused("another process"):
         train(*words, "results=killed", variant="combined")
     readers = children(process.pid)
     assert len(readers) >= 2
@@ -144,8 +145,8 @@ def test_interrupted_it_ends_in_one_line_and_leaves_no_process(here):
     assert process.returncode == 1
     assert out == ""
     begun, ended = err.splitlines()
-    assert begun.startswith("training base from nothing, on 10 photographs of photos, torch ")
-    assert ended == "jpegai-bench: interrupted; finished work is kept, the same command goes on from there"
+    assert says(begun, "training base", "10 photographs of photos", "torch ")
+    assert ended.startswith("jpegai-bench: interrupted; ")
     until(lambda: not any(is_alive(pid) for pid in readers))
     [checkpoint] = (here / "results").rglob("checkpoint.pt")
     assert torch.load(checkpoint, weights_only=True)["step"] >= 2
@@ -167,9 +168,7 @@ def test_interrupted_it_loses_no_step(here, number, devices):
     os.killpg(process.pid, number)  # as a terminal or a scheduler does
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert err.endswith(
-        "jpegai-bench: interrupted; finished work is kept, the same command goes on from there\n"
-    )
+    assert err.splitlines()[-1].startswith("jpegai-bench: interrupted; ")
     step = torch.load(here / "run" / "checkpoint.pt", weights_only=True)["step"]
     assert step == int(rows(here / "run" / "log.csv")[-1]["step"]) >= 3
 
@@ -205,16 +204,14 @@ def test_a_folder_with_a_training_of_other_settings_is_refused_by_what_differs(h
     if finished:
         train(*own)
     else:
-        with pytest.raises(
-            BenchError, match=r"^stopped after 1e-09 minutes, at step 1 of 3: the same command"
-        ):
+        with refused("1e-09 minutes", "step 1 of 3", "same command"):
             train(*own, "training.max_minutes=1e-9")
     before = {path.name: path.read_bytes() for path in (here / "mine").iterdir() if path.is_file()}
     other = (*own, "training.seed=1", "training.reduction=[0.5,0.6]")
     with pytest.raises(BenchError) as caught:
         train(*other)
     differing = "recipe.reduction was [0.45, 0.75], is [0.5, 0.6], recipe.seed was 0, is 1"
-    assert f"mine: holds a training of another configuration ({differing})" in str(caught.value)
+    assert says(str(caught.value), "mine: ", f"({differing})")
     with pytest.raises(BenchError, match="variant was base, is combined"):
         train(*own, variant="combined")
     with pytest.raises(BenchError, match=r"structure\.model\.luma was 8, is 16"):
@@ -225,9 +222,7 @@ def test_a_folder_with_a_training_of_other_settings_is_refused_by_what_differs(h
 def test_other_photographs_are_another_training(here):
     folder = train(*FEW, "training.folder=mine")
     write_photographs(here / "more")
-    with pytest.raises(
-        BenchError, match=r"mine: holds a training of another configuration .*photographs was"
-    ):
+    with refused("mine: ", "photographs was"):
         train(*FEW, "training.folder=mine", "training.data=[photos,more]")
     assert train(*FEW, "training.folder=mine") == folder
 
@@ -260,7 +255,7 @@ def test_code_of_ones_own_that_has_changed_is_named(here, monkeypatch, capsys):
     with pytest.raises(BenchError, match=r"another configuration \(own_gate\.py has changed\)"):
         go()
     learned_codec(replace(chosen, weights=str(folder)), variant_of(chosen), chosen.rdo)
-    assert f"the weights in {folder} were trained with other code in own_gate.py" in capsys.readouterr().err
+    assert says(capsys.readouterr().err, str(folder), "own_gate.py")
 
 
 @pytest.mark.parametrize("name", ["shared.safetensors", "base.safetensors"])
@@ -272,8 +267,8 @@ def test_weights_that_were_damaged_are_written_again(here, name, capsys):
     assert train(*FEW) == folder
     told = capsys.readouterr().err
     assert f"{name}: not a safetensors file" in told
-    assert "written again, from the last checkpoint" in told
-    assert "goes on from step 3 of 3" in told
+    assert says(told, "last checkpoint")
+    assert says(told, "step 3 of 3")
     assert weight_files.ids(folder, "base") == before
 
 
@@ -290,24 +285,24 @@ def test_of_several_unfinished_trainings_the_newest_is_mentioned_and_other_seeds
     capsys.readouterr()
     train(*FEW)
     [told] = [line for line in capsys.readouterr().err.splitlines() if "a new training" in line]
-    assert told.endswith("stays aside: recipe.learning_rate was 0.003, is 0.001; and 1 more")
+    assert says(told, "recipe.learning_rate was 0.003, is 0.001", "1 more")
 
 
 def test_where_the_weights_are_is_told_of_the_folder_above_them(here, encoder):
     (here / "above").mkdir()
     (here / "above" / "weights").symlink_to(encoder)
-    with pytest.raises(BenchError, match="init_from=above: holds no weights; they are in above/weights"):
+    with refused("init_from=above", "above/weights"):
         train(*FEW, "training.init_from=above")
-    with pytest.raises(BenchError, match=r"init_variant=nosuch: .* holds no synthesis of it"):
+    with refused("init_variant=nosuch", "synthesis"):
         train(*FEW, f"training.init_from={encoder}", "training.init_variant=nosuch")
-    with pytest.raises(BenchError, match=r"another structure: model\.chroma is \d+ there and 16 in"):
+    with refused("model.chroma is ", "and 16 in"):
         train(*FEW, f"training.init_from={encoder}", "model.chroma=16")
 
 
 def test_weights_of_which_nothing_is_known_are_not_taken_for_the_result(here):
     train(*FEW, "training.folder=mine")
     (here / "mine" / "training.json").write_text("{half")
-    with pytest.raises(BenchError, match=r"mine: holds weights, but training\.json.*missing or damaged"):
+    with refused("mine: ", "training.json"):
         train(*FEW, "training.folder=mine")
 
 
@@ -317,7 +312,7 @@ def test_an_unfinished_training_of_other_settings_is_mentioned(here, capsys):
     capsys.readouterr()
     train(*FEW, "training.learning_rate=2e-3")
     told = capsys.readouterr().err
-    assert "a new training; an unfinished one in results/training/base/" in told
+    assert says(told, "unfinished", "results/training/base/")
     assert "stays aside: recipe.learning_rate was 0.001, is 0.002" in told
 
 
@@ -325,7 +320,7 @@ def test_when_its_time_is_over_weights_so_far_are_there_and_the_end_is_the_same(
     whole = train(*FEW, "results=whole")
     pieces = (*FEW, "results=pieces", "training.max_minutes=1e-9")
     for step in (1, 2):
-        with pytest.raises(BenchError, match=f"at step {step} of 3: .* the weights so far are in") as caught:
+        with refused(f"at step {step} of 3", "weights") as caught:
             train(*pieces)
         folder = Path(str(caught.value).rpartition(" ")[2])
         assert folder.name == "unfinished"
@@ -351,25 +346,25 @@ def test_what_is_left_out_is_counted_and_named_once(here, capsys):
         (here / "some" / f"bad{number:02}.png").touch()
     train(*FEW, "training.data=[some]")
     lines = capsys.readouterr().err.splitlines()
-    assert sum("not a picture that Pillow can read; left out" in line for line in lines) == 10
-    assert sum("2 more photographs are left out" in line for line in lines) == 1
+    assert sum("not a picture" in line for line in lines) == 10
+    assert sum("2 more photographs" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["training.data=[]"], r"no training photographs: give their folders with training\.data="),
-        (["training.data=[gone]"], "gone: no such folder of training photographs"),
-        (["training.data=[empty]"], "no usable training photograph in empty"),
-        (["training.crop=128"], r"is as large as training\.crop=128"),
-        (["training.validation=[empty]"], "no usable validation photograph in empty"),
-        (["training.init_from=gone"], r"init_from=gone: no such folder"),
-        (["training.folder=photos/0.png"], r"0\.png: cannot be written"),
+        (["training.data=[]"], ("training photographs", "training.data=")),
+        (["training.data=[gone]"], ("gone: no such folder", "training")),
+        (["training.data=[empty]"], ("training photograph", "empty")),
+        (["training.crop=128"], ("training.crop=128",)),
+        (["training.validation=[empty]"], ("validation photograph", "empty")),
+        (["training.init_from=gone"], ("init_from=gone: no such folder",)),
+        (["training.folder=photos/0.png"], ("0.png: cannot be written",)),
     ],
 )
 def test_what_cannot_be_trained_is_told_before_anything_is_written(here, words, said):
     (here / "empty").mkdir()
-    with pytest.raises(BenchError, match=said):
+    with refused(*said):
         train(*FEW, *words)
     assert not (here / "results").exists()
 
@@ -382,18 +377,16 @@ def test_a_gpu_that_is_not_there_is_told(here):
 
 def test_a_learning_rate_at_which_it_diverges_is_told(here, capsys):
     wild = ("training.learning_rate=1e10", "training.gradient_clip=1e30", "training.steps=100")
-    with pytest.raises(
-        BenchError, match=r"^diverges at step 36, at 0\.03125 of the learning rate too: lower"
-    ):
+    with refused("diverges at step 36", "0.03125 of the learning rate", "lower"):
         train(*SMOKE, *wild)
     _, *lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5
-    assert all("5 gradients in a row were not finite" in line for line in lines)
+    assert all("5 gradients" in line for line in lines)
     assert not list(here.rglob("*.safetensors"))
 
 
 def test_weights_that_cannot_be_stored_are_not(here):
     wild = ("training.learning_rate=1e6", "training.warmup_steps=1", "training.steps=1")
-    with pytest.raises(BenchError, match="has diverged: its weights are beyond the range of float16"):
+    with refused("diverged", "float16"):
         train(*SMOKE, *wild)
     assert not list(here.rglob("*.safetensors"))

@@ -36,8 +36,10 @@ class Names:
     @classmethod
     def of(cls, manifests: Sequence[Mapping[str, Any]]) -> "Names":
         """What manifests name, each by a number, and the machine and home of whoever asks."""
-        hosts = {str(one["host"]) for one in manifests if one.get("host")} | {socket.gethostname()}
-        configs = [one["config"] for one in manifests if isinstance(one.get("config"), dict)]
+        hosts = {str(manifest["host"]) for manifest in manifests if manifest.get("host")} | {
+            socket.gethostname()
+        }
+        configs = [manifest["config"] for manifest in manifests if isinstance(manifest.get("config"), dict)]
         paths = {path for config in configs for path in _paths(config)} | {str(Path.home())}
         numbered = {path: f"folder {number}" for number, path in enumerate(sorted(paths), start=1)}
         weights = {str(config.get("weights")) for config in configs} & paths
@@ -86,10 +88,10 @@ def _host(name: str) -> str:
 def _paths(config: Mapping[str, Any], inside: str = "") -> Iterable[str]:
     """What settings name as a file or folder."""
     for key, value in config.items():
-        whole = f"{inside}{key}"
+        full_key = f"{inside}{key}"
         if isinstance(value, dict):
-            yield from _paths(value, f"{whole}.")
-        elif takes_a_path(whole) or key == "url":
-            several = value if isinstance(value, list) else [value]
-            names = [one for one in several if isinstance(one, str) and one not in _NAMED]
-            yield from (one for one in names if os.sep in one)
+            yield from _paths(value, f"{full_key}.")
+        elif takes_a_path(full_key) or key == "url":
+            values = value if isinstance(value, list) else [value]
+            names = [name for name in values if isinstance(name, str) and name not in _NAMED]
+            yield from (name for name in names if os.sep in name)

@@ -81,19 +81,19 @@ def supplement(
         shown, prefixes = [study for study, _ in prefixed], [prefix for _, prefix in prefixed]
         name = prefixes[0].removesuffix("-") if len(prefixes) == 1 else "studies"
     else:
-        shown = [made.tables.study for made, _ in experimental(store, experiment, selection)]
-        chosen = [one for one in (selection.dataset, selection.model) if one]
-        name = "-".join([experiment.name, *chosen])
+        shown = [part.tables.study for part, _ in experimental(store, experiment, selection)]
+        qualifiers = [qualifier for qualifier in (selection.dataset, selection.model) if qualifier]
+        name = "-".join([experiment.name, *qualifiers])
     runs = {run.folder: run for run in _needed(store, shown, selection, experiment)}
     return Supplement(name, tuple(runs.values()), selection, experiment, tuple(words), tuple(folders))
 
 
-def pack(store: Store, what: Supplement, target: Path, anonymous: bool = False) -> Path:
+def pack(store: Store, content: Supplement, target: Path, anonymous: bool = False) -> Path:
     """Write the archive, whole or not at all.
 
     Args:
         store: where the runs are.
-        what: of `supplement`.
+        content: of `supplement`.
         target: the file; its folder is made where it is missing.
         anonymous: without the names of machines and folders.
 
@@ -104,14 +104,14 @@ def pack(store: Store, what: Supplement, target: Path, anonymous: bool = False) 
     if target.is_dir():
         raise BenchError(f"{target}: is a folder; {_ELSEWHERE}")
     make_folder(target.parent, _ELSEWHERE)
-    console.report(f"packing {len(what.runs)} runs with their tables and plots")
-    hidden = Names.of([run.manifest for run in what.runs]) if anonymous else None
+    console.report(f"packing {len(content.runs)} runs with their tables and plots")
+    hidden = Names.of([run.manifest for run in content.runs]) if anonymous else None
     with TemporaryDirectory() as scratch:
-        root = Path(scratch) / what.name
-        _stage(store, what, root, hidden)
+        root = Path(scratch) / content.name
+        _stage(store, content, root, hidden)
         with chdir(root):  # so that commands which tables give are those of a reader in the unpacked folder
-            _make_tables(what)
-        _describe(what, root, anonymous)
+            _make_tables(content)
+        _describe(content, root, anonymous)
         if hidden:
             _require_none_of(hidden, root)
         write_bytes(target, _archive(root), _ELSEWHERE)
@@ -124,8 +124,8 @@ def _needed(
     for study in shown:
         yield from (entry.run for entry in study.entries if entry.run)
     for runs in finished_groups(store, selection).values():
-        own = [run for run in runs if experiment is None or run.label in experiment.variants]
-        yield from counted(own) if own else ()
+        selected = [run for run in runs if experiment is None or run.label in experiment.variants]
+        yield from counted(selected) if selected else ()
     if experiment is not None:  # its tables say why a variant has no row
         latest = {run.label: run for run in sorted(store.runs(), key=_start) if not run.done}
         yield from (run for label, run in latest.items() if label in experiment.variants)
@@ -133,30 +133,30 @@ def _needed(
 
 def _require_none_of(hidden: Names, root: Path) -> None:
     texts = [path for path in _files(root) if path.suffix not in (".png", ".pdf")]
-    left = {path: hidden.left_in(path.read_text(encoding="utf-8", errors="replace")) for path in texts}
-    if found := [path for path, name in left.items() if name]:
-        where = ", ".join(path.relative_to(root).as_posix() for path in found)
-        raise BenchError(f"{where} would still name {left[found[-1]]}; change it, nothing was written")
+    names_left = {path: hidden.left_in(path.read_text(encoding="utf-8", errors="replace")) for path in texts}
+    if paths := [path for path, name in names_left.items() if name]:
+        where = ", ".join(path.relative_to(root).as_posix() for path in paths)
+        raise BenchError(f"{where} would still name {names_left[paths[-1]]}; change it, nothing was written")
 
 
 def _start(run: Run) -> str:
     return str(run.manifest.get("start"))
 
 
-def _stage(store: Store, what: Supplement, root: Path, hidden: Names | None) -> None:
+def _stage(store: Store, content: Supplement, root: Path, hidden: Names | None) -> None:
     results = root / "results"
-    for run in what.runs:
+    for run in content.runs:
         kind = run.folder.parents[1].name if run.folder.is_relative_to(store.root) else "anchors"
-        own = f"{run.label}/{run.folder.name}"
+        run_path = f"{run.label}/{run.folder.name}"
         for path in (run.folder / name for name in ("run.json", "points.csv", "complexity.json")):
-            _copy(path, results / kind / own / path.name, hidden)
+            _copy(path, results / kind / run_path / path.name, hidden)
         if config := run.manifest.get("config"):
             plain = without(config, hidden) if hidden else config
-            _write(root / "configs" / f"{own.replace('/', '-')}.yaml", OmegaConf.to_yaml(plain).encode())
-    for label in {run.label for run in what.runs}:
+            _write(root / "configs" / f"{run_path.replace('/', '-')}.yaml", OmegaConf.to_yaml(plain).encode())
+    for label in {run.label for run in content.runs}:
         for path in store.root.glob(f"latency/{label}/*/latency.json"):
             _copy(path, results / path.relative_to(store.root), hidden)
-    for source, name in _own_configurations(what):
+    for source, name in _own_configurations(content):
         _copy(source, root / "conf" / name, hidden)
 
 
@@ -173,33 +173,35 @@ def _write(path: Path, data: bytes) -> None:
     write_bytes(make_folder(path.parent) / path.name, data, "free some space for temporary files")
 
 
-def _own_configurations(what: Supplement) -> Iterable[tuple[Path, str]]:
+def _own_configurations(content: Supplement) -> Iterable[tuple[Path, str]]:
     """Of the folders of `--config-dir` what belongs to the study."""
-    labels = {run.label for run in what.runs} | set(what.experiment.variants if what.experiment else ())
+    labels = {run.label for run in content.runs} | set(
+        content.experiment.variants if content.experiment else ()
+    )
     names = [f"{group}/{label}.yaml" for group in ("variant", "anchor") for label in sorted(labels)]
-    names += [f"{word.replace('=', '/', 1)}.yaml" for word in what.words]
-    yield from ((folder / name, name) for folder in what.folders for name in names)
-    files = (what.experiment.published, what.experiment.measured_noise) if what.experiment else ()
+    names += [f"{word.replace('=', '/', 1)}.yaml" for word in content.words]
+    yield from ((folder / name, name) for folder in content.folders for name in names)
+    files = (content.experiment.published, content.experiment.measured_noise) if content.experiment else ()
     yield from (
         (file, f"experiment/{file.name}") for file in files if file and not file.is_relative_to(PUBLISHED)
     )
 
 
-def _make_tables(what: Supplement) -> None:
+def _make_tables(content: Supplement) -> None:
     store = Store("results")
-    if what.experiment is None:
-        rebuild(store, what.selection)
+    if content.experiment is None:
+        rebuild(store, content.selection)
         return
-    own = tuple(folder for folder in ("conf",) if Path(folder).is_dir())
-    rebuild_experiment(store, replace(what.experiment, config_folders=own), what.selection)
+    folders = tuple(folder for folder in ("conf",) if Path(folder).is_dir())
+    rebuild_experiment(store, replace(content.experiment, config_folders=folders), content.selection)
 
 
-def _describe(what: Supplement, root: Path, anonymous: bool) -> None:
+def _describe(content: Supplement, root: Path, anonymous: bool) -> None:
     """The README, and last the hashes of every other file."""
-    command = ["jpegai-bench tables", *(_of_a_reader(word, anonymous) for word in what.words)]
+    command = ["jpegai-bench tables", *(_of_a_reader(word, anonymous) for word in content.words)]
     command += ["--config-dir conf"] if (root / "conf").is_dir() else []
-    title = what.experiment.title if what.experiment else what.name
-    rows = [_row(run) for run in what.runs]
+    title = content.experiment.title if content.experiment else content.name
+    rows = [_row(run) for run in content.runs]
     text = [
         f"# {title}",
         "",

@@ -45,9 +45,9 @@ class Conditions:
 
 def codec_runs(store: Store) -> list[Run]:
     """Finished runs of codecs, the first to be preferred: the store's, newest first, then what ships."""
-    own = [run for run in store.runs("anchors") if run.done]
-    own.sort(key=lambda run: str(run.manifest.get("end")), reverse=True)
-    return [*own, *(Run(folder, manifest) for manifest, folder in shipped_runs())]
+    stored = [run for run in store.runs("anchors") if run.done]
+    stored.sort(key=lambda run: str(run.manifest.get("end")), reverse=True)
+    return [*stored, *(Run(folder, manifest) for manifest, folder in shipped_runs())]
 
 
 def fitting(runs: Sequence[Run], conditions: Conditions) -> dict[str, Run]:
@@ -55,11 +55,11 @@ def fitting(runs: Sequence[Run], conditions: Conditions) -> dict[str, Run]:
 
     What ships is taken whatever version measured it: it cannot be measured again everywhere.
     """
-    found: dict[str, Run] = {}
+    by_label: dict[str, Run] = {}
     for run in runs:
-        if run.label not in found and not _unfit(run, conditions):
-            found[run.label] = run
-    return found
+        if run.label not in by_label and not _unfit(run, conditions):
+            by_label[run.label] = run
+    return by_label
 
 
 def required(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions) -> list[Run]:
@@ -68,26 +68,26 @@ def required(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions)
     Raises:
         BenchError: there is none for a label; what there is, and what measures it.
     """
-    found = fitting(runs, conditions)
+    by_label = fitting(runs, conditions)
     for label in labels:
-        if label not in found:
+        if label not in by_label:
             measure = f"jpegai-bench anchor codec={label} {conditions.chosen_by}"
             if not (CONF / "anchor" / f"{label}.yaml").exists():
                 measure += ", where there is such a codec: jpegai-bench list anchors"
-            there = ", ".join(sorted(found)) or "none"
+            available = ", ".join(sorted(by_label)) or "none"
             raise BenchError(
-                f"{why_not(runs, label, conditions)} (there: {there}); measure it with: {measure}"
+                f"{why_not(runs, label, conditions)} (there: {available}); measure it with: {measure}"
             )
-    return [found[label] for label in labels]
+    return [by_label[label] for label in labels]
 
 
 def why_not(runs: Sequence[Run], label: str, conditions: Conditions) -> str:
     """What keeps the points of a codec out of a study that has none of it."""
-    own = [run for run in runs if run.label == label]
-    reasons = [_unfit(run, conditions) for run in own]
-    told = next((reason for reason in reasons if "lacks" in reason), "")
-    if told and any(_shares(run, conditions) for run in own):
-        return f"{label} {told} of {conditions.dataset}"
+    candidates = [run for run in runs if run.label == label]
+    reasons = [_unfit(run, conditions) for run in candidates]
+    lack = next((reason for reason in reasons if "lacks" in reason), "")
+    if lack and any(_shares(run, conditions) for run in candidates):
+        return f"{label} {lack} of {conditions.dataset}"
     for why in ("by other versions of the metrics", "by another backend of the metrics"):
         if why in reasons:
             return f"{label} on {conditions.dataset} was measured {why}"
@@ -96,8 +96,8 @@ def why_not(runs: Sequence[Run], label: str, conditions: Conditions) -> str:
 
 def left_out(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions) -> list[str]:
     """Of codecs that were measured on some of the pictures, and are not among the labels: why not."""
-    others = dict.fromkeys(run.label for run in runs if _shares(run, conditions))
-    return [why_not(runs, label, conditions) for label in others if label not in labels]
+    measured = dict.fromkeys(run.label for run in runs if _shares(run, conditions))
+    return [why_not(runs, label, conditions) for label in measured if label not in labels]
 
 
 def entry_of(store: Store, run: Run, conditions: Conditions | None) -> Entry:
@@ -107,10 +107,10 @@ def entry_of(store: Store, run: Run, conditions: Conditions | None) -> Entry:
     """
     points = run.points() if conditions is None else _renamed(run, conditions)
     note = str(run.manifest.get("note", ""))
-    found = re.search(r"4:[024]:[024]", note)  # older runs say it there alone
-    chroma = str(run.manifest.get("chroma") or (found[0] if found else ""))
+    match = re.search(r"4:[024]:[024]", note)  # older runs say it there alone
+    chroma = str(run.manifest.get("chroma") or (match[0] if match else ""))
     images_key = run.manifest.get("images_key") if conditions is None else content_key(conditions.images)
-    times = (decode_seconds(store, made_by, images_key) for made_by in _timed(store, run))
+    times = (decode_seconds(store, made_by, images_key) for made_by in _timed_fingerprints(store, run))
     seconds = next((time for time in times if time is not None), None)
     metrics = run.manifest.get("metrics")
     return Entry(run.label, "codec", points, None, seconds, note, chroma=chroma, metrics=metrics, run=run)
@@ -147,8 +147,8 @@ def _unfit(run: Run, conditions: Conditions) -> str:
     missing = [name for name in conditions.images if name not in sources]
     if not missing:
         failed = {str(failure.get("image")) for failure in run.manifest.get("failures", ())}
-        there = set(run.points()["image"]) | failed
-        missing = [name for name, source in sources.items() if source not in there]
+        measured = set(run.points()["image"]) | failed
+        missing = [name for name, source in sources.items() if source not in measured]
     if not missing:
         return ""
     return f"lacks {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
@@ -160,7 +160,7 @@ def _shipped_keys() -> frozenset[str]:
     return frozenset(str(manifest.get("key")) for manifest, _ in shipped_runs())
 
 
-def _timed(store: Store, run: Run) -> list[dict[str, str]]:
+def _timed_fingerprints(store: Store, run: Run) -> list[dict[str, str]]:
     """Fingerprints under which a codec's times may be kept: its own.
 
     Of what ships also those that differ in the hash of our own source, which it was measured with long ago;
@@ -169,16 +169,16 @@ def _timed(store: Store, run: Run) -> list[dict[str, str]]:
     made_by = run.manifest.get("codec")
     if not isinstance(made_by, dict):
         return []
-    found = [made_by]
+    fingerprints = [made_by]
     if run.manifest.get("key") in _shipped_keys():
         for path in sorted((store.root / "latency" / run.label).glob("*/latency.json")):
             try:
-                other = json.loads(path.read_text())["codec"]
+                fingerprint = json.loads(path.read_text())["codec"]
             except (OSError, ValueError, KeyError, TypeError):
                 continue
-            if isinstance(other, dict) and {**other, "source": ""} == {**made_by, "source": ""}:
-                found.append(other)
-    return found
+            if isinstance(fingerprint, dict) and {**fingerprint, "source": ""} == {**made_by, "source": ""}:
+                fingerprints.append(fingerprint)
+    return fingerprints
 
 
 def _shares(run: Run, conditions: Conditions) -> bool:
@@ -187,13 +187,13 @@ def _shares(run: Run, conditions: Conditions) -> bool:
 
 def _sources(run: Run, conditions: Conditions) -> dict[str, str]:
     """For each picture that a run has, the name that the run has for it: its own, where that is the same."""
-    own = images_of(run)
+    hashes = images_of(run)
     if run.manifest.get("found_by") == "name and size":  # nobody here has seen its pixels
-        same = run.manifest.get("dataset") == conditions.dataset
-        return {name: name for name in conditions.images if same and name in own}
-    by_pixels = {pixels: name for name, pixels in own.items()}
-    found = {name: by_pixels[pixels] for name, pixels in conditions.images.items() if pixels in by_pixels}
-    return {name: name if own.get(name) == conditions.images[name] else found[name] for name in found}
+        is_same_set = run.manifest.get("dataset") == conditions.dataset
+        return {name: name for name in conditions.images if is_same_set and name in hashes}
+    by_pixels = {pixels: name for name, pixels in hashes.items()}
+    sources = {name: by_pixels[pixels] for name, pixels in conditions.images.items() if pixels in by_pixels}
+    return {name: name if hashes.get(name) == conditions.images[name] else sources[name] for name in sources}
 
 
 def _renamed(run: Run, conditions: Conditions) -> pd.DataFrame:
@@ -201,5 +201,5 @@ def _renamed(run: Run, conditions: Conditions) -> pd.DataFrame:
     names = {str(name) for name in points["image"].unique()}
     if not sources or names <= {name for name, source in sources.items() if name == source}:
         return points
-    named = pd.DataFrame(sources.items(), columns=["image", "source"])
-    return named.merge(points.rename(columns={"image": "source"}), on="source")[list(points)]
+    mapping = pd.DataFrame(sources.items(), columns=["image", "source"])
+    return mapping.merge(points.rename(columns={"image": "source"}), on="source")[list(points)]

@@ -87,14 +87,14 @@ def match(store: Store, a: str, b: str, choice: Choice) -> Match:
         study = variant_runs(store, variants, choice)
     elif anchors:
         study = anchor_runs(store, anchors, choice.dataset)
-    one, other = (_side(store, word, kinds[word], study) for word in (a, b))
-    if one.contender.label == other.contender.label and len(variants) < 2:
-        one, other = _marked(one, "A"), _marked(other, "B")
+    side_a, side_b = (_side(store, word, kinds[word], study) for word in (a, b))
+    if side_a.contender.label == side_b.contender.label and len(variants) < 2:
+        side_a, side_b = _marked(side_a, "A"), _marked(side_b, "B")
     anchor, described = _anchor(store, (a, b), study, choice)
     if not study:
-        return Match(one, other, anchor, described, "", "")
+        return Match(side_a, side_b, anchor, described, "", "")
     dataset, model = (str(study[-1].manifest.get(name, "")) for name in ("dataset", "model"))
-    return Match(one, other, anchor, described, dataset, model, study[-1].rates)
+    return Match(side_a, side_b, anchor, described, dataset, model, study[-1].rates)
 
 
 def _kind(store: Store, word: str) -> Kind:
@@ -108,10 +108,10 @@ def _kind(store: Store, word: str) -> Kind:
     if any(run.label == word for run in runs):
         again = f"run it again: jpegai-bench run +variant={word}"
         raise BenchError(f"{store.root}: holds no finished run of {word}; {again}")
-    known = sorted({run.label for run in (*runs, *anchors) if run.done})
-    there = f"there are {', '.join(known)}" if known else "it holds no finished run"
+    labels = sorted({run.label for run in (*runs, *anchors) if run.done})
+    available = f"there are {', '.join(labels)}" if labels else "it holds no finished run"
     raise BenchError(
-        f"{word}: no variant or anchor in {store.root}{hint(word, known)}, {there}; and no such file"
+        f"{word}: no variant or anchor in {store.root}{hint(word, labels)}, {available}; and no such file"
     )
 
 
@@ -121,13 +121,13 @@ def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:
     if kind == "anchor":
         [entry] = chosen_anchors(store, study[-1], [word])
         return Side(Contender(word, (entry.points,)), kind)
-    found = replicates([run for run in study if run.label == word])
-    qualities, told = shared_qualities(study)
-    points = [run.points() for run in found.runs]
+    trainings = replicates([run for run in study if run.label == word])
+    qualities, notes = shared_qualities(study)
+    points = [run.points() for run in trainings.runs]
     if qualities is not None:
         points = [frame[frame["quality"].isin(qualities)] for frame in points]
     contender = Contender(word, tuple(coded_once(frame) for frame in points))
-    return Side(contender, kind, found.seeds, (*found.notes, *told), found.runs[-1])
+    return Side(contender, kind, trainings.seeds, (*trainings.notes, *notes), trainings.runs[-1])
 
 
 def _marked(side: Side, letter: str) -> Side:
@@ -152,15 +152,15 @@ def _anchor(store: Store, words: tuple[str, str], study: list[Run], choice: Choi
 
 def _newer_of(words: tuple[str, str]) -> tuple[Store, Run]:
     """Of two run folders the newer run, and its store."""
-    found = [run_in(Path(word)) for word in words]
-    owned = [one for one in found if one is not None and anchor_names(one[1])]
+    pairs = [run_in(Path(word)) for word in words]
+    owned = [pair for pair in pairs if pair is not None and anchor_names(pair[1])]
     if len(owned) < 2:
         raise BenchError(
             f"{words[0]} and {words[1]} are points of no run here: give the anchor's points with "
             "anchor_points=FILE, or those that ship, as anchor_points=vvc/kodak; without an anchor: "
             "jpegai-bench bdrate A B"
         )
-    return max(owned, key=lambda one: str(one[1].manifest.get("end")))
+    return max(owned, key=lambda pair: str(pair[1].manifest.get("end")))
 
 
 def _from_file(word: str) -> Side:
@@ -172,6 +172,6 @@ def _from_file(word: str) -> Side:
     if owner:
         run = owner[1]
         return Side(Contender(f"{run.label}@{run.folder.name[:6]}", (coded_once(run.points()),)), "file")
-    read = read_rd(path)
-    notes = (f"{path.name} names no images: its one curve counts as one image",) if read.one_curve else ()
-    return Side(Contender(path.stem, (read.frame,), read.metrics), "file", notes=notes)
+    points = read_rd(path)
+    notes = (f"{path.name} names no images: its one curve counts as one image",) if points.one_curve else ()
+    return Side(Contender(path.stem, (points.frame,), points.metrics), "file", notes=notes)

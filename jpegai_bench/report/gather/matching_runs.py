@@ -44,32 +44,32 @@ def variant_runs(store: Store, labels: Sequence[str], choice: Choice) -> list[Ru
     for run in _by_end(store, "runs", labels):
         key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")))
         groups.setdefault(key, []).append(run)
-    both, complete = _names(labels), {key: runs for key, runs in groups.items() if _has_all(runs, labels)}
+    names, complete = _names(labels), {key: runs for key, runs in groups.items() if _has_all(runs, labels)}
     chosen = {
         (dataset, model): runs
         for (dataset, model), runs in complete.items()
         if choice.dataset in (None, dataset) and choice.model in (None, model)
     }
     if not chosen:
-        asked = {"dataset": choice.dataset, "model": choice.model}
-        where = " ".join(f"{name}={value}" for name, value in asked.items() if value)
+        selected = {"dataset": choice.dataset, "model": choice.model}
+        where = " ".join(f"{name}={value}" for name, value in selected.items() if value)
         raise BenchError(
-            f"{store.root}: {both} have no finished runs {f'with {where}' if where else 'in common'}; "
+            f"{store.root}: {names} have no finished runs {f'with {where}' if where else 'in common'}; "
             f"there are {_listed(complete or groups)}"
         )
     if len(chosen) > 1:
         raise BenchError(
-            f"{store.root}: {both} were run on several: {_listed(chosen)}; choose with dataset=… and model=…"
+            f"{store.root}: {names} were run on several: {_listed(chosen)}; choose with dataset=… and model=…"
         )
     [runs] = chosen.values()
     sets: dict[str, list[Run]] = {}
     for run in runs:
-        same = [run.rates, run.manifest.get("images_key"), run.manifest.get("metrics")]
-        sets.setdefault(repr(same), []).append(run)
+        conditions = [run.rates, run.manifest.get("images_key"), run.manifest.get("metrics")]
+        sets.setdefault(repr(conditions), []).append(run)
     fit = [runs for runs in sets.values() if _has_all(runs, labels)]
     if not fit:
         raise BenchError(
-            f"{store.root}: {both} were never measured on the same images with the same kind of rates and "
+            f"{store.root}: {names} were never measured on the same images with the same kind of rates and "
             "versions of the metrics; run them again: "
             f"jpegai-bench run -m +variant={','.join(dict.fromkeys(labels))}"
         )
@@ -94,10 +94,10 @@ def anchor_runs(store: Store, labels: Sequence[str], dataset: str | None) -> lis
             f"{store.root}: {_names(labels)} were never measured on the same images{where}; "
             "jpegai-bench anchor measures one"
         )
-    there = sorted({on for on, _ in fit})
-    if len(there) > 1:
-        told = ", ".join(map(chosen_by, there))
-        raise BenchError(f"{store.root}: {_names(labels)} were measured on several: {told}; choose one")
+    datasets = sorted({on for on, _ in fit})
+    if len(datasets) > 1:
+        listed = ", ".join(map(chosen_by, datasets))
+        raise BenchError(f"{store.root}: {_names(labels)} were measured on several: {listed}; choose one")
     return max(fit.values(), key=lambda runs: _end(runs[-1]))
 
 
@@ -107,14 +107,14 @@ def anchors_of(store: Store, run: Run) -> list[Entry]:
     Raises:
         BenchError: one is not in the store any more.
     """
-    own = _own_anchors(store, run)
+    entries = _own_anchors(store, run)
     for name in anchor_names(run):
-        if name not in own:
+        if name not in entries:
             raise BenchError(
                 f"{store.root / name}: the anchor's points are gone; run the variant again, or choose "
                 "another anchor with anchor=LABEL"
             )
-    return list(own.values())
+    return list(entries.values())
 
 
 def chosen_anchors(store: Store, run: Run, labels: Sequence[str]) -> list[Entry]:
@@ -123,11 +123,15 @@ def chosen_anchors(store: Store, run: Run, labels: Sequence[str]) -> list[Entry]
     Raises:
         BenchError: there are no points of one.
     """
-    own = {entry.label: entry for entry in _own_anchors(store, run).values()}
+    made_with = {entry.label: entry for entry in _own_anchors(store, run).values()}
     conditions = conditions_of(run)
-    others = required(codec_runs(store), [label for label in labels if label not in own], conditions)
-    found = own | {other.label: entry_of(store, other, conditions) for other in others}
-    return [found[label] for label in dict.fromkeys(labels)]
+    required_runs = required(
+        codec_runs(store), [label for label in labels if label not in made_with], conditions
+    )
+    entries = made_with | {
+        codec_run.label: entry_of(store, codec_run, conditions) for codec_run in required_runs
+    }
+    return [entries[label] for label in dict.fromkeys(labels)]
 
 
 def conditions_of(run: Run) -> Conditions:
@@ -142,13 +146,13 @@ def shared_qualities(runs: Sequence[Run]) -> tuple[set[float] | None, list[str]]
     Curves through other points are other curves: a difference of some percent would be theirs alone.
     """
     sets = {run.label: {float(q) for q in run.manifest.get("qualities") or ()} for run in runs}
-    if len({frozenset(own) for own in sets.values()}) < 2 or not all(sets.values()):
+    if len({frozenset(qualities) for qualities in sets.values()}) < 2 or not all(sets.values()):
         return None, []
     shared = set.intersection(*sets.values())
     if len(shared) < FEWEST_POINTS:
-        listed = "; ".join(f"{label} {_numbers(own)}" for label, own in sets.items())
+        listed = "; ".join(f"{label} {_numbers(qualities)}" for label, qualities in sets.items())
         return None, [f"Variants were coded at different qualities, which moves BD-rates: {listed}."]
-    more = ", ".join(label for label, own in sets.items() if own != shared)
+    more = ", ".join(label for label, qualities in sets.items() if qualities != shared)
     return shared, [f"Only qualities {_numbers(shared)} count, at which all were coded; {more} had more."]
 
 
@@ -161,13 +165,13 @@ def _own_anchors(store: Store, run: Run) -> dict[str, Entry]:
 
     Their points are as they are: they were made for the run, and call the pictures what it calls them.
     """
-    there = {anchor.folder: anchor for anchor in store.runs("anchors") if anchor.done}
-    found = {}
+    by_folder = {anchor.folder: anchor for anchor in store.runs("anchors") if anchor.done}
+    entries = {}
     for name in anchor_names(run):
-        anchor = there.get(store.root / name)
+        anchor = by_folder.get(store.root / name)
         if anchor is not None:
-            found[name] = entry_of(store, anchor, None)
-    return found
+            entries[name] = entry_of(store, anchor, None)
+    return entries
 
 
 def anchor_names(run: Run) -> list[str]:
@@ -182,8 +186,8 @@ def run_in(folder: Path) -> tuple[Store, Run] | None:
     if len(path.parts) < 4 or not (path / "run.json").is_file():
         return None
     store = Store(path.parents[2])
-    found = next((run for run in store.runs(path.parents[1].name) if run.folder == path), None)
-    return (store, found) if found else None
+    run = next((run for run in store.runs(path.parents[1].name) if run.folder == path), None)
+    return (store, run) if run else None
 
 
 def _by_end(store: Store, kind: str, labels: Sequence[str]) -> list[Run]:

@@ -13,22 +13,22 @@ class Missing:
     variant: str
     status: str
     """`failed`, `running`, `killed`, `other` (of other images or versions of the metrics), `not run`."""
-    told: str
+    reason: str
     """Why there is no figure, for people."""
 
 
-def missing(store: Store, variants: Sequence[str], there: Sequence[Run]) -> list[Missing]:
-    """What keeps each of the variants from standing beside `there`, the runs that can be compared."""
-    labels = {run.label for run in there}
-    runs = [run for run in store.runs() if _alike(run, there[-1])] if set(variants) - labels else []
+def missing(store: Store, variants: Sequence[str], compared: Sequence[Run]) -> list[Missing]:
+    """What keeps each of the variants from standing beside `compared`, the runs that can be compared."""
+    labels = {run.label for run in compared}
+    runs = [run for run in store.runs() if _alike(run, compared[-1])] if set(variants) - labels else []
     absent = [variant for variant in variants if variant not in labels]
     return [_missing(variant, [run for run in runs if run.label == variant]) for variant in absent]
 
 
 def _alike(run: Run, newest: Run) -> bool:
     """Whether it was to be of the same data set, preset and kind of rates."""
-    same = all(run.manifest.get(key) == newest.manifest.get(key) for key in ("dataset", "model"))
-    return same and run.rates == newest.rates
+    is_same_set = all(run.manifest.get(key) == newest.manifest.get(key) for key in ("dataset", "model"))
+    return is_same_set and run.rates == newest.rates
 
 
 def _missing(variant: str, runs: Sequence[Run]) -> Missing:

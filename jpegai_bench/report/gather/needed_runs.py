@@ -7,15 +7,19 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.codec_points import fitting
 from jpegai_bench.report.gather.matching_runs import anchor_names, conditions_of
 from jpegai_bench.report.gather.replicates import replicates
-from jpegai_bench.report.gather.studies import Selection, alike, finished_groups
+from jpegai_bench.report.gather.studies import Selection, finished_groups, measured_alike
 from jpegai_bench.store.store import Run, Store
 
 
 def counted(runs: Sequence[Run]) -> list[Run]:
     """Of the finished runs of one study those that count: of each variant the newest, and its other seeds."""
-    fit = alike(runs)
+    fit = measured_alike(runs)
     labels = dict.fromkeys(run.label for run in fit)
-    return [one for label in labels for one in replicates([run for run in fit if run.label == label]).runs]
+    return [
+        replicate
+        for label in labels
+        for replicate in replicates([run for run in fit if run.label == label]).runs
+    ]
 
 
 def unknown_experiments(store: Store, experiments: Collection[str]) -> list[Path]:
@@ -45,22 +49,22 @@ def needed_by(store: Store, experiments: Mapping[str, Collection[str]]) -> dict[
         store: what is looked through.
         experiments: the variants of each, by its name.
     """
-    found: dict[Path, list[str]] = {}
+    tables: dict[Path, list[str]] = {}
     codecs = [run for run in store.runs("anchors") if run.done and _has_points(run)]
     newest_first = sorted(codecs, key=lambda run: str(run.manifest.get("end")), reverse=True)
     for (dataset, model, rates), runs in sorted(finished_groups(store, Selection()).items()):
         of = f"{dataset}, model {model}{', target rates' if rates == 'target' else ''}"
         for name, variants in {"": None, **experiments}.items():
-            own = [run for run in runs if variants is None or run.label in variants]
-            if not own:
+            selected = [run for run in runs if variants is None or run.label in variants]
+            if not selected:
                 continue
-            newest = alike(own)[-1]
+            newest = measured_alike(selected)[-1]
             made_with = {store.root / anchor for anchor in anchor_names(newest)}
             anchors = [run for run in codecs if run.folder in made_with]
             peers = fitting(newest_first, conditions_of(newest)).values()
-            for run in (*counted(own), *anchors, *peers):
-                told = found.setdefault(run.folder, [])
+            for run in (*counted(selected), *anchors, *peers):
+                tables_of_run = tables.setdefault(run.folder, [])
                 text = f"{name} on {of}" if name else of
-                if text not in told:
-                    told.append(text)
-    return found
+                if text not in tables_of_run:
+                    tables_of_run.append(text)
+    return tables

@@ -24,15 +24,15 @@ Wanted = Sequence[str] | Literal["all"]
 """Labels of the peers, or whatever there is but what follows a published set-up."""
 
 
-def wanted_peers(given: Any) -> Wanted:
+def wanted_peers(value: Any) -> Wanted:
     """What `peers=` says: a label, a list of labels, `all`, or nothing.
 
     Raises:
         UsageError: what is given is no label.
     """
-    words = [] if given is None else given if isinstance(given, list) else [given]
+    words = [] if value is None else value if isinstance(value, list) else [value]
     if any(not isinstance(word, str | int) or isinstance(word, bool) for word in words):
-        raise UsageError(f"peers={given}: give labels of codecs, as [hevc,jpeg], or all")
+        raise UsageError(f"peers={value}: give labels of codecs, as [hevc,jpeg], or all")
     labels = list(dict.fromkeys(map(str, words)))
     return "all" if "all" in labels else labels
 
@@ -71,8 +71,8 @@ def study_with(
 def require_peers(store: Store, wanted: Wanted, conditions: Conditions, anchors: Sequence[str]) -> None:
     """Raises BenchError: there are no points of a peer that is named, and it is none of the anchors."""
     if wanted != "all":
-        others = [label for label in wanted if label not in anchors]
-        required(codec_runs(store), others, conditions)
+        labels = [label for label in wanted if label not in anchors]
+        required(codec_runs(store), labels, conditions)
 
 
 def codecs_alone(
@@ -89,8 +89,8 @@ def codecs_alone(
     labels = list(dict.fromkeys(anchors or [MAIN_ANCHOR]))
     main = max((run for run in runs if run.label == labels[0]), key=_count, default=None)
     if main is None:
-        others = ", ".join(sorted({run.label for run in runs}))
-        choose = f"choose another with anchor=, there are {others}; or " if others else ""
+        available = ", ".join(sorted({run.label for run in runs}))
+        choose = f"choose another with anchor=, there are {available}; or " if available else ""
         raise BenchError(
             f"{store.root}: no points of {labels[0]!r} on {dataset}; {choose}measure it with: "
             f"jpegai-bench anchor codec={labels[0]} {chosen_by(dataset)}"
@@ -99,8 +99,8 @@ def codecs_alone(
     images = {name: pixels for name, pixels in images_of(main).items() if name in measured}
     newest = main if main.folder.is_relative_to(store.root) else runs[0]  # what ships is of any version
     conditions = Conditions(dataset, images, newest.manifest.get("metrics"))
-    chosen = [entry_of(store, run, conditions) for run in (main, *required(runs, labels[1:], conditions))]
-    study = study_with(store, (), chosen, wanted, conditions, **about)
+    entries = [entry_of(store, run, conditions) for run in (main, *required(runs, labels[1:], conditions))]
+    study = study_with(store, (), entries, wanted, conditions, **about)
     if not study.rows(labels[0]):
         raise BenchError(
             f"{store.root}: no codec but {labels[0]} was measured on the images of {dataset}; "
@@ -110,21 +110,21 @@ def codecs_alone(
 
 
 def _peers(
-    store: Store, wanted: Wanted, conditions: Conditions, others: Sequence[Entry]
+    store: Store, wanted: Wanted, conditions: Conditions, entries: Sequence[Entry]
 ) -> tuple[list[Entry], list[str]]:
     """The entries of peers that are not there already, and what to say of those that are not there."""
     runs = codec_runs(store)
-    taken = [entry.label for entry in others]
+    labels = [entry.label for entry in entries]
     if wanted != "all":
-        wanted = [label for label in wanted if label not in taken]
+        wanted = [label for label in wanted if label not in labels]
         return [entry_of(store, run, conditions) for run in required(runs, wanted, conditions)], []
-    passed = [*taken, *AS_PUBLISHED]
-    found = {label: run for label, run in fitting(runs, conditions).items() if label not in passed}
-    notes = [f"Not shown: {why}." for why in left_out(runs, [*passed, *found], conditions)]
-    if not found:
+    passed = [*labels, *AS_PUBLISHED]
+    by_label = {label: run for label, run in fitting(runs, conditions).items() if label not in passed}
+    notes = [f"Not shown: {why}." for why in left_out(runs, [*passed, *by_label], conditions)]
+    if not by_label:
         measure = f"jpegai-bench anchor codec=all {conditions.chosen_by}"
         notes.append(f"No further codec was measured on these images; {measure} does it.")
-    return [entry_of(store, found[label], conditions) for label in sorted(found)], notes
+    return [entry_of(store, by_label[label], conditions) for label in sorted(by_label)], notes
 
 
 def _by_other_versions(entries: Sequence[Entry], conditions: Conditions) -> list[str]:

@@ -42,7 +42,7 @@ class Figure:
         return f"{'up to ' if self.quantity == 'largest reduction' else ''}{self.value:g}"
 
     @property
-    def told(self) -> str:
+    def with_place(self) -> str:
         """Such as `833 (table)` or `up to 75 (text)`."""
         return f"{self.quoted} ({self.where})"
 
@@ -56,42 +56,42 @@ class PublishedFigures:
 
     def of_variant(self, variant: str) -> "PublishedFigures":
         """Those of a variant, whichever study they are quoted for: it is one network in all of them."""
-        return self._chosen(lambda figure: figure.variant == variant)
+        return self._filtered(lambda figure: figure.variant == variant)
 
     def of_study(self, study: str) -> "PublishedFigures":
         """Those of a study as a whole."""
-        return self._chosen(lambda figure: figure.study == study and not figure.variant)
+        return self._filtered(lambda figure: figure.study == study and not figure.variant)
 
     @property
     def complexity(self) -> tuple[Figure, ...]:
         """kMACs/pixel."""
-        return self._named("complexity")
+        return self._of_quantities("complexity")
 
     @property
     def reduction(self) -> tuple[Figure, ...]:
         """Percent of the reference's complexity."""
-        return self._named("reduction", "largest reduction")
+        return self._of_quantities("reduction", "largest reduction")
 
     @property
     def against_anchor(self) -> tuple[Figure, ...]:
         """Mean BD-rate against an anchor, percent."""
-        return tuple(one for one in self._named("BD-rate") if one.against != self.reference)
+        return tuple(figure for figure in self._of_quantities("BD-rate") if figure.against != self.reference)
 
     @property
     def against_reference(self) -> tuple[Figure, ...]:
         """Mean BD-rate against the reference variant, percent."""
-        return tuple(one for one in self._named("BD-rate") if one.against == self.reference)
+        return tuple(figure for figure in self._of_quantities("BD-rate") if figure.against == self.reference)
 
     @property
     def anchors(self) -> tuple[str, ...]:
         """Names of the anchors that the paper's BD-rates are against."""
-        return tuple(dict.fromkeys(one.against for one in self.against_anchor))
+        return tuple(dict.fromkeys(figure.against for figure in self.against_anchor))
 
-    def _named(self, *quantities: str) -> tuple[Figure, ...]:
-        return tuple(one for one in self.figures if one.quantity in quantities)
+    def _of_quantities(self, *quantities: str) -> tuple[Figure, ...]:
+        return tuple(figure for figure in self.figures if figure.quantity in quantities)
 
-    def _chosen(self, wanted: Callable[[Figure], bool]) -> "PublishedFigures":
-        return PublishedFigures(tuple(filter(wanted, self.figures)), self.reference)
+    def _filtered(self, condition: Callable[[Figure], bool]) -> "PublishedFigures":
+        return PublishedFigures(tuple(filter(condition, self.figures)), self.reference)
 
 
 def published_figures(experiment: Experiment) -> PublishedFigures:
@@ -154,5 +154,5 @@ def _figure(line: str, header: list[str], row: list[str], studies: dict[str, set
 
 def _require(line: str, column: str, cell: str, options: Collection[str]) -> None:
     if cell not in options:
-        there = ", ".join(option for option in sorted(options) if option) or "none"
-        raise BenchError(f"{line}: {column}: {cell!r} is none of {there}")
+        listed = ", ".join(option for option in sorted(options) if option) or "none"
+        raise BenchError(f"{line}: {column}: {cell!r} is none of {listed}")

@@ -37,25 +37,30 @@ def replicates(runs: Sequence[Run]) -> Replicates:
         runs: of one variant on the same images and anchor, the newest last; at least one.
     """
     newest = runs[-1]
-    label, wanted = newest.label, _training(newest)
-    if wanted is None:
-        others = {_weights(run) for run in runs} - {_weights(newest)}
-        told = f"the seed of {label} is not on record in {newest.folder.name}; run it again to have it read"
-        return Replicates((newest,), ("",), (told,) if others else ())
-    chosen: dict[tuple[str, str], Run] = {}
+    label, newest_training = newest.label, _training(newest)
+    if newest_training is None:
+        other_weights = {_weights(run) for run in runs} - {_weights(newest)}
+        reason = f"the seed of {label} is not on record in {newest.folder.name}; run it again to have it read"
+        return Replicates((newest,), ("",), (reason,) if other_weights else ())
+    by_seeds: dict[tuple[str, str], Run] = {}
     notes = []
     for run in runs:
         training = _training(run)
-        if training is not None and training.same == wanted.same:
-            chosen[training.seeds] = run
-    used = {_weights(run) for run in chosen.values()}
-    if others := {_weights(run) for run in runs} - used:
-        told = "another recipe, structure, set of qualities or unknown seed, or were trained again"
-        notes.append(f"{len(others)} other weights of {label} in the store do not count: they have {told}")
-    ordered = sorted(chosen, key=lambda seeds: [(len(seed), seed) for seed in seeds])
+        if training is not None and training.conditions == newest_training.conditions:
+            by_seeds[training.seeds] = run
+    used = {_weights(run) for run in by_seeds.values()}
+    if other_weights := {_weights(run) for run in runs} - used:
+        reason = "another recipe, structure, set of qualities or unknown seed, or were trained again"
+        notes.append(
+            f"{len(other_weights)} other weights of {label} in the store do not count: they have {reason}"
+        )
+    ordered = sorted(by_seeds, key=lambda seeds: [(len(seed), seed) for seed in seeds])
     one_encoder = len({encoder for _, encoder in ordered}) == 1
-    names = [own if one_encoder or own == encoder else f"{own} on {encoder}" for own, encoder in ordered]
-    return Replicates(tuple(chosen[seeds] for seeds in ordered), tuple(names), tuple(notes))
+    names = [
+        synthesis if one_encoder or synthesis == encoder else f"{synthesis} on {encoder}"
+        for synthesis, encoder in ordered
+    ]
+    return Replicates(tuple(by_seeds[seeds] for seeds in ordered), tuple(names), tuple(notes))
 
 
 def recipe_of(run: Run) -> tuple[str, int]:
@@ -66,7 +71,7 @@ def recipe_of(run: Run) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class _Training:
-    same: str
+    conditions: str
     """What replicates share, as text."""
     seeds: tuple[str, str]
     """Of the synthesis and of the encoder; the encoder's id where its seed is not on record."""
@@ -80,11 +85,11 @@ def _training(run: Run) -> _Training | None:
         return None
     config = run.manifest.get("config") or {}
     rates = [run.rates, config.get("qualities"), config.get("targets")]
-    same = [_deciding(note) for note in notes] + [codec.get("structure"), rates]
+    conditions = [_deciding(note) for note in notes] + [codec.get("structure"), rates]
     encoder = str(codec.get("shared_weights")) if shared is None else str(shared)
     if shared is None:
-        same.append(encoder)  # it may have been trained in any way: only the same one is the same
-    return _Training(json.dumps(same, sort_keys=True, default=str), (str(synthesis), encoder))
+        conditions.append(encoder)  # it may have been trained in any way: only the same one is the same
+    return _Training(json.dumps(conditions, sort_keys=True, default=str), (str(synthesis), encoder))
 
 
 def _note(trained: Any, kind: str) -> dict[str, Any] | None:

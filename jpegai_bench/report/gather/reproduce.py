@@ -34,8 +34,8 @@ def run_command(
     words = _typed(run, without=(*_OF_ITS_TIME, *without))
     if variants:
         several = ["-m"] if len(variants) > 1 else []
-        others = [word for word in words if _group(word) != "variant"]
-        words = [*several, f"+variant={','.join(variants)}", *others]
+        other_words = [word for word in words if _group(word) != "variant"]
+        words = [*several, f"+variant={','.join(variants)}", *other_words]
     if folders is not None:
         words = [word for word in words if _group(word) != _CONFIG_DIR]
         words += [f"{_CONFIG_DIR}={folder}" for folder in folders]
@@ -44,8 +44,8 @@ def run_command(
 
 def first_run_command(dataset: str | None, model: str | None, results: str) -> str:
     """What fills a store that has nothing yet."""
-    chosen = [*(by_name(dataset) if dataset else []), *_unusual({"model": model})]
-    return _command("run", ["-m", "+variant=base,combined", *chosen], results)
+    chosen_words = [*(by_name(dataset) if dataset else []), *_unusual({"model": model})]
+    return _command("run", ["-m", "+variant=base,combined", *chosen_words], results)
 
 
 def anchor_command(label: str, dataset: str, like: Run | None, results: str) -> str:
@@ -85,25 +85,27 @@ def _guessed(run: Run) -> list[str]:
     config = config if isinstance(config, dict) else {}
     dataset = config.get("dataset")
     if isinstance(dataset, dict) and dataset.get("name"):
-        chosen = [f"dataset={dataset['name']}"]
-        chosen += [
+        dataset_words = [f"dataset={dataset['name']}"]
+        dataset_words += [
             f"dataset.{key}={dataset[key]}" for key in ("path", "limit") if dataset.get(key) is not None
         ]
     else:
-        chosen = by_name(str(run.manifest.get("dataset")))
+        dataset_words = by_name(str(run.manifest.get("dataset")))
     rates = [f"{key}={_listed(config[key])}" for key in ("qualities", "targets") if config.get(key)]
     labels = list(config.get("anchor") or [MAIN_ANCHOR])
     anchors = [] if labels == [MAIN_ANCHOR] else [f"anchor={_listed(labels)}"]
-    return [f"+variant={run.label}", *chosen, *_unusual(run.manifest), *rates, *anchors]
+    return [f"+variant={run.label}", *dataset_words, *_unusual(run.manifest), *rates, *anchors]
 
 
 def _group(word: str) -> str:
     return key_of(word).partition(".")[0]
 
 
-def _unusual(chosen: Any) -> list[str]:
+def _unusual(settings: Any) -> list[str]:
     return [
-        f"{key}={chosen[key]}" for key, usual in _USUAL.items() if chosen.get(key) not in (None, "", usual)
+        f"{key}={settings[key]}"
+        for key, usual in _USUAL.items()
+        if settings.get(key) not in (None, "", usual)
     ]
 
 

@@ -70,28 +70,28 @@ def prefix_of(dataset: str, model: str, rates: str = "quality") -> str:
 def finished_groups(store: Store, selection: Selection) -> dict[tuple[str, str, str], list[Run]]:
     """The finished runs that fit, by data set, model preset and kind of rates."""
     groups: dict[tuple[str, str, str], list[Run]] = {}
-    wanted = (selection.dataset, selection.model, selection.rates)
+    choices = (selection.dataset, selection.model, selection.rates)
     for run in store.runs("runs"):
         key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
-        if run.done and all(choice in (None, own) for choice, own in zip(wanted, key, strict=True)):
+        if run.done and all(choice in (None, value) for choice, value in zip(choices, key, strict=True)):
             groups.setdefault(key, []).append(run)
     return groups
 
 
-def alike(runs: Sequence[Run]) -> list[Run]:
+def measured_alike(runs: Sequence[Run]) -> list[Run]:
     """Those on the images and by the versions of the metrics of the newest, which is the last."""
     runs = sorted(runs, key=lambda run: str(run.manifest["end"]))
-    same = {key: runs[-1].manifest.get(key) for key in ("images_key", "metrics")}
-    return [run for run in runs if {key: run.manifest.get(key) for key in same} == same]
+    conditions = {key: runs[-1].manifest.get(key) for key in ("images_key", "metrics")}
+    return [run for run in runs if {key: run.manifest.get(key) for key in conditions} == conditions]
 
 
 def of_other_pictures(runs: Sequence[Run], newest: Run) -> list[str]:
     """What is said of runs on a data set of the same name that shares no picture with that of the newest."""
     pixels = set(images_of(newest).values())
-    others = {run.label for run in runs if pixels.isdisjoint(images_of(run).values())}
-    name, labels = newest.manifest.get("dataset"), ", ".join(sorted(others))
-    told = f"Left out is what was run on other pictures by the name {name}: {labels}; run again, it is apart."
-    return [told] if others else []
+    excluded = {run.label for run in runs if pixels.isdisjoint(images_of(run).values())}
+    name, labels = newest.manifest.get("dataset"), ", ".join(sorted(excluded))
+    note = f"Left out is what was run on other pictures by the name {name}: {labels}; run again, it is apart."
+    return [note] if excluded else []
 
 
 def study_of(
@@ -124,7 +124,7 @@ def study_of(
 
 
 def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
-    fit = alike(runs)
+    fit = measured_alike(runs)
     latest = {run.label: run for run in fit}
     order = encoders.in_order(list(latest.values()))
     if selection.anchors:

@@ -45,8 +45,8 @@ class Entry:
     @property
     def name(self) -> str:
         """What tables and plots print: of a codec with its chroma format, unless the label says it."""
-        said = self.chroma.replace(":", "") in re.sub(r"[\W_]", "", self.label)
-        return self.label if said else f"{self.label} {self.chroma}"
+        is_in_label = self.chroma.replace(":", "") in re.sub(r"[\W_]", "", self.label)
+        return self.label if is_in_label else f"{self.label} {self.chroma}"
 
     @property
     def described(self) -> str:
@@ -80,11 +80,11 @@ class Study:
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
             raise BenchError(f"study of {self.dataset}: more than one entry named {', '.join(twice)}")
-        there = ", ".join(labels) or "none"
-        for role, wanted in (("anchor", self.anchors), ("peer", self.peers)):
-            if absent := [label for label in wanted if label not in labels]:
+        available = ", ".join(labels) or "none"
+        for role, required in (("anchor", self.anchors), ("peer", self.peers)):
+            if absent := [label for label in required if label not in labels]:
                 raise BenchError(
-                    f"study of {self.dataset}: no points of the {role} {absent[0]!r} (there: {there})"
+                    f"study of {self.dataset}: no points of the {role} {absent[0]!r} (there: {available})"
                 )
         if not self.anchors:
             raise BenchError(f"study of {self.dataset}: no anchor to compare with")

@@ -73,18 +73,24 @@ class MeasuredNoise:
 
 def measured_noise(spreads: Sequence[SeedSpread], runs: Sequence[Run]) -> MeasuredNoise | None:
     """What the spreads say of trainings as those of `runs`; None where none is of their recipe and size."""
-    wanted = {
+    conditions = {
         (str(run.manifest.get("model")), str(run.manifest.get("dataset")), *recipe_of(run)) for run in runs
     }
-    fit = [one for one in spreads if wanted == {(one.model, one.dataset, one.train, one.steps)}]
-    noise = pooled_noise([(one.seeds, one.deviation_percent) for one in fit])
-    seeds = " and ".join(f"{one.seeds} seeds of {one.variant}" for one in fit)
+    fit = [
+        spread
+        for spread in spreads
+        if conditions == {(spread.model, spread.dataset, spread.train, spread.steps)}
+    ]
+    noise = pooled_noise([(spread.seeds, spread.deviation_percent) for spread in fit])
+    seeds = " and ".join(f"{spread.seeds} seeds of {spread.variant}" for spread in fit)
     return MeasuredNoise(noise, seeds) if noise else None
 
 
 def shipped_spreads() -> list[SeedSpread]:
     """Those of all studies that ship."""
-    return [one for path in sorted(PUBLISHED.glob("*/training_noise.csv")) for one in read_spreads(path)]
+    return [
+        spread for path in sorted(PUBLISHED.glob("*/training_noise.csv")) for spread in read_spreads(path)
+    ]
 
 
 def read_spreads(path: Path) -> list[SeedSpread]:
@@ -133,23 +139,25 @@ def seed_spreads(study: Study, runs: Sequence[Run]) -> list[SeedSpread]:
         return []
     spreads = []
     for label in _labels(runs):
-        own = replicates([run for run in runs if run.label == label])
-        if len(own.runs) < 2:
+        trainings = replicates([run for run in runs if run.label == label])
+        if len(trainings.runs) < 2:
             continue
-        means = [_means(study, coded_once(reference.points), coded_once(run.points())) for run in own.runs]
+        means = [
+            _means(study, coded_once(reference.points), coded_once(run.points())) for run in trainings.runs
+        ]
         used = sorted(set.intersection(*map(set, means)))
-        newest = own.runs[-1]
+        newest = trainings.runs[-1]
         how = (
             f"BD-rate against one training of {study.base}, mean of 7 over {count(len(used), 'image')}, by "
-            f"{study.method} and {study.hvs}; seeds {' '.join(own.seeds)}"
+            f"{study.method} and {study.hvs}; seeds {' '.join(trainings.seeds)}"
         )
         spreads.append(
             SeedSpread(
                 str(newest.manifest.get("model")), str(newest.manifest.get("dataset")), *recipe_of(newest),
-                study.base, label, len(own.runs), _over(used, means).deviation, how,
+                study.base, label, len(trainings.runs), _over(used, means).deviation, how,
             )
         )  # fmt: skip
-    return [one for one in spreads if math.isfinite(one.deviation_percent)]
+    return [spread for spread in spreads if math.isfinite(spread.deviation_percent)]
 
 
 def by_seeds(study: Study, runs: Sequence[Run]) -> dict[str, Noise]:
@@ -162,18 +170,18 @@ def by_seeds(study: Study, runs: Sequence[Run]) -> dict[str, Noise]:
         study: what is compared.
         runs: all that are alike, the newest last.
     """
-    found = {label: replicates([run for run in runs if run.label == label]) for label in _labels(runs)}
-    several = {label: own for label, own in found.items() if len(own.runs) > 1}
+    by_label = {label: replicates([run for run in runs if run.label == label]) for label in _labels(runs)}
+    several = {label: trainings for label, trainings in by_label.items() if len(trainings.runs) > 1}
     if study.base not in several or len(several) < 2:
         return {}
     anchor = coded_once(study.anchor_entries[0].points)
     means = {
-        label: [_means(study, anchor, coded_once(run.points())) for run in own.runs]
-        for label, own in several.items()
+        label: [_means(study, anchor, coded_once(run.points())) for run in trainings.runs]
+        for label, trainings in several.items()
     }
     return {
-        label: _tested(means[study.base], means[label], own.seeds)
-        for label, own in several.items()
+        label: _tested(means[study.base], means[label], trainings.seeds)
+        for label, trainings in several.items()
         if label != study.base
     }
 
@@ -196,11 +204,11 @@ def seed_names(noises: Mapping[str, Noise]) -> str:
     return "; ".join(f"{label} ({', '.join(noise.seeds)})" for label, noise in noises.items())
 
 
-def _tested(base: Sequence[_Means], own: Sequence[_Means], seeds: Sequence[str]) -> Noise:
-    used = sorted(set.intersection(*(set(means) for means in (*base, *own))))
+def _tested(base: Sequence[_Means], variant: Sequence[_Means], seeds: Sequence[str]) -> Noise:
+    used = sorted(set.intersection(*(set(means) for means in (*base, *variant))))
     if not used:
         return Noise("NA", "seeds", tuple(seeds), reason="no image has all seven BD-rates in every run")
-    test = welch(_over(used, base), _over(used, own))
+    test = welch(_over(used, base), _over(used, variant))
     if math.isnan(test.p_value):
         return Noise("NA", "seeds", tuple(seeds), test.difference, reason=test.reason)
     beyond = "yes" if test.p_value < LEVEL else "no"
@@ -221,7 +229,7 @@ def _means(study: Study, anchor: pd.DataFrame, points: pd.DataFrame) -> _Means:
     values: dict[str, list[float]] = {}
     for image, value in zip(per_image.image, per_image.bd_rate, strict=True):
         values.setdefault(str(image), []).append(float(value))
-    means = {image: math.fsum(own) / len(seven) for image, own in values.items()}
+    means = {image: math.fsum(bd_rates) / len(seven) for image, bd_rates in values.items()}
     return {image: mean for image, mean in means.items() if math.isfinite(mean)}
 
 

@@ -9,15 +9,15 @@ from jpegai_bench.store.store import Run
 def name_of(study: Study) -> str:
     """What the page calls it."""
     model = next((entry.model for entry in study.variants if entry.model), "")
-    which = f", model {model}" if model else "" if study.variants else ", codecs alone"
-    return f"{study.title or study.dataset}{which}"
+    suffix = f", model {model}" if model else "" if study.variants else ", codecs alone"
+    return f"{study.title or study.dataset}{suffix}"
 
 
 def about(study: Study, images: int) -> list[tuple[str, str]]:
     """Terms and what to say of them, for the top of the page."""
     variants = [entry.run for entry in study.variants if entry.run]
     runs = variants or [entry.run for entry in study.entries if entry.run]
-    told = [
+    terms = [
         ("Images", f"{images} of {study.dataset}"),
         ("Variants", ", ".join(entry.label for entry in study.variants) or "none"),
         (
@@ -29,7 +29,7 @@ def about(study: Study, images: int) -> list[tuple[str, str]]:
         ("Measured", _dates(runs)),
         ("Software", _software(runs)),
     ]
-    return [(term, text) for term, text in told if text]
+    return [(term, text) for term, text in terms if text]
 
 
 def _weights(study: Study) -> str:
@@ -38,7 +38,7 @@ def _weights(study: Study) -> str:
 
 
 def _rates(runs: Sequence[Run]) -> str:
-    told = dict.fromkeys(
+    texts = dict.fromkeys(
         f"{'targets' if run.rates == 'target' else 'qualities'} "
         + ", ".join(
             f"{value:g}" for value in run.manifest.get("targets") or run.manifest.get("qualities") or ()
@@ -47,7 +47,7 @@ def _rates(runs: Sequence[Run]) -> str:
         for run in runs
         if run.manifest.get("targets") or run.manifest.get("qualities")
     )
-    return "; ".join(told)
+    return "; ".join(texts)
 
 
 def _dates(runs: Sequence[Run]) -> str:
@@ -58,9 +58,9 @@ def _dates(runs: Sequence[Run]) -> str:
 
 
 def _software(runs: Sequence[Run]) -> str:
-    found: dict[str, list[str]] = {}
+    versions: dict[str, list[str]] = {}
     for run in runs:
         for name in ("jpegai-bench", "torch", "python"):
             if value := (run.manifest.get("versions") or {}).get(name):
-                found.setdefault(name, []).append(str(value))
-    return ", ".join(f"{name} {' and '.join(dict.fromkeys(values))}" for name, values in found.items())
+                versions.setdefault(name, []).append(str(value))
+    return ", ".join(f"{name} {' and '.join(dict.fromkeys(values))}" for name, values in versions.items())

@@ -53,9 +53,9 @@ def on_dark(colour: str) -> str:
     return "#ffffff"
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """Of two colours, from 1 to 21: WCAG 2.2, `contrast ratio`."""
-    low, high = sorted((_luminance(one), _luminance(other)))
+    low, high = sorted((_luminance(first), _luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 

@@ -41,51 +41,51 @@ def content(
     Raises:
         BenchError: what was asked for by name is not there.
     """
-    found, missing = _studies(store, selection, results)
+    prefixed, missing = _studies(store, selection, results)
     if not is_whole:
-        found = [(_of_variants(study, experiment.variants), prefix) for study, prefix in found]
-    shown = [scenes(store, study, _hashes(study)) for study, _ in found]
+        prefixed = [(_of_variants(study, experiment.variants), prefix) for study, prefix in prefixed]
+    shown = [scenes(store, study, _hashes(study)) for study, _ in prefixed]
     studies_shown = [
-        _study(store, study, prefix, own, results, experiment)
-        for (study, prefix), own in zip(found, shown, strict=True)
+        _study(store, study, prefix, study_scenes, results, experiment)
+        for (study, prefix), study_scenes in zip(prefixed, shown, strict=True)
     ]
-    told = [*missing, *unfinished(store, results)]
-    return {"version": __version__, "studies": studies_shown, "missing": told}, shown
+    lacks = [*missing, *unfinished(store, results)]
+    return {"version": __version__, "studies": studies_shown, "missing": lacks}, shown
 
 
 def _studies(
     store: Store, selection: Selection, results: str
 ) -> tuple[list[tuple[Study, str]], list[dict[str, str]]]:
     """Each study that can be made, and why others cannot."""
-    wanted = (selection.dataset, selection.model, selection.rates)
+    choices = (selection.dataset, selection.model, selection.rates)
     keys = {
         (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
         for run in store.runs("runs")
         if run.done
     }
-    chosen = [key for key in sorted(keys) if all(w in (None, k) for w, k in zip(wanted, key, strict=True))]
-    each = [replace(selection, dataset=key[0], model=key[1], rates=key[2]) for key in chosen]
-    if not each and selection.model is None:
+    fitting = [key for key in sorted(keys) if all(w in (None, k) for w, k in zip(choices, key, strict=True))]
+    selections = [replace(selection, dataset=key[0], model=key[1], rates=key[2]) for key in fitting]
+    if not selections and selection.model is None:
         alone = {str(run.manifest.get("dataset")) for run in store.runs("anchors") if run.done}
-        each = [
+        selections = [
             replace(selection, dataset=name) for name in sorted(alone) if selection.dataset in (None, name)
         ]
-    named = selection.anchors or (selection.peers and selection.peers != "all")
-    found: list[tuple[Study, str]] = []
+    is_named = selection.anchors or (selection.peers and selection.peers != "all")
+    prefixed: list[tuple[Study, str]] = []
     missing = []
-    for one in each or [selection]:
+    for candidate in selections or [selection]:
         try:
-            found += studies(store, one)
+            prefixed += studies(store, candidate)
         except BenchError as error:
-            if named:
+            if is_named:
                 raise
-            what = ", ".join(filter(None, (one.dataset, one.model)))
+            subject = ", ".join(filter(None, (candidate.dataset, candidate.model)))
             missing.append(
-                {"kind": "study", "what": what, "why": str(error), "command": ""}
-                if each
+                {"kind": "study", "what": subject, "why": str(error), "command": ""}
+                if selections
                 else _nothing(store, selection, results)
             )
-    return found, missing
+    return prefixed, missing
 
 
 def _nothing(store: Store, selection: Selection, results: str) -> dict[str, str]:
@@ -131,21 +131,21 @@ def _study(
 def _hashes(study: Study) -> dict[str, str]:
     """Name and pixel hash of every image that the study is of."""
     run = next((entry.run for entry in (*study.variants, *study.anchor_entries) if entry.run), None)
-    there = {str(name) for entry in study.entries for name in entry.points["image"].unique()}
-    known = images_of(run) if run else {}
-    return {name: known.get(name, "") for name in sorted(there)}
+    names = {str(name) for entry in study.entries for name in entry.points["image"].unique()}
+    hashes = images_of(run) if run else {}
+    return {name: hashes.get(name, "") for name in sorted(names)}
 
 
 def _times(store: Store, study: Study) -> dict[str, dict[str, float]]:
     """The fastest and the slowest repeat, mean over images, beside each decode time."""
-    found = {}
+    ranges = {}
     for entry in study.variants:
         if entry.run and entry.decode_s is not None:
             times = latest_times(store, entry.run.manifest["codec"], entry.run.manifest.get("images_key"))
             summary = times["summary"] if times else {}
             if "decode_lowest_s" in summary:
-                found[entry.label] = {"low": summary["decode_lowest_s"], "high": summary["decode_highest_s"]}
-    return found
+                ranges[entry.label] = {"low": summary["decode_lowest_s"], "high": summary["decode_highest_s"]}
+    return ranges
 
 
 def _files(tables: Tables, prefix: str) -> list[dict[str, str]]:

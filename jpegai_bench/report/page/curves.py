@@ -19,12 +19,12 @@ def curves_of(study: Study, images: list[str]) -> dict[str, Any]:
     points = {entry.label: _points(entry) for entry in study.entries}
     axes: dict[str, dict[str, Any]] = {}
     for metric in METRICS:
-        found = {MEAN: means[metric.name]} if metric.name in means else {}
+        by_image = {MEAN: means[metric.name]} if metric.name in means else {}
         for image in images:
             if panel := _panel(study, points, metric.name, image):
-                found[image] = panel
-        if found:
-            axes[metric.name] = {image: _axes(study, panel) for image, panel in found.items()}
+                by_image[image] = panel
+        if by_image:
+            axes[metric.name] = {image: _axes(study, panel) for image, panel in by_image.items()}
     return {
         "points": points,
         "means": {name: _mean(panel) for name, panel in means.items()},
@@ -39,12 +39,12 @@ def plain(value: float) -> float | None:
 
 def _points(entry: Entry) -> dict[str, dict[str, list[float | None]]]:
     names = [metric.name for metric in METRICS if metric.name in entry.points]
-    found = {}
+    by_image = {}
     for image, rows in entry.points.groupby("image", sort=False):
         ordered = rows.sort_values(["bpp", "quality"], kind="stable")
         columns = ordered[["quality", "bpp", *names]].astype(float)
-        found[str(image)] = {str(name): [plain(value) for value in columns[name]] for name in columns}
-    return found
+        by_image[str(image)] = {str(name): [plain(value) for value in columns[name]] for name in columns}
+    return by_image
 
 
 def _panel(study: Study, points: dict[str, Any], metric: str, image: str) -> Panel | None:

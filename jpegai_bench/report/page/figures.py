@@ -95,12 +95,12 @@ def _per_image(tables: Tables) -> list[dict[str, Any]]:
     for row in rows:
         if row["metric"] in seven:
             groups.setdefault((row["anchor"], row["variant"], row["image"]), []).append(row)
-    for (anchor, variant, image), found in groups.items():
-        absent = [row for row in found if row["bd_rate"] is None]
-        value = None if absent else math.fsum(row["bd_rate"] for row in found) / len(found)
+    for (anchor, variant, image), group in groups.items():
+        absent = [row for row in group if row["bd_rate"] is None]
+        value = None if absent else math.fsum(row["bd_rate"] for row in group) / len(group)
         reason = "; ".join(dict.fromkeys(f"{row['metric']}: {row['reason']}" for row in absent))
-        told = {"bd_rate": value, "reason": reason}
-        rows.append({"anchor": anchor, "variant": variant, "image": image, "metric": SEVEN, **told})
+        average = {"bd_rate": value, "reason": reason}
+        rows.append({"anchor": anchor, "variant": variant, "image": image, "metric": SEVEN, **average})
     return [
         {key: row[key] for key in ("anchor", "variant", "image", "metric", "bd_rate", "reason")}
         for row in rows
@@ -110,11 +110,13 @@ def _per_image(tables: Tables) -> list[dict[str, Any]]:
 def _paper(study: Study, experiment: Experiment) -> dict[str, Any]:
     """The paper's figures of the variants here; kMACs/pixel where the model is the paper's."""
     labels = [entry.label for entry in study.variants]
-    found = {label: dict(own) for label, own in paper_figures(experiment).items() if label in labels}
-    for label, own in found.items():
+    by_label = {
+        label: dict(figures) for label, figures in paper_figures(experiment).items() if label in labels
+    }
+    for label, figures in by_label.items():
         if study.entry(label).model != "paper":
-            own.pop("published_kmacs_px", None)
-    return found
+            figures.pop("published_kmacs_px", None)
+    return by_label
 
 
 def _notes(tables: Tables) -> list[str]:
@@ -128,10 +130,10 @@ def _parts(study: Study) -> dict[str, Any]:
     detail = {e.label: ((e.complexity or {}).get("detail") or {}).get("luma") or {} for e in study.variants}
     names = list(dict.fromkeys(part for parts in detail.values() for part in parts))
     known = [name for name in PARTS if name in names]
-    others = [name for name in names if name not in PARTS]
-    colours = PARTS | {name: OTHER_PARTS[at % len(OTHER_PARTS)] for at, name in enumerate(others)}
+    other_names = [name for name in names if name not in PARTS]
+    colours = PARTS | {name: OTHER_PARTS[at % len(OTHER_PARTS)] for at, name in enumerate(other_names)}
     return {
-        "names": [*known, *others],
+        "names": [*known, *other_names],
         "colours": {name: colours[name] for name in names},
         "kmacs": {
             label: {part: {counting: counts.get(counting) for counting in ("published", "input_size", "all")}

@@ -13,29 +13,29 @@ def paper_figures(experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]
     gives a figure of a study as a whole, each of its variants has it, and says so.
     """
     figures = published_figures(experiment)
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    by_variant: dict[str, dict[str, dict[str, Any]]] = {}
     for study in experiment.studies:
-        whole = figures.of_study(study.name)
+        study_figures = figures.of_study(study.name)
         for variant in study.variants:
-            own = found.setdefault(variant, {})
+            by_column = by_variant.setdefault(variant, {})
             for column, (figure, *_) in _columns(figures.of_variant(variant)).items():
-                own.setdefault(column, _told(figure, experiment))
+                by_column.setdefault(column, _value_and_place(figure, experiment))
             if variant == experiment.reference:
                 continue
-            for column, (figure, *_) in _columns(whole).items():
+            for column, (figure, *_) in _columns(study_figures).items():
                 of_all = f", {study.title.lower()} study as a whole"
-                own.setdefault(column, _told(figure, experiment, of_all))
-    return {variant: own for variant, own in found.items() if own}
+                by_column.setdefault(column, _value_and_place(figure, experiment, of_all))
+    return {variant: by_column for variant, by_column in by_variant.items() if by_column}
 
 
 def _columns(figures: PublishedFigures) -> dict[str, tuple[Figure, ...]]:
-    named = {
+    by_column = {
         "published_kmacs_px": figures.complexity,
         "mean_bd_rate": figures.against_anchor,
         "vs_base_bd_rate": figures.against_reference,
     }
-    return {column: given for column, given in named.items() if given}
+    return {column: quoted for column, quoted in by_column.items() if quoted}
 
 
-def _told(figure: Figure, experiment: Experiment, more: str = "") -> dict[str, Any]:
+def _value_and_place(figure: Figure, experiment: Experiment, more: str = "") -> dict[str, Any]:
     return {"value": figure.value, "where": f"{experiment.title}, {figure.where}{more}"}

@@ -49,40 +49,40 @@ class Scene:
         every = len(self.rates) / count
         if every <= 1:
             return self
-        chosen = [int((number + 0.5) * every) for number in range(count)]
-        shots = {label: [shots[number] for number in chosen] for label, shots in self.shots.items()}
-        return Scene(self.image, self.original, [self.rates[number] for number in chosen], shots)
+        numbers = [int((number + 0.5) * every) for number in range(count)]
+        shots = {label: [shots[number] for number in numbers] for label, shots in self.shots.items()}
+        return Scene(self.image, self.original, [self.rates[number] for number in numbers], shots)
 
 
 def scenes(store: Store, study: Study, images: dict[str, str]) -> list[Scene]:
     """Of every image with an original and at least one decoded picture; `images` holds the pixel hashes."""
     runs = {entry.label: _runs(store, entry) for entry in study.entries}
-    found = []
+    complete = []
     for image, pixels in images.items():
         original = original_path(store, pixels)
-        taken = {label: _taken(store, runs[label], pixels) for label in runs} if original.exists() else {}
-        there = {label: shots for label, shots in taken.items() if shots}
-        if there:
-            rates = [shot.bpp for shot in next(iter(there.values()))]
-            nearest = {label: [_nearest(shots, rate) for rate in rates] for label, shots in there.items()}
-            found.append(Scene(image, original, rates, nearest))
-    return found
+        by_label = {label: _shots(store, runs[label], pixels) for label in runs} if original.exists() else {}
+        available = {label: shots for label, shots in by_label.items() if shots}
+        if available:
+            rates = [shot.bpp for shot in next(iter(available.values()))]
+            nearest = {label: [_nearest(shots, rate) for rate in rates] for label, shots in available.items()}
+            complete.append(Scene(image, original, rates, nearest))
+    return complete
 
 
 def _runs(store: Store, entry: Entry) -> list[Run]:
     """Runs that may have pictures of an entry, the first to be preferred."""
-    own = [entry.run] if entry.run else []
+    runs = [entry.run] if entry.run else []
     if entry.kind == "variant":
-        return own
+        return runs
     # What ships has points but no pictures; whoever measured the codec again has them.
     again = [run for run in store.runs("anchors") if run.done and run.label == entry.label]
-    return own + sorted(again, key=lambda run: str(run.manifest.get("end")), reverse=True)
+    return runs + sorted(again, key=lambda run: str(run.manifest.get("end")), reverse=True)
 
 
-def _taken(store: Store, runs: Sequence[Run], pixels: str) -> list[Shot]:
+def _shots(store: Store, runs: Sequence[Run], pixels: str) -> list[Shot]:
     """The pictures of one image in the first run that has any, by rate."""
     for number, run in enumerate(runs):
-        names = [name for name, own in images_of(run).items() if own == pixels]
+        names = [name for name, pixels_of_run in images_of(run).items() if pixels_of_run == pixels]
         if not names:
             continue
         points = run.points()

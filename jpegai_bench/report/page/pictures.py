@@ -52,15 +52,15 @@ def embedded(scenes: Sequence[Scene], budget: int) -> Gallery:
     sample = [scene.thinned(1) for scene in scenes[:1]]
     for images in range(len(scenes), 0, -1):
         for rates, quality in _PLANS:
-            chosen = [scene.thinned(rates) for scene in scenes[:images]]
+            thinned = [scene.thinned(rates) for scene in scenes[:images]]
             # One rate of the first image tells what all will take, near enough to spare most attempts.
-            each = _characters(_embed(sample, quality, attempts)) / sample[0].pictures
-            if each * sum(scene.pictures for scene in chosen) > 1.6 * budget:
+            picture_size = _characters(_embed(sample, quality, attempts)) / sample[0].pictures
+            if picture_size * sum(scene.pictures for scene in thinned) > 1.6 * budget:
                 continue
-            gallery = _embed(chosen, quality, attempts)
+            gallery = _embed(thinned, quality, attempts)
             if _characters(gallery) <= budget:
                 most = max(len(scene.rates) for scene in scenes)
-                gallery.about = _told(len(scenes), images, most, min(rates, most), quality)
+                gallery.about = _about(len(scenes), images, most, min(rates, most), quality)
                 return gallery
     return Gallery(about=f"The pictures do not fit into a page of {budget / 1e6:.0f} MB." if scenes else "")
 
@@ -107,13 +107,13 @@ class _Attempts:
         """The middle of a picture, and the shape of the whole."""
         if path in self.middles:
             return self.middles[path]
-        whole = read_rgb(path)
-        found = _middle(whole).copy(), whole.shape  # a view would keep the whole
+        picture = read_rgb(path)
+        middle = _middle(picture).copy(), picture.shape  # a view would keep the whole
         if len(self.middles) < _MOST_KEPT:
-            self.middles[path] = found
-        return found
+            self.middles[path] = middle
+        return middle
 
-    def both(self, path: Path, original: Image8, quality: int) -> tuple[str, str]:
+    def with_error(self, path: Path, original: Image8, quality: int) -> tuple[str, str]:
         """A picture and its map of errors at a quality."""
         if (path, quality) not in self.coded:
             shown, _ = self.middle(path)
@@ -125,17 +125,17 @@ class _Attempts:
 def _embed(scenes: Sequence[Scene], quality: int, attempts: _Attempts) -> Gallery:
     gallery = Gallery()
     for scene in scenes:
-        original, whole = attempts.middle(scene.original)
+        original, full_shape = attempts.middle(scene.original)
 
         def picture(path: Path, original: Image8 = original) -> str:
-            gallery.files[path.stem] = attempts.both(path, original, quality)[0]
+            gallery.files[path.stem] = attempts.with_error(path, original, quality)[0]
             return path.stem
 
         def error(path: Path, original: Image8 = original) -> str:
-            gallery.files[f"{path.stem}-error"] = attempts.both(path, original, quality)[1]
+            gallery.files[f"{path.stem}-error"] = attempts.with_error(path, original, quality)[1]
             return f"{path.stem}-error"
 
-        gallery.scenes.append(_plain(scene, whole, original.shape, picture, error))
+        gallery.scenes.append(_plain(scene, full_shape, original.shape, picture, error))
     return gallery
 
 
@@ -144,13 +144,13 @@ def _characters(gallery: Gallery) -> int:
 
 
 def _plain(
-    scene: Scene, whole: Sequence[int], shown: Sequence[int], picture: Any, error: Any
+    scene: Scene, full_shape: Sequence[int], shown: Sequence[int], picture: Any, error: Any
 ) -> dict[str, Any]:
     return {
         "image": scene.image,
         "width": shown[1],
         "height": shown[0],
-        "whole": [whole[1], whole[0]],
+        "whole": [full_shape[1], full_shape[0]],
         "original": picture(scene.original),
         "rates": scene.rates,
         "shots": {
@@ -170,14 +170,14 @@ def _plain(
     }
 
 
-def _told(scenes: int, images: int, most: int, rates: int, quality: int) -> str:
-    said = f"Shown as JPEG of quality {quality} without chroma subsampling; the error maps are made from the "
-    said += "lossless pictures."
+def _about(scenes: int, images: int, most: int, rates: int, quality: int) -> str:
+    text = f"Shown as JPEG of quality {quality} without chroma subsampling; the error maps are made from the "
+    text += "lossless pictures."
     if images < scenes or rates < most:
-        left = [f"{rates} of {most} rates"] if rates < most else []
-        left += [f"{images} of {scenes} images"] if images < scenes else []
-        said += f" To stay small this page holds {' and '.join(left)}; images=linked shows all."
-    return said
+        shares = [f"{rates} of {most} rates"] if rates < most else []
+        shares += [f"{images} of {scenes} images"] if images < scenes else []
+        text += f" To stay small this page holds {' and '.join(shares)}; images=linked shows all."
+    return text
 
 
 def _middle(rgb: Image8) -> Image8:

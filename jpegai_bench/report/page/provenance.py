@@ -43,11 +43,11 @@ def runs_of(study: Study, results: str) -> list[dict[str, Any]]:
 def commands_of(study: Study, results: str) -> list[dict[str, str]]:
     """The commands that make the figures of a study again from the store."""
     model = next((entry.model for entry in study.variants), None)
-    chosen = (study.dataset, model, study.anchors, results)
+    arguments = (study.dataset, model, study.anchors, results)
     return [
-        {"what": "BD-rates, complexity, per image", "command": rebuild_command("tables", *chosen)},
-        {"what": "R-D curves and trade-off, as PNG and PDF", "command": rebuild_command("plots", *chosen)},
-        {"what": "this page", "command": rebuild_command("report", *chosen)},
+        {"what": "BD-rates, complexity, per image", "command": rebuild_command("tables", *arguments)},
+        {"what": "R-D curves and trade-off, as PNG and PDF", "command": rebuild_command("plots", *arguments)},
+        {"what": "this page", "command": rebuild_command("report", *arguments)},
     ]
 
 
@@ -83,12 +83,14 @@ def unfinished(store: Store, results: str) -> list[dict[str, str]]:
     lines = []
     for kind in ("runs", "anchors"):
         runs = store.runs(kind)
-        done = {(_same(run), str(run.manifest.get("end"))) for run in runs if run.done}
+        finished = {(_identity(run), str(run.manifest.get("end"))) for run in runs if run.done}
         for run in runs:
             start = str(run.manifest.get("start"))
-            if run.done or any(same == _same(run) and end > start for same, end in done):
+            if run.done or any(identity == _identity(run) and end > start for identity, end in finished):
                 continue
-            what = f"{'variant' if kind == 'runs' else 'anchor'} {run.label} on {run.manifest.get('dataset')}"
+            subject = (
+                f"{'variant' if kind == 'runs' else 'anchor'} {run.label} on {run.manifest.get('dataset')}"
+            )
             state = {"running": "is under way", "killed": "was stopped", "failed": "failed"}
             why = f"{state.get(run.state, run.state)}, begun {start[:16].replace('T', ' ')} UTC"
             if run.manifest.get("error"):
@@ -97,7 +99,7 @@ def unfinished(store: Store, results: str) -> list[dict[str, str]]:
             again = (
                 run_command(run, results) if kind == "runs" else anchor_command(run.label, on, None, results)
             )
-            lines.append({"kind": "run", "what": what, "why": why, "command": again})
+            lines.append({"kind": "run", "what": subject, "why": why, "command": again})
     return lines
 
 
@@ -106,15 +108,15 @@ def _too_few_points(study: Study, results: str) -> list[dict[str, str]]:
     lacks = []
     for entry in study.variants:
         if entry.run and entry.points.groupby("image").size().max() < FEWEST_POINTS:
-            what = f"BD-rates of {entry.label}: they need {FEWEST_POINTS} rates of an image at least"
+            subject = f"BD-rates of {entry.label}: they need {FEWEST_POINTS} rates of an image at least"
             command = run_command(entry.run, results, without=("qualities", "targets"))
-            lacks.append(_lack("points", what, command))
+            lacks.append(_lack("points", subject, command))
     return lacks
 
 
-def _same(run: Run) -> tuple[str, ...]:
+def _identity(run: Run) -> tuple[str, ...]:
     return (run.label, str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
 
 
-def _lack(kind: str, what: str, command: str) -> dict[str, str]:
-    return {"kind": kind, "what": what, "why": "", "command": command}
+def _lack(kind: str, subject: str, command: str) -> dict[str, str]:
+    return {"kind": kind, "what": subject, "why": "", "command": command}

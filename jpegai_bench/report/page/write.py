@@ -51,10 +51,10 @@ def write_page(
     for study in shown["studies"]:
         study["pictures"] = vars(Gallery())
     room = MOST - _SPARE - len(page(shown))
-    pictures = [sum(scene.pictures for scene in own) for own in scenes]
-    for study, own, count in zip(shown["studies"], scenes, pictures, strict=True):
+    pictures = [sum(scene.pictures for scene in study_scenes) for study_scenes in scenes]
+    for study, study_scenes, count in zip(shown["studies"], scenes, pictures, strict=True):
         share = room * count // max(sum(pictures), 1)
-        gallery = linked(own, folder / FOLDER) if is_linked else embedded(own, share)
+        gallery = linked(study_scenes, folder / FOLDER) if is_linked else embedded(study_scenes, share)
         study["pictures"] = vars(gallery) | {"full": FULL}
     make_folder(folder)
     path = folder / "index.html"
@@ -84,12 +84,12 @@ def page(shown: dict[str, Any]) -> str:
         "script": "\n".join(script.read_text(encoding="utf-8") for script in scripts),
     }
     # Each place once and in its order: what is put in is never searched for places.
-    text, made = (assets / "page.html").read_text(encoding="utf-8"), []
+    text, pieces = (assets / "page.html").read_text(encoding="utf-8"), []
     while "{{" in text:
-        before, _, rest = text.partition("{{")
-        name, _, text = rest.partition("}}")
-        made += [before, parts[name]]
-    return "".join([*made, text])
+        before, _, after = text.partition("{{")
+        name, _, text = after.partition("}}")
+        pieces += [before, parts[name]]
+    return "".join([*pieces, text])
 
 
 def _inert(data: Any) -> str:

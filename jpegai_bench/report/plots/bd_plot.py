@@ -98,10 +98,10 @@ def _curves(table: BDTable, metric: str) -> tuple[tuple[Array, Array], int, str]
     if all(len(points.images) == 1 for points in sides):
         low, high = table.options.bpp_range or (-math.inf, math.inf)
         return (_only(sides[0], metric, low, high), _only(sides[1], metric, low, high)), 1, ""
-    found = mean_curves(*sides, metric, table.options.bpp_range)
-    if not found.images:
-        return (np.empty((0, 2)), np.empty((0, 2))), 0, f"no mean curve: {'; '.join(found.left_out)}"
-    return found.curves(), len(found.images), ""
+    means = mean_curves(*sides, metric, table.options.bpp_range)
+    if not means.images:
+        return (np.empty((0, 2)), np.empty((0, 2))), 0, f"no mean curve: {'; '.join(means.left_out)}"
+    return means.curves(), len(means.images), ""
 
 
 def _only(points: RDPoints, metric: str, low: float, high: float) -> Array:
@@ -129,7 +129,7 @@ def _rates(curve: Array, at: list[float], higher: bool, method: str) -> list[flo
 
 
 def _axis(metric: str, higher: bool) -> str:
-    unit = next((f" ({one.unit})" for one in METRICS if one.name == metric and one.unit), "")
+    unit = next((f" ({listed.unit})" for listed in METRICS if listed.name == metric and listed.unit), "")
     return f"{metric_label(metric)}{unit}{'' if higher else ', lower is better'}"
 
 
@@ -159,13 +159,13 @@ def _figure(data: dict[str, Any]) -> "Figure":
         axes.set_visible(False)
     handles, labels = grid.flat[0].get_legend_handles_labels()
     signs = {sign for panel in data["panels"] for sign in _signs(panel)}
-    for sign, colour, told in (
+    for sign, colour, meaning in (
         (-1, _LESS, "less rate than the anchor"),
         (1, _MORE, "more rate than the anchor"),
     ):
         if sign in signs:
             handles.append(Patch(facecolor=colour, alpha=0.35))
-            labels.append(told)
+            labels.append(meaning)
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 

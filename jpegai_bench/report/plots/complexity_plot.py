@@ -30,10 +30,10 @@ def complexity(data: dict[str, Any]) -> "Figure":
         axes.set_ylabel(f"mean BD-rate against {panel['anchor']} (%)")
         of = f"{data['title']}; " if axes is grid[0] else ""
         axes.set_title(f"{of}lower left is better", loc="left")
-    told = "\n".join(f"Anchor {panel['described']}" for panel in panels)
-    figure.supxlabel(told, fontsize=6, color="#404040", x=0.01, ha="left")
+    anchors = "\n".join(f"Anchor {panel['described']}" for panel in panels)
+    figure.supxlabel(anchors, fontsize=6, color="#404040", x=0.01, ha="left")
     levels = [(axes, level) for axes, panel in zip(grid, panels, strict=True) for level in panel["levels"]]
-    reserved = [_text(axes, 0.5, f"{_told(level)} ↑") for axes, level in levels]
+    reserved = [_text(axes, 0.5, f"{_level_text(level)} ↑") for axes, level in levels]
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the labels' places hold for these axes only
     for text in reserved:
@@ -75,10 +75,10 @@ def _levels(axes: "Axes", levels: list[dict[str, Any]]) -> None:
             axes.plot([0.975, 1.0, 1.02], [share, share, place], transform=axes.transAxes, clip_on=False,
                       color="#808080", linewidth=0.7)  # fmt: skip
         arrow = "" if inside else " ↑" if level["bd_rate"] > high else " ↓"
-        _text(axes, place, f"{_told(level)}{arrow}")
+        _text(axes, place, f"{_level_text(level)}{arrow}")
 
 
-def _told(level: dict[str, Any]) -> str:
+def _level_text(level: dict[str, Any]) -> str:
     return f"{level['name']} {level['bd_rate'] + 0.0:.0f}%"
 
 

@@ -41,19 +41,19 @@ def panels(study: Study) -> dict[str, Panel]:
     the metric has it at each of its operating points.
     """
     tables = [(entry, _by_image(entry)) for entry in study.entries]
-    found = {}
+    by_metric = {}
     for column, metric in enumerate(METRICS, 1):
         complete = []
         for entry, table in tables:
             pairs = {image: values[:, [0, column]] for image, values in table.items()}
-            whole = {image: pair for image, pair in pairs.items() if pair.size and np.isfinite(pair).all()}
-            if whole:
-                complete.append((entry, whole))
-        shared = sorted(set.intersection(*(set(whole) for _, whole in complete))) if complete else []
+            valid = {image: pair for image, pair in pairs.items() if pair.size and np.isfinite(pair).all()}
+            if valid:
+                complete.append((entry, valid))
+        shared = sorted(set.intersection(*(set(valid) for _, valid in complete))) if complete else []
         if shared:
-            curves = tuple(_mean(entry, [whole[image] for image in shared]) for entry, whole in complete)
-            found[metric.name] = Panel(metric.name, len(shared), curves)
-    return found
+            curves = tuple(_mean(entry, [valid[image] for image in shared]) for entry, valid in complete)
+            by_metric[metric.name] = Panel(metric.name, len(shared), curves)
+    return by_metric
 
 
 def rate_limits(panel: Panel, from_zero: bool = True) -> tuple[float, float]:
@@ -62,11 +62,11 @@ def rate_limits(panel: Panel, from_zero: bool = True) -> tuple[float, float]:
     Without variants as far as any codec goes, and not beyond `FURTHEST`. Unless they are to begin at 0,
     `LOWEST` is the first, or a little below the variants' own.
     """
-    own = [curve for curve in panel.curves if curve.kind == "variant"]
-    low = 0.0 if from_zero else min([LOWEST, *(0.95 * curve.bpp[0] for curve in own)])
-    if not own:
+    variants = [curve for curve in panel.curves if curve.kind == "variant"]
+    low = 0.0 if from_zero else min([LOWEST, *(0.95 * curve.bpp[0] for curve in variants)])
+    if not variants:
         return low, min(FURTHEST, max(curve.bpp[-1] for curve in panel.curves))
-    reach = max(curve.bpp[-1] for curve in own)
+    reach = max(curve.bpp[-1] for curve in variants)
     if not from_zero:
         return low, 1.06 * reach
     limit = 1.03 * reach
@@ -76,12 +76,12 @@ def rate_limits(panel: Panel, from_zero: bool = True) -> tuple[float, float]:
 
 def quality_limits(panel: Panel, rates: tuple[float, float]) -> tuple[float, float]:
     """Lowest and highest quality that any curve has between two rates, and a margin."""
-    seen: list[float] = []
+    qualities: list[float] = []
     for curve in panel.curves:
-        seen += [q for b, q in zip(curve.bpp, curve.quality, strict=True) if rates[0] <= b <= rates[1]]
+        qualities += [q for b, q in zip(curve.bpp, curve.quality, strict=True) if rates[0] <= b <= rates[1]]
         cut = [rate for rate in rates if curve.bpp[0] <= rate <= curve.bpp[-1]]
-        seen += np.interp(cut, curve.bpp, curve.quality).tolist()
-    low, high = min(seen), max(seen)
+        qualities += np.interp(cut, curve.bpp, curve.quality).tolist()
+    low, high = min(qualities), max(qualities)
     margin = 0.06 * (high - low) or 0.06 * max(abs(high), 1e-3)
     return low - margin, high + margin
 
@@ -110,11 +110,11 @@ def _by_image(entry: Entry) -> dict[str, npt.NDArray[np.float64]]:
     )
     names = ["bpp", *(metric.name for metric in METRICS)]
     values = points.reindex(columns=names).to_numpy(float)
-    found = {}
+    by_image = {}
     for image, rows in points.groupby("image").indices.items():
-        found[str(image)] = np.full((len(steps), len(names)), np.nan)
-        found[str(image)][step[rows]] = values[rows]
-    return found
+        by_image[str(image)] = np.full((len(steps), len(names)), np.nan)
+        by_image[str(image)][step[rows]] = values[rows]
+    return by_image
 
 
 def _mean(entry: Entry, tables: list[npt.NDArray[np.float64]]) -> Curve:

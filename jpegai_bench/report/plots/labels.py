@@ -40,9 +40,9 @@ def place_labels(axes: "Axes", spots: Sequence[Spot]) -> None:
         marks.append((spot.x - 2.5, spot.low - 1, spot.x + 2.5, spot.high + 1))
         marks.append((spot.x - _MARKER, spot.y - _MARKER, spot.x + _MARKER, spot.y + _MARKER))
     for spot in sorted(spots, key=lambda spot: (spot.x, spot.y)):
-        others = [other for other in spots if other is not spot]
+        neighbours = [neighbour for neighbour in spots if neighbour is not spot]
 
-        def cost(place: tuple[Box, float], spot: Spot = spot, others: list[Spot] = others) -> float:
+        def cost(place: tuple[Box, float], spot: Spot = spot, neighbours: list[Spot] = neighbours) -> float:
             box, far = place
             covered = sum(_covered(box, mark) for mark in marks)
             over = (
@@ -51,7 +51,7 @@ def place_labels(axes: "Axes", spots: Sequence[Spot]) -> None:
                 + max(box[2] - right, 0)
                 + max(box[3] - top, 0)
             )
-            return far + covered + 1000.0 * over + _ambiguity(box, spot, others)
+            return far + covered + 1000.0 * over + _ambiguity(box, spot, neighbours)
 
         x, y = axes.transData.inverted().transform((spot.x / scale, spot.y / scale)).tolist()
         box, far = min(_places(spot, *_size(axes, spot.text)), key=cost)
@@ -86,15 +86,15 @@ def _size(axes: "Axes", text: str) -> tuple[float, float]:
 
 def _places(spot: Spot, width: float, height: float) -> list[tuple[Box, float]]:
     """Boxes around a point, and at the ends of its interval, with what each costs in distance."""
-    found = []
+    boxes = []
     for gap in (_GAP, 2 * _GAP, 4 * _GAP, 7 * _GAP):
         for across, up in ((1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)):
             left = spot.x + across * gap - (width if across < 0 else 0)
             bottom = spot.y + up * gap - (0 if up > 0 else height if up < 0 else height / 2)
-            found.append(((left, bottom, left + width, bottom + height), gap))
+            boxes.append(((left, bottom, left + width, bottom + height), gap))
     for bottom in (spot.high + 3, spot.low - 3 - height):
-        found.append(((spot.x - width / 2, bottom, spot.x + width / 2, bottom + height), 1.5 * _GAP))
-    return found
+        boxes.append(((spot.x - width / 2, bottom, spot.x + width / 2, bottom + height), 1.5 * _GAP))
+    return boxes
 
 
 def _covered(a: Box, b: Box) -> float:
@@ -102,12 +102,12 @@ def _covered(a: Box, b: Box) -> float:
     return 50.0 + across * up if across > 0 and up > 0 else 0.0
 
 
-def _ambiguity(box: Box, spot: Spot, others: list[Spot]) -> float:
+def _ambiguity(box: Box, spot: Spot, neighbours: list[Spot]) -> float:
     """What it costs that a text, or its line, can be taken for another point's."""
-    own = _distance(box, spot)
-    cost = sum(40.0 for other in others if _distance(box, other) < own + 2)
+    distance = _distance(box, spot)
+    cost = sum(40.0 for neighbour in neighbours if _distance(box, neighbour) < distance + 2)
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-    return cost + sum(40.0 for other in others if _crosses(middle, spot, other))
+    return cost + sum(40.0 for neighbour in neighbours if _crosses(middle, spot, neighbour))
 
 
 def _distance(box: Box, spot: Spot) -> float:
@@ -117,10 +117,10 @@ def _distance(box: Box, spot: Spot) -> float:
     return math.hypot(across, up)
 
 
-def _crosses(start: tuple[float, float], spot: Spot, other: Spot) -> bool:
+def _crosses(start: tuple[float, float], spot: Spot, neighbour: Spot) -> bool:
     """Whether the line from a text to its point runs over another point's marker."""
     dx, dy = spot.x - start[0], spot.y - start[1]
     length = math.hypot(dx, dy) or 1.0
-    along = ((other.x - start[0]) * dx + (other.y - start[1]) * dy) / length
-    beside = abs((other.x - start[0]) * dy - (other.y - start[1]) * dx) / length
+    along = ((neighbour.x - start[0]) * dx + (neighbour.y - start[1]) * dy) / length
+    beside = abs((neighbour.x - start[0]) * dy - (neighbour.y - start[1]) * dx) / length
     return 0 < along < length and beside < _MARKER + 1

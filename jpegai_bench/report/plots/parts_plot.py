@@ -23,28 +23,28 @@ def parts(data: dict[str, Any]) -> "Figure":
     grid = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, panel in zip(grid, panels, strict=True):
         _panel(axes, panel)
-    named = {name: handle for handle, name in zip(*grid[0].get_legend_handles_labels(), strict=True)}
-    names = sorted(named, key=lambda name: name == _ALL)
-    figure.legend([named[n] for n in names], names, loc="outside lower center", ncols=len(names))
+    handles = {name: handle for handle, name in zip(*grid[0].get_legend_handles_labels(), strict=True)}
+    names = sorted(handles, key=lambda name: name == _ALL)
+    figure.legend([handles[n] for n in names], names, loc="outside lower center", ncols=len(names))
     figure.suptitle("Luma synthesis by part", fontsize=8, color="#404040", x=0.01, ha="left")
     return figure
 
 
 def _panel(axes: "Axes", panel: dict[str, Any]) -> None:
     bars = panel["bars"]
-    there = {part for bar in bars for part in bar["parts"]}
-    names = [*(part for part in _ORDER if part in there), *sorted(there - set(_ORDER))]
+    drawn = {part for bar in bars for part in bar["parts"]}
+    names = [*(part for part in _ORDER if part in drawn), *sorted(drawn - set(_ORDER))]
     places = list(range(len(bars)))
-    left = [0.0] * len(bars)
+    starts = [0.0] * len(bars)
     for number, name in enumerate(names):
         widths = [float(bar["parts"].get(name, 0.0)) for bar in bars]
-        axes.barh(places, widths, left=left, height=0.7, label=name, **part_style(number))
-        left = [start + width for start, width in zip(left, widths, strict=True)]
+        axes.barh(places, widths, left=starts, height=0.7, label=name, **part_style(number))
+        starts = [start + width for start, width in zip(starts, widths, strict=True)]
     alls = [float(bar["all"]) for bar in bars]
     axes.plot(alls, places, linestyle="none", label=_ALL, **_MARK)
-    widest = max(*left, *alls)
-    for place, total, whole in zip(places, left, alls, strict=True):
-        axes.text(max(total, whole) + 0.04 * widest, place, f"{total:.1f}", va="center", fontsize=7)
+    widest = max(*starts, *alls)
+    for place, total, count in zip(places, starts, alls, strict=True):
+        axes.text(max(total, count) + 0.04 * widest, place, f"{total:.1f}", va="center", fontsize=7)
     axes.set_yticks(places, [bar["label"] for bar in bars])
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)

@@ -77,13 +77,13 @@ def write_plots(
 
 def plots(study: Study, tables: Tables | None = None, parts: bool = False) -> list[Plot]:
     """Every plot that the study has the figures for; nothing is drawn yet."""
-    found = curves.panels(study)
+    panels = curves.panels(study)
     subtitle = _subtitle(study)
     result = [
         Plot(f"rd_{name}", {"title": subtitle, "panels": [_plain(study, panel)]}, draw.rate_distortion)
-        for name, panel in found.items()
+        for name, panel in panels.items()
     ]
-    overview = [found[name] for name in (*average_of(study.hvs), "psnr_y") if name in found]
+    overview = [panels[name] for name in (*average_of(study.hvs), "psnr_y") if name in panels]
     if len(overview) > 1:
         result.append(
             Plot(
@@ -128,8 +128,10 @@ def style_of(study: Study, label: str) -> dict[str, Any]:
     if entry.kind == "variant":
         labels = [variant.label for variant in study.variants]
         return style.variant_style(style.variant_number(label, labels))
-    others = [one.label for one in study.entries if one.kind == "codec" and not style.is_known(one.label)]
-    return style.codec_style(label, others.index(label) if label in others else 0)
+    unlisted = [
+        codec.label for codec in study.entries if codec.kind == "codec" and not style.is_known(codec.label)
+    ]
+    return style.codec_style(label, unlisted.index(label) if label in unlisted else 0)
 
 
 def _complexity_panels(study: Study, tables: Tables) -> list[dict[str, Any]]:
@@ -176,7 +178,7 @@ def _parts_panels(study: Study) -> list[dict[str, Any]]:
 def _read_manifest(path: Path) -> dict[str, str]:
     """What is there was drawn from; nothing where the manifest is damaged: then all is drawn again."""
     try:
-        read = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return read if isinstance(read, dict) else {}
+    return content if isinstance(content, dict) else {}

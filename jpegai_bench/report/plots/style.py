@@ -85,8 +85,8 @@ def codec_style(label: str, number: int) -> dict[str, Any]:
 
 def variant_number(label: str, labels: Sequence[str]) -> int:
     """The number of a variant's style among `labels`: those that ship have theirs, others the next ones."""
-    others = [one for one in labels if one not in _VARIANTS]
-    return _VARIANTS.index(label) if label in _VARIANTS else len(_VARIANTS) + others.index(label)
+    unlisted = [name for name in labels if name not in _VARIANTS]
+    return _VARIANTS.index(label) if label in _VARIANTS else len(_VARIANTS) + unlisted.index(label)
 
 
 def variant_style(number: int) -> dict[str, Any]:

@@ -29,8 +29,8 @@ def bd_sheet(table: BDTable) -> Sheet:
         reason = table.reason(rate)
         cells = [*_interval(rate.bd_rate, reason), *_counts(*table.counts(rate), rate.overlap)]
         if quality is not None:
-            known = _KNOWN.get(rate.metric)
-            digits = known.decimals if known else "{:.4g}".format
+            listed = _KNOWN.get(rate.metric)
+            digits = listed.decimals if listed else "{:.4g}".format
             cells += _interval(quality.bd_rate, table.reason(quality), digits)
         sheet.rows.append([metric_label(rate.metric), *cells])
     if table.average is not None:
@@ -43,17 +43,17 @@ def bd_sheet(table: BDTable) -> Sheet:
 
 def problems(table: BDTable) -> list[str]:
     """What a reader of the numbers must know: images left out, metrics missing, what was put in its place."""
-    found = _left_out(table)
+    lines = _left_out(table)
     if table.average is None and table.options.only is None:
-        found.append(f"No mean of seven: {table.average_reason}.")
+        lines.append(f"No mean of seven: {table.average_reason}.")
     elif table.average is not None and table.hvs != table.options.hvs:
-        found.append("Mean of seven with psnr_hvs: psnr_hvs_m is not in both files.")
+        lines.append("Mean of seven with psnr_hvs: psnr_hvs_m is not in both files.")
     if table.anchor.path == table.test.path:
-        found.append(f"{table.test.path} is compared with itself.")
+        lines.append(f"{table.test.path} is compared with itself.")
     for points in (table.anchor, table.test):
         if points.ignored:
-            found.append(f"{points.path}: text, no metrics: {', '.join(points.ignored)}.")
-    return [*found, *(f"{hint}." for hint in table.hints)]
+            lines.append(f"{points.path}: text, no metrics: {', '.join(points.ignored)}.")
+    return [*lines, *(f"{hint}." for hint in table.hints)]
 
 
 def label(points: RDPoints) -> str:
@@ -108,8 +108,8 @@ def _rates(table: BDTable) -> list[str]:
     (low, high), (test_low, test_high) = table.used
     if math.isnan(low):
         return []
-    asked = table.options.bpp_range
-    within = f" within {asked[0]:g} to {asked[1]:g} bpp" if asked else ""
+    limits = table.options.bpp_range
+    within = f" within {limits[0]:g} to {limits[1]:g} bpp" if limits else ""
     return [
         f"Rates of the points used{within}: {low:.4g} to {high:.4g} bpp (anchor), "
         f"{test_low:.4g} to {test_high:.4g} bpp (test)."

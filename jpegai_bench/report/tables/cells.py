@@ -31,13 +31,13 @@ class Cell:
         """The figure, or NA with the number of its reason, and the interval below it where there is one."""
         if self.is_na:
             return f"NA ({reasons.index(self.reason) + 1})" if self.reason else "NA", ""
-        interval = "" if math.isnan(self.low) else f"{self._written(self.low)}…{self._written(self.high)}"
+        interval = "" if math.isnan(self.low) else f"{self._formatted(self.low)}…{self._formatted(self.high)}"
         if math.isnan(self.value):
             return interval, ""
-        spread = "" if math.isnan(self.deviation) else f" ± {self._written(self.deviation)}"
-        return f"{self._written(self.value)}{spread}", interval
+        spread = "" if math.isnan(self.deviation) else f" ± {self._formatted(self.deviation)}"
+        return f"{self._formatted(self.value)}{spread}", interval
 
-    def _written(self, value: float) -> str:
+    def _formatted(self, value: float) -> str:
         if callable(self.digits):
             return self.digits(value)
         return f"{round(value, self.digits) + 0.0:.{self.digits}f}"  # no minus before zero

@@ -17,18 +17,18 @@ _P = "{:.2g}".format
 _LABELS = {metric.name: metric.label for metric in METRICS}
 
 
-def comparison_sheet(comparison: Comparison, found: Match, method: str) -> Sheet:
+def comparison_sheet(comparison: Comparison, matched: Match, method: str) -> Sheet:
     """The seven metrics and their mean, then whatever else A, B and anchor have."""
     a, b = comparison.labels
     sheet = Sheet(
-        f"{b} against {a}{_where(found)}",
+        f"{b} against {a}{_where(matched)}",
         ["metric", f"{a}\nBD-rate, %", f"{b}\nBD-rate, %", "difference,\npoints", "p", "p by\nHolm", "images",
          f"{b} vs {a},\ndirectly, %"],
         [],
         f"Difference: BD-rate of {b} less that of {a}, negative where "
         f"{b} is better. Means over images, {_intervals(comparison)}. p: Wilcoxon's signed-rank test, "
         "two-sided, over images. Holm: over the seven and their mean; over other metrics apart.",
-        common=(_anchor(comparison, found, method),),
+        common=(_anchor(comparison, matched, method),),
     )  # fmt: skip
     for row in comparison.rows:
         sheet.rows.append(
@@ -42,23 +42,23 @@ def comparison_sheet(comparison: Comparison, found: Match, method: str) -> Sheet
                 _cell(row.direct, row.reason or "no direct BD-rate"),
             ]
         )
-    sheet.notes = [*_left_out(comparison), *_notes(found)]
+    sheet.notes = [*_left_out(comparison), *_notes(matched)]
     return sheet
 
 
-def seeds_sheet(comparison: Comparison, found: Match, method: str) -> Sheet:
+def seeds_sheet(comparison: Comparison, matched: Match, method: str) -> Sheet:
     """The spread over training seeds by metric, and Welch's test where A and B have several."""
-    sides = [found.a] if found.one_variant else [found.a, found.b]
+    sides = [matched.a] if matched.one_variant else [matched.a, matched.b]
     several = [len(side.seeds) > 1 for side in sides]
     tested = len(sides) == 2 and all(several)
     heads = [f"{side.contender.label},\n{count(len(side.seeds), 'seed')}" for side in sides]
     sheet = Sheet(
-        f"{' and '.join(side.contender.label for side in sides)} over training seeds{_where(found)}",
+        f"{' and '.join(side.contender.label for side in sides)} over training seeds{_where(matched)}",
         ["metric", *heads, *(["difference,\npoints", "p (Welch)"] if tested else [])],
         [],
         "BD-rate in percent, mean ± standard deviation (n - 1) over seeds and their range, on the images "
         "that are valid in every training.",
-        common=(_anchor(comparison, found, method),),
+        common=(_anchor(comparison, matched, method),),
         notes=[_by_seed(side, comparison.row(MEAN).seeds[place]) for place, side in enumerate(sides)],
     )
     for row in comparison.rows:
@@ -69,36 +69,36 @@ def seeds_sheet(comparison: Comparison, found: Match, method: str) -> Sheet:
             cells.append(_cell(Interval(test.difference, test.low, test.high), reason))
             cells.append(Cell(test.p_value, _P, reason=reason))
         sheet.rows.append([_label(row.metric), *cells])
-    sheet.notes += _notes(found)
+    sheet.notes += _notes(matched)
     return sheet
 
 
 def _by_seed(side: Side, spread: Spread) -> str:
-    told = ", ".join(
+    listed = ", ".join(
         f"{figure(value)}{f' (seed {seed})' if seed else ''}"
         for seed, value in zip(side.seeds, spread.values, strict=False)
     )
-    return f"Mean of 7 of {side.contender.label}: {told or 'NA'}."
+    return f"Mean of 7 of {side.contender.label}: {listed or 'NA'}."
 
 
 def _label(metric: str) -> str:
     return "mean of 7" if metric == MEAN else _LABELS.get(metric, metric)
 
 
-def _where(found: Match) -> str:
-    rates = "target rates" if found.rates == "target" else ""
-    named = [found.dataset, f"model {found.model}" if found.model else "", rates]
-    return "".join(f", {name}" for name in named if name)
+def _where(matched: Match) -> str:
+    rates = "target rates" if matched.rates == "target" else ""
+    parts = [matched.dataset, f"model {matched.model}" if matched.model else "", rates]
+    return "".join(f", {name}" for name in parts if name)
 
 
-def _anchor(comparison: Comparison, found: Match, method: str) -> str:
+def _anchor(comparison: Comparison, matched: Match, method: str) -> str:
     hvs = next(_LABELS[name] for name in comparison.seven if "hvs" in name)
     hvs += ", since PSNR-HVS-M is not in the points of all" if comparison.hvs_replaced else ""
-    return f"Anchor {found.anchor_described}; {method.upper()} on log rate. HVS in the mean of 7: {hvs}."
+    return f"Anchor {matched.anchor_described}; {method.upper()} on log rate. HVS in the mean of 7: {hvs}."
 
 
-def _notes(found: Match) -> list[str]:
-    return [f"Note: {note}." for note in dict.fromkeys((*found.a.notes, *found.b.notes))]
+def _notes(matched: Match) -> list[str]:
+    return [f"Note: {note}." for note in dict.fromkeys((*matched.a.notes, *matched.b.notes))]
 
 
 def _intervals(comparison: Comparison) -> str:
@@ -115,9 +115,9 @@ def _left_out(comparison: Comparison) -> list[str]:
             where[reason, images].append(_label(row.metric))
     lines = []
     for (reason, images), metrics in where.items():
-        named = ", ".join(images[:4]) + (f" and {len(images) - 4} more" if len(images) > 4 else "")
+        listed = ", ".join(images[:4]) + (f" and {len(images) - 4} more" if len(images) > 4 else "")
         by = "all metrics" if len(metrics) == len(comparison.rows) else ", ".join(metrics)
-        lines.append(f"Left out of {by}, {reason}: {named}.")
+        lines.append(f"Left out of {by}, {reason}: {listed}.")
     return lines
 
 

@@ -44,7 +44,9 @@ def as_rich(summaries: list[dict[str, Any]]) -> "Group":
     from rich.console import Group
 
     notes = [note for summary in summaries for note in _notes(summary)]
-    return Group(_luma(summaries), "", _parts(summaries), "", _rest(summaries), "", _EXPLANATION, *notes)
+    return Group(
+        _luma(summaries), "", _parts(summaries), "", _other_parts(summaries), "", _EXPLANATION, *notes
+    )
 
 
 def _notes(summary: dict[str, Any]) -> Iterator[str]:
@@ -108,23 +110,23 @@ def _parts(summaries: list[dict[str, Any]]) -> Any:
     names = list(dict.fromkeys(name for summary in summaries for name in summary["detail"]["luma"]))
     table = _table("Luma synthesis by part (kMACs/pixel and share, published counting)", ["variant", *names])
     for summary in summaries:
-        whole = summary["published_kmacs_px"]
+        total = summary["published_kmacs_px"]
         cells = []
         for name in names:
             counts = summary["detail"]["luma"].get(name)
-            cells.append(f"{counts['published']:.3f}{counts['published'] / whole:7.1%}" if counts else "")
+            cells.append(f"{counts['published']:.3f}{counts['published'] / total:7.1%}" if counts else "")
         table.add_row(summary["variant"], *cells)
     return table
 
 
-def _rest(summaries: list[dict[str, Any]]) -> Any:
+def _other_parts(summaries: list[dict[str, Any]]) -> Any:
     columns = ["variant", *_REST.values(), "decoder", "params\n(M)"]
     table = _table("The rest of the codec, and the whole decoder (kMACs/pixel, all MACs)", columns)
     for summary in summaries:
         detail = summary["detail"]
-        rest = [detail[part]["all"] for part in _REST]
-        decoder = summary["all_kmacs_px"] + rest[0] + rest[1]
+        counts = [detail[part]["all"] for part in _REST]
+        decoder = summary["all_kmacs_px"] + counts[0] + counts[1]
         params = summary["params_m"] + sum(detail[part]["params"] for part in _REST) / 1e6
-        figures = [*rest, decoder, params]
+        figures = [*counts, decoder, params]
         table.add_row(summary["variant"], *(f"{figure:.3f}" for figure in figures))
     return table

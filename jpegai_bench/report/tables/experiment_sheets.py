@@ -23,63 +23,63 @@ from jpegai_bench.report.tables.study_sheets import caption, labels, left_out, m
 from jpegai_bench.system.files import write_bytes
 
 
-def study_sheets(made: Experimental, ablation: Ablation) -> list[Sheet]:
+def study_sheets(part: Experimental, ablation: Ablation) -> list[Sheet]:
     """For each anchor a summary and the BD-rate by metric, then what the paper says beside ours."""
-    rows, sheets = made.rows(ablation), []
-    for anchor in made.tables.study.anchor_entries:
-        own = [row for row in rows if row["anchor"] == anchor.label]
-        shown = [row for row in own if row["kind"] != "paper"]
-        sheets += [_summary(made, ablation, anchor, shown), _by_metric(made, ablation, anchor, shown)]
-        if anchor is made.tables.study.anchor_entries[0]:
-            beside = _beside_the_paper(made, ablation, anchor, [r for r in own if r["kind"] != "codec"])
-    sheets[0].notes += [*_missing(made, ablation), *made.tables.study.notes]
+    rows, sheets = part.rows(ablation), []
+    for anchor in part.tables.study.anchor_entries:
+        of_anchor = [row for row in rows if row["anchor"] == anchor.label]
+        shown = [row for row in of_anchor if row["kind"] != "paper"]
+        sheets += [_summary(part, ablation, anchor, shown), _by_metric(part, ablation, anchor, shown)]
+        if anchor is part.tables.study.anchor_entries[0]:
+            beside = _beside_the_paper(part, ablation, anchor, [r for r in of_anchor if r["kind"] != "codec"])
+    sheets[0].notes += [*_missing(part, ablation), *part.tables.study.notes]
     return [*sheets, beside]
 
 
-def write_study(made: Experimental, ablation: Ablation, folder: Path, prefix: str) -> list[Path]:
+def write_study(part: Experimental, ablation: Ablation, folder: Path, prefix: str) -> list[Path]:
     """Write a study's CSV, Markdown and LaTeX, `prefix` before its name; return the paths.
 
     Raises:
         BenchError: the folder cannot be written.
     """
-    sheets, stem = study_sheets(made, ablation), f"{prefix}{ablation.name}"
+    sheets, stem = study_sheets(part, ablation), f"{prefix}{ablation.name}"
     tex = folder / f"{stem}.tex"
     paths = [
-        write_csv(made.frame(ablation), folder / f"{stem}.csv"),
+        write_csv(part.frame(ablation), folder / f"{stem}.csv"),
         write_markdown(sheets, folder / f"{stem}.md"),
     ]
-    write_bytes(tex, to_latex(sheets, f"{made.experiment.name}-{stem}").encode())
+    write_bytes(tex, to_latex(sheets, f"{part.experiment.name}-{stem}").encode())
     return [*paths, tex]
 
 
-def write_spreads(made: Experimental, folder: Path, prefix: str) -> list[Path]:
+def write_spreads(part: Experimental, folder: Path, prefix: str) -> list[Path]:
     """Write the spreads over seeds, if any, as `measured_noise` of an experiment reads them.
 
     Raises:
         BenchError: the folder cannot be written.
     """
-    frame = pd.DataFrame(made.spreads)
-    return [write_csv(frame, folder / f"{prefix}training_noise.csv")] if made.spreads else []
+    frame = pd.DataFrame(part.spreads)
+    return [write_csv(frame, folder / f"{prefix}training_noise.csv")] if part.spreads else []
 
 
-def _summary(made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]) -> Sheet:
-    base = made.experiment.reference
+def _summary(part: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]) -> Sheet:
+    base = part.experiment.reference
     sheet = Sheet(
-        _title(made, ablation, "complexity, time and mean BD-rate", anchor),
+        _title(part, ablation, "complexity, time and mean BD-rate", anchor),
         ["variant", "kMACs/px\npublished", "all\nMACs", "reduction\n%", f"MACs\n÷ {base}", "decode\ns",
          f"decode\n÷ {base}", "mean of 7\nBD-rate, %", f"vs {base}\nBD-rate, %", "beyond\nnoise"],
         [],
-        _caption(made, rows),
+        _caption(part, rows),
         common=(
-            caption(made.tables, anchor),
+            caption(part.tables, anchor),
             "kMACs/pixel of the luma synthesis in the published counting, whose reduction is given, and all "
             f"MACs, whose ratio to {base} stands beside that of the time to decode a picture.",
-            *_noise_told(made, rows),
+            *_noise_sentences(part, rows),
         ),
     )  # fmt: skip
     for row in rows:
         sheet.rows.append([row["variant"], *_complexity(row, base), *_differences(row, base)])
-    sheet.notes = [*_over_seeds(made, rows), *missed_targets(made.tables.study)]
+    sheet.notes = [*_over_seeds(part, rows), *missed_targets(part.tables.study)]
     return sheet
 
 
@@ -112,29 +112,29 @@ def _beyond(row: dict[str, Any]) -> Cell | str:
 
 
 def _by_metric(
-    made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]
+    part: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]
 ) -> Sheet:
-    seven = average_of(made.tables.study.hvs)
+    seven = average_of(part.tables.study.hvs)
     sheet = Sheet(
-        _title(made, ablation, "BD-rate by metric, %", anchor),
+        _title(part, ablation, "BD-rate by metric, %", anchor),
         ["variant", *(labels()[name] for name in seven)],
         [],
-        _caption(made, rows),
-        common=(caption(made.tables, anchor),),
+        _caption(part, rows),
+        common=(caption(part.tables, anchor),),
     )
     for row in rows:
         sheet.rows.append([row["variant"], *(bd_rate(row, name) for name in seven)])
-    named = {row["variant"] for row in rows}
-    sheet.notes = left_out(made.tables, anchor, named)
+    variants = {row["variant"] for row in rows}
+    sheet.notes = left_out(part.tables, anchor, variants)
     return sheet
 
 
 def _beside_the_paper(
-    made: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]
+    part: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]
 ) -> Sheet:
     """Our counts at the paper's size and our BD-rates, each with the paper's next to it where it gave any."""
-    base, quotes = made.experiment.reference, bool(made.figures.figures)
-    quoted = "/".join(made.figures.anchors) or "anchor"
+    base, quotes = part.experiment.reference, bool(part.figures.figures)
+    quoted = "/".join(part.figures.anchors) or "anchor"
     columns = [
         "variant",
         "kMACs/px\npublished",
@@ -146,14 +146,16 @@ def _beside_the_paper(
         f"vs {base}\nBD-rate, %",
         *([f"paper\nvs {base}"] if quotes else []),
     ]
-    what = "beside the paper" if quotes else "counted at model=paper"
-    title = _title(made, ablation, what)
-    sheet = Sheet(title, columns, [], _places(made, rows), common=(_sizes(made, anchor),))
+    subject = "beside the paper" if quotes else "counted at model=paper"
+    title = _title(part, ablation, subject)
+    sheet = Sheet(title, columns, [], _places(part, rows), common=(_sizes(part, anchor),))
     for row in rows:
         of_study, is_base = row["kind"] == "paper", row["variant"] == base
         label = row["variant"]
-        figures = made.figures.of_study(ablation.name) if of_study else made.figures.of_variant(label)
-        paper = [[_quoted(given)] if quotes else [] for given in by_column(figures).values()]
+        figures = part.figures.of_study(ablation.name) if of_study else part.figures.of_variant(label)
+        paper = [
+            [_quoted(column_figures)] if quotes else [] for column_figures in by_column(figures).values()
+        ]
         sheet.rows.append(
             [
                 "whole study" if of_study else label,
@@ -172,10 +174,10 @@ def _beside_the_paper(
 _COUNTS = ("paper_size_published_kmacs_px", "paper_size_all_kmacs_px", "paper_size_reduction_percent")
 
 
-def _sizes(made: Experimental, anchor: Entry) -> str:
+def _sizes(part: Experimental, anchor: Entry) -> str:
     """What is of which size."""
-    ours = f"Our kMACs/pixel are counted at model=paper; our BD-rates are of model={_model(made)}"
-    if not made.figures.figures:
+    ours = f"Our kMACs/pixel are counted at model=paper; our BD-rates are of model={_model(part)}"
+    if not part.figures.figures:
         return f"{ours}, against {anchor.described}."
     return (
         f"{ours}, the paper's of its own networks and test set: they are no measure of each other. "
@@ -183,14 +185,14 @@ def _sizes(made: Experimental, anchor: Entry) -> str:
     )
 
 
-def _places(made: Experimental, rows: Sequence[dict[str, Any]]) -> str:
+def _places(part: Experimental, rows: Sequence[dict[str, Any]]) -> str:
     """Where in the paper its figures are."""
     where: dict[str, list[str]] = {}
     shown = [row["variant"] for row in rows if row["kind"] == "variant"]
-    for one in made.figures.figures:
-        of_study = not one.variant and one.study == rows[0]["study"]
-        if one.quantity != "training noise" and (one.variant in shown or of_study):
-            where.setdefault(one.where, []).append(f"{one.value:g}")
+    for figure in part.figures.figures:
+        of_study = not figure.variant and figure.study == rows[0]["study"]
+        if figure.quantity != "training noise" and (figure.variant in shown or of_study):
+            where.setdefault(figure.where, []).append(f"{figure.value:g}")
     places = "; ".join(f"{', '.join(values)} by its {place}" for place, values in where.items())
     return f"The paper's figures: {places}." if places else ""
 
@@ -207,76 +209,78 @@ def _at_paper_size(row: dict[str, Any], name: str) -> Cell | str:
     return Cell(row[name], reason=reason)
 
 
-def _title(made: Experimental, ablation: Ablation, what: str, anchor: Entry | None = None) -> str:
-    study = made.tables.study
+def _title(part: Experimental, ablation: Ablation, subject: str, anchor: Entry | None = None) -> str:
+    study = part.tables.study
     against = f", against {anchor.name}" if anchor and len(study.anchors) > 1 else ""
-    return f"{ablation.title}, {study.title or study.dataset}, model {_model(made)}{against}: {what}"
+    return f"{ablation.title}, {study.title or study.dataset}, model {_model(part)}{against}: {subject}"
 
 
-def _model(made: Experimental) -> str:
-    return made.tables.study.variants[0].model
+def _model(part: Experimental) -> str:
+    return part.tables.study.variants[0].model
 
 
-def _caption(made: Experimental, rows: Sequence[dict[str, Any]]) -> str:
+def _caption(part: Experimental, rows: Sequence[dict[str, Any]]) -> str:
     """Images, model and weights."""
     counts = {image_count(row) for row in rows if row["status"] == "done"} - {"0"}
-    weights = {made.weights.get(row["variant"], "") for row in rows} - {""}
-    by_weights = (f"{w} ({', '.join(r['variant'] for r in rows if made.weights.get(r['variant']) == w)})"
+    weights = {part.weights.get(row["variant"], "") for row in rows} - {""}
+    by_weights = (f"{w} ({', '.join(r['variant'] for r in rows if part.weights.get(r['variant']) == w)})"
                   for w in sorted(weights))  # fmt: skip
-    told = next(iter(weights)) if len(weights) == 1 else "; ".join(by_weights) or "none"
+    listed = next(iter(weights)) if len(weights) == 1 else "; ".join(by_weights) or "none"
     images = f"{', '.join(sorted(counts))} image{'' if counts == {'1'} else 's'}, " if counts else ""
-    return f"{images}model {_model(made)}, weights {told}."
+    return f"{images}model {_model(part)}, weights {listed}."
 
 
-def _noise_told(made: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
+def _noise_sentences(part: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
     """What the noise of training was taken to be, in sentences."""
-    experiment = made.experiment
-    seeds = {row["variant"]: made.noises[row["variant"]] for row in rows if row["noise"] == "seeds"}
-    told = []
+    experiment = part.experiment
+    seeds = {row["variant"]: part.noises[row["variant"]] for row in rows if row["noise"] == "seeds"}
+    sentences = []
     if seeds:
-        told.append(
+        sentences.append(
             f"Beyond noise with *: by Welch's test over training seeds of {seed_names(seeds)} and of "
             f"{experiment.reference}, p below 0.05."
         )
-    measured = [made.measured[row["variant"]] for row in rows if row["noise"] == "measured"]
-    for one in dict.fromkeys(measured):
-        told.append(
+    measured = [part.measured[row["variant"]] for row in rows if row["noise"] == "measured"]
+    for estimate in dict.fromkeys(measured):
+        sentences.append(
             f"Beyond noise without *: one training each, whose difference to {experiment.reference} is held "
-            f"against {verdict.chance(one.noise)} by {one.source}; open where the mean is beyond it and the "
-            "interval is not."
+            f"against {verdict.chance(estimate.noise)} by {estimate.source}; open where the mean is beyond "
+            "it and the interval is not."
         )
     unknown = ", ".join(row["variant"] for row in rows if row["exceeds_noise"] == "unknown")
     if unknown:
-        told.append(f"The noise of training of {unknown} is not known: no seeds of such trainings.")
+        sentences.append(f"The noise of training of {unknown} is not known: no seeds of such trainings.")
         if experiment.training_noise is not None:
             source, percent = experiment.training_noise_source, experiment.training_noise
-            told.append(f"{source} puts that of its networks at {percent:g}%.")
-    return told
+            sentences.append(f"{source} puts that of its networks at {percent:g}%.")
+    return sentences
 
 
-def _over_seeds(made: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
+def _over_seeds(part: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
     """The differences to the reference over training seeds; the columns are of the newest run of each."""
-    told = []
+    differences = []
     for row in rows:
-        noise = made.noises.get(row["variant"])
+        noise = part.noises.get(row["variant"])
         if noise is not None and not noise.reason:
-            told.append(
+            differences.append(
                 f"{row['variant']} {verdict.figure(noise.difference)} points "
                 f"({verdict.range_text(Interval(noise.difference, noise.low, noise.high))}, "
                 f"p = {noise.p_value:.2g})"
             )
-    if not told:
+    if not differences:
         return []
     return [
-        f"* Difference to {made.experiment.reference} of the means over seeds, against "
-        f"{made.tables.study.anchors[0]}: {'; '.join(told)}. The columns are of the newest run of each."
+        f"* Difference to {part.experiment.reference} of the means over seeds, against "
+        f"{part.tables.study.anchors[0]}: {'; '.join(differences)}. The columns are of the newest run of "
+        "each."
     ]
 
 
-def _missing(made: Experimental, ablation: Ablation) -> list[str]:
-    lacking = [one for one in made.missing if one.variant in ablation.variants]
+def _missing(part: Experimental, ablation: Ablation) -> list[str]:
+    lacking = [item for item in part.missing if item.variant in ablation.variants]
     if not lacking:
         return []
     return [
-        f"Missing: {'; '.join(one.told for one in lacking)}. All that is missing is made by: {made.remedy}"
+        f"Missing: {'; '.join(item.reason for item in lacking)}. "
+        f"All that is missing is made by: {part.remedy}"
     ]

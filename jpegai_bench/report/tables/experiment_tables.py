@@ -55,16 +55,16 @@ class Experimental:
         results: list[Any] = self.tables.results.to_dict("records")
         rows = []
         for anchor in self.tables.study.anchors:
-            own = [row for row in results if row["anchor"] == anchor]
-            by_label = {row["variant"]: row for row in own}
+            of_anchor = [row for row in results if row["anchor"] == anchor]
+            by_label = {row["variant"]: row for row in of_anchor}
             for variant in ablation.variants:
                 row = by_label.get(variant) or self._without_figures(variant, anchor)
                 rows.append(self._extended(row, ablation.name))
-            rows += [self._extended(row, ablation.name) for row in own if row["kind"] == "codec"]
-            whole = self.figures.of_study(ablation.name)
-            if whole.figures:
+            rows += [self._extended(row, ablation.name) for row in of_anchor if row["kind"] == "codec"]
+            study_figures = self.figures.of_study(ablation.name)
+            if study_figures.figures:
                 blank = {**_blank(ablation.title, anchor, "", self), "kind": "paper"}
-                rows.append(blank | _of_paper(whole) | {"study": ablation.name, "status": "paper"})
+                rows.append(blank | _of_paper(study_figures) | {"study": ablation.name, "status": "paper"})
         return rows
 
     def frame(self, ablation: Ablation) -> pd.DataFrame:
@@ -75,63 +75,65 @@ class Experimental:
         return frame[[*first, *(name for name in frame if name not in first)]]
 
     def _without_figures(self, variant: str, anchor: str) -> dict[str, Any]:
-        reason = next((one.told for one in self.missing if one.variant == variant), "no figures")
+        reason = next((item.reason for item in self.missing if item.variant == variant), "no figures")
         return {**_blank(variant, anchor, reason, self), "kind": "variant"}
 
     def _extended(self, row: dict[str, Any], study: str) -> dict[str, Any]:
         label = row["variant"]
-        missing = next((one for one in self.missing if one.variant == label), None)
-        told = missing.told if missing else ""
+        missing = next((item for item in self.missing if item.variant == label), None)
+        reason = missing.reason if missing else ""
         of_variant = row["kind"] == "variant"
         extended = {**row, "study": study, "status": missing.status if missing else "done"}
         extended["weights"] = self.weights.get(label, "")
-        extended |= self._ratios(row) | self._paper_size(label, told)
-        extended |= self._timing(label, told) if of_variant else _UNTIMED
-        extended |= self._noise(row, told) if of_variant else _NO_NOISE
+        extended |= self._ratios(row) | self._paper_size(label, reason)
+        extended |= self._timing(label, reason) if of_variant else _UNTIMED
+        extended |= self._noise(row, reason) if of_variant else _NO_NOISE
         return extended | _of_paper(self.figures.of_variant(label))
 
     def _ratios(self, row: dict[str, Any]) -> dict[str, Any]:
         base = self.tables.study.base_entry
         ratios = {}
         for name in ("published", "all"):
-            own = row[f"{name}_kmacs_px"]
+            count = row[f"{name}_kmacs_px"]
             reference = kmacs(base, f"{name}_kmacs_px") if base else math.nan
-            ratios[f"{name}_ratio"] = own / reference if reference else math.nan
+            ratios[f"{name}_ratio"] = count / reference if reference else math.nan
         return ratios
 
-    def _paper_size(self, label: str, told: str) -> dict[str, Any]:
-        own, base = self._counts(label), self._counts(self.experiment.reference)
-        row: dict[str, Any] = {f"paper_size_{name}": own.get(name, math.nan) for name in PAPER_SIZE}
-        whole = base.get("published_kmacs_px", math.nan)
-        row["paper_size_reduction_percent"] = 100 * (1 - own.get("published_kmacs_px", math.nan) / whole)
+    def _paper_size(self, label: str, reason: str) -> dict[str, Any]:
+        counts, base = self._counts(label), self._counts(self.experiment.reference)
+        row: dict[str, Any] = {f"paper_size_{name}": counts.get(name, math.nan) for name in PAPER_SIZE}
+        reference = base.get("published_kmacs_px", math.nan)
+        row["paper_size_reduction_percent"] = 100 * (
+            1 - counts.get("published_kmacs_px", math.nan) / reference
+        )
         row["paper_size_reason"] = ""
-        if "published_kmacs_px" not in own:
+        if "published_kmacs_px" not in counts:
             not_counted = "not counted at model=paper; run it again to have it counted"
-            row["paper_size_reason"] = told or own.get("reason") or not_counted
+            row["paper_size_reason"] = reason or counts.get("reason") or not_counted
         return row
 
     def _counts(self, label: str) -> dict[str, Any]:
         entries = [entry for entry in self.tables.study.variants if entry.label == label]
         return dict((entries[0].complexity or {}).get("paper_size") or {}) if entries else {}
 
-    def _timing(self, label: str, told: str) -> dict[str, Any]:
-        own, base = self.timings.get(label), self.timings.get(self.experiment.reference)
-        if own is None:
-            return {**_UNTIMED, "decode_reason": told or NOT_TIMED}
-        row = {"decode_s": own.decode_s, "decode_ratio": math.nan, "machine": own.machine}
+    def _timing(self, label: str, reason: str) -> dict[str, Any]:
+        timing, base = self.timings.get(label), self.timings.get(self.experiment.reference)
+        if timing is None:
+            return {**_UNTIMED, "decode_reason": reason or NOT_TIMED}
+        row = {"decode_s": timing.decode_s, "decode_ratio": math.nan, "machine": timing.machine}
         if base is None:
             return {**row, "decode_reason": f"{self.experiment.reference} was not timed"}
-        if base.machine != own.machine:
+        if base.machine != timing.machine:
             return {**row, "decode_reason": f"{self.experiment.reference} was timed on another machine"}
-        return {**row, "decode_ratio": own.decode_s / base.decode_s, "decode_reason": ""}
+        return {**row, "decode_ratio": timing.decode_s / base.decode_s, "decode_reason": ""}
 
-    def _noise(self, row: dict[str, Any], told: str) -> dict[str, Any]:
+    def _noise(self, row: dict[str, Any], reason: str) -> dict[str, Any]:
         label = row["variant"]
         if label == self.experiment.reference:
             return _NO_NOISE
         against = Interval(*(row[f"vs_base_{end}"] for end in ("bd_rate", "ci_low", "ci_high")))
         measured = self.measured.get(label)
-        noise = self.noises.get(label) or one_training(against, told or row["vs_base_reason"], measured)
+        noise = self.noises.get(label) or one_training(against, reason or row["vs_base_reason"], measured)
         held = measured.noise if measured and noise.source == "measured" else None
         return {
             "exceeds_noise": noise.exceeds,
@@ -164,15 +166,15 @@ _NO_NOISE = {
 }
 
 
-def _blank(label: str, anchor: str, reason: str, made: Experimental) -> dict[str, Any]:
+def _blank(label: str, anchor: str, reason: str, part: Experimental) -> dict[str, Any]:
     """A row as in `Tables.results` without a figure, each NA for that reason."""
-    like: dict[Any, Any] = made.tables.results.iloc[0].to_dict()
+    like: dict[Any, Any] = part.tables.results.iloc[0].to_dict()
     row: dict[str, Any] = dict.fromkeys(like, math.nan)
-    for name in (*average_of(made.tables.study.hvs), "mean", "vs_base"):
+    for name in (*average_of(part.tables.study.hvs), "mean", "vs_base"):
         row[f"{name}_reason"] = reason
-    for name in average_of(made.tables.study.hvs):
+    for name in average_of(part.tables.study.hvs):
         row |= {f"{name}_vs_base_reason": reason, f"{name}_images": 0}
-    entry = made.tables.study.entry(anchor)
+    entry = part.tables.study.entry(anchor)
     return row | {
         "variant": label, "note": "", "chroma": "", "model": like["model"], "dataset": like["dataset"],
         "anchor": anchor, "anchor_note": entry.note, "anchor_chroma": entry.chroma, "hvs": like["hvs"],
@@ -193,8 +195,8 @@ def by_column(figures: PublishedFigures) -> dict[str, Sequence[Figure]]:
 def _of_paper(figures: PublishedFigures) -> dict[str, Any]:
     """The first figure of each kind, and all of them as text."""
     row: dict[str, Any] = {}
-    for name, given in by_column(figures).items():
-        row[name] = given[0].value if given else math.nan
-        row[f"{name}_told"] = "; ".join(figure.told for figure in given)
+    for name, chosen in by_column(figures).items():
+        row[name] = chosen[0].value if chosen else math.nan
+        row[f"{name}_told"] = "; ".join(figure.with_place for figure in chosen)
     row["paper_anchor"] = " ".join(figures.anchors)
     return row

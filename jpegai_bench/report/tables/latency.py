@@ -72,24 +72,24 @@ def _against(timing: Manifest, base: Manifest | None) -> dict[str, float | None]
     """Decoder and luma synthesis: seconds, kMACs/pixel (all MACs), and both by base's."""
     if not timing.get("decode_parts"):
         return {}
-    own = _of_decoder(timing)
-    others = _of_decoder(base) if base and comparable(timing, base) else {}
+    values = _of_decoder(timing)
+    base_values = _of_decoder(base) if base and comparable(timing, base) else {}
     figures: dict[str, float | None] = {}
-    for name, value in own.items():
-        other = others.get(name)
+    for name, value in values.items():
+        base_value = base_values.get(name)
         if name != "decode_s":  # a column of the summary already
             figures[name] = value
-        figures[f"{name}_vs_base"] = value / other if value is not None and other else None
+        figures[f"{name}_vs_base"] = value / base_value if value is not None and base_value else None
     return figures
 
 
 def _of_decoder(timing: Manifest) -> dict[str, float | None]:
     luma = [part for part in timing["decode_parts"] if part["part"].startswith("luma ")]
-    whole = next(part for part in timing["decode_parts"] if part["part"] == "whole")
+    decoder = next(part for part in timing["decode_parts"] if part["part"] == "whole")
     counted = [part["kmacs_px"] for part in luma if part["kmacs_px"] is not None]
     return {
         "decode_s": timing["summary"]["decode_s"],
-        "decoder_kmacs_px": whole["kmacs_px"],
+        "decoder_kmacs_px": decoder["kmacs_px"],
         "luma_synthesis_s": sum(part["s"] for part in luma),
         "luma_synthesis_kmacs_px": sum(counted) if counted else None,
     }
@@ -107,9 +107,16 @@ def _table(title: str, columns: Sequence[str]) -> Any:
 
 
 def _codecs(manifests: Sequence[Manifest]) -> Any:
-    both = [f"{step}\n{unit}" for step in _STEPS for unit in ("s", "range", "MP/s")]
+    step_columns = [f"{step}\n{unit}" for step in _STEPS for unit in ("s", "range", "MP/s")]
     started = any(timing["summary"]["encode_start_up_s"] is not None for timing in manifests)
-    columns = ["codec", "quality", "bpp", *both, "decode\nMB", *(["start-up\ns + s"] if started else [])]
+    columns = [
+        "codec",
+        "quality",
+        "bpp",
+        *step_columns,
+        "decode\nMB",
+        *(["start-up\ns + s"] if started else []),
+    ]
     table = _table("", columns)
     for timing in manifests:
         summary = timing["summary"]
@@ -129,8 +136,8 @@ def _codecs(manifests: Sequence[Manifest]) -> Any:
 
 def _variants(parted: Sequence[Manifest], base: Manifest | None) -> Any:
     columns = ["variant"]
-    for what in ("decode", "luma synthesis"):
-        columns += [f"{what}\ns", "\nto base", "\nkMACs/px", "\nto base"]
+    for timed in ("decode", "luma synthesis"):
+        columns += [f"{timed}\ns", "\nto base", "\nkMACs/px", "\nto base"]
     table = _table("kMACs are not time: seconds and multiplications, each with its ratio to base", columns)
     for timing in parted:
         figures = _of_decoder(timing)

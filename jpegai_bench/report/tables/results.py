@@ -58,7 +58,7 @@ def _compare(
 def _row(
     study: Study, anchor: Entry, entry: Entry, against_anchor: Summary, against_base: Summary | None
 ) -> dict[str, Any]:
-    own, base = kmacs(entry), kmacs(study.base_entry) if study.base_entry else math.nan
+    count, base = kmacs(entry), kmacs(study.base_entry) if study.base_entry else math.nan
     row: dict[str, Any] = {
         "variant": entry.label,
         "kind": entry.kind,
@@ -71,12 +71,12 @@ def _row(
         "anchor_chroma": anchor.chroma,
         "hvs": study.hvs,
         "method": study.method,
-        "published_kmacs_px": own,
+        "published_kmacs_px": count,
         "input_size_kmacs_px": kmacs(entry, "input_size_kmacs_px"),
         "all_kmacs_px": kmacs(entry, "all_kmacs_px"),
         "paper_kmacs_px": kmacs(entry, "paper_kmacs_px"),
         "params_m": kmacs(entry, "params_m"),
-        "reduction_percent": 100.0 * (base - own) / base if base else math.nan,
+        "reduction_percent": 100.0 * (base - count) / base if base else math.nan,
         "decode_s": math.nan if entry.decode_s is None else entry.decode_s,
     }
     row["images_fewest"], row["images_most"] = against_anchor.images

@@ -42,10 +42,12 @@ def as_table(pairs: Sequence[Measured], names: Sequence[str], title: str) -> She
 
 def _mean(sheet: Sheet, pairs: Sequence[Measured], metric: Metric) -> Cell:
     values = [measured.values[metric.name] for measured in pairs]
-    there = [value for value in values if not math.isnan(value)]
-    if len(there) < len(values):
-        sheet.notes.append(f"{metric.label}: {len(there)} of {len(values)} pairs have it and enter the mean.")
-    return Cell(fmean(there) if there else math.nan, metric.decimals)
+    numbers = [value for value in values if not math.isnan(value)]
+    if len(numbers) < len(values):
+        sheet.notes.append(
+            f"{metric.label}: {len(numbers)} of {len(values)} pairs have it and enter the mean."
+        )
+    return Cell(fmean(numbers) if numbers else math.nan, metric.decimals)
 
 
 def _cell(measured: Measured, metric: Metric) -> Cell:

@@ -62,10 +62,10 @@ def to_rich(parts: Sequence[Sheet]) -> "Group":
     for sheet in parts:
         table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
         for number, name in enumerate(sheet.columns):
-            left = number == 0
+            is_first = number == 0
             table.add_column(
                 Text(name),
-                justify="left" if left else "right",
+                justify="left" if is_first else "right",
                 overflow="fold",
                 vertical="top",
                 no_wrap=False,

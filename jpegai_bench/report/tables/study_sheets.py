@@ -133,7 +133,7 @@ def described(study: Study) -> list[str]:
 
 def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None) -> list[str]:
     """Images that are missing from means, by reason; of all rows, or of some."""
-    named, seven = labels(), average_of(tables.study.hvs)
+    metric_labels, seven = labels(), average_of(tables.study.hvs)
     frame = tables.per_image[tables.per_image.anchor == anchor.label]
     frame = frame[(frame.reason != "") & frame.metric.isin(seven)]
     if only is not None:
@@ -141,28 +141,28 @@ def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None)
     cases_of = Counter(zip(frame.reason, frame.variant, frame.metric, strict=True))
     where: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
     for (reason, variant, metric), images in cases_of.items():
-        where[reason][variant, images].append(named[metric])
+        where[reason][variant, images].append(metric_labels[metric])
     lines = []
     for reason, cases in where.items():
-        told = [
+        listed = [
             f"{images} of {variant} ({'all metrics' if len(metrics) == len(seven) else ', '.join(metrics)})"
             for (variant, images), metrics in cases.items()
         ]
-        lines.append(f"Images left out of means, {reason}: {', '.join(told)}.")
+        lines.append(f"Images left out of means, {reason}: {', '.join(listed)}.")
     return lines
 
 
 def not_applicable(study: Study) -> list[str]:
     """Of metrics that some images do not have the reason, as their runs have it on record."""
-    named, seven = labels(), average_of(study.hvs)
-    told: dict[tuple[str, str], set[str]] = defaultdict(set)
+    metric_labels, seven = labels(), average_of(study.hvs)
+    metrics_of: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in study.entries:
-        for one in entry.run.manifest.get("not_applicable", ()) if entry.run else ():
-            if one["metric"] in seven:
-                told[one["image"], one["reason"]].add(one["metric"])
+        for gap in entry.run.manifest.get("not_applicable", ()) if entry.run else ():
+            if gap["metric"] in seven:
+                metrics_of[gap["image"], gap["reason"]].add(gap["metric"])
     cases: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for (image, reason), metrics in told.items():
-        cases[", ".join(named[name] for name in seven if name in metrics), reason].append(image)
+    for (image, reason), metrics in metrics_of.items():
+        cases[", ".join(metric_labels[name] for name in seven if name in metrics), reason].append(image)
     lines = []
     for (listed, reason), images in cases.items():
         more = f" and {len(images) - 1} more" if images[1:] else ""
@@ -179,20 +179,20 @@ def missed_targets(study: Study) -> list[str]:
             missed[target][images].append(entry.label)
     lines = []
     for target, cases in sorted(missed.items()):
-        told = [
+        texts = [
             f"{count(images, 'image')} of {', '.join(labels)}"
             for images, labels in sorted(cases.items(), reverse=True)
         ]
-        lines.append(f"{target:g} bpp is out of reach for {'; '.join(told)}: the nearest rate is taken.")
+        lines.append(f"{target:g} bpp is out of reach for {'; '.join(texts)}: the nearest rate is taken.")
     return lines
 
 
-def _title(tables: Tables, what: str, anchor: Entry | None = None) -> str:
+def _title(tables: Tables, subject: str, anchor: Entry | None = None) -> str:
     study = tables.study
     models = _models(tables)
     model = f", model {models[0]}" if len(models) == 1 and models[0] else ""
     against = f", against {anchor.name}" if anchor and len(study.anchors) > 1 else ""
-    return f"{study.title or study.dataset}{model}{against}: {what}"
+    return f"{study.title or study.dataset}{model}{against}: {subject}"
 
 
 def caption(tables: Tables, anchor: Entry) -> str:

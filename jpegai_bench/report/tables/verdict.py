@@ -94,8 +94,8 @@ def _on_images(comparison: Comparison, row: Difference, with_these: str) -> str:
         return f"Not tested: {row.reason}. On {images} {rate}{points}."
     test = f"p = {row.p_value:.2g} (Wilcoxon), {images}"
     if shows_difference(row, row.p_value):
-        said = f"{with_these}{rate}{points}" if with_these or rate else f"A{points[1:]}"
-        return f"{said}; {test}."
+        text = f"{with_these}{rate}{points}" if with_these or rate else f"A{points[1:]}"
+        return f"{text}; {test}."
     if row.p_value >= LEVEL and _holds_zero(row.difference):
         return f"No difference between {b} and {a} is shown: {points}; {test}."
     why = "p-value and interval disagree, so a few images may carry it"
@@ -108,13 +108,13 @@ def _amount(value: Interval, unit: str, up: str, down: str, of: str = "") -> str
     """Such as `0.20% less rate (95% interval 0.15…0.26)`."""
     sign, word = (1.0, up) if value.mean >= 0 else (-1.0, down)
     interval = range_text(Interval(sign * value.mean, *sorted((sign * value.low, sign * value.high))))
-    told = f"{figure(sign * value.mean)}{unit} {word}{of}"
-    return f"{told} (95% interval {interval})" if interval else told
+    text = f"{figure(sign * value.mean)}{unit} {word}{of}"
+    return f"{text} (95% interval {interval})" if interval else text
 
 
 def _by_metric(comparison: Comparison) -> str:
     labels = {metric.name: metric.label for metric in METRICS}
-    said: dict[str, list[str]] = defaultdict(list, {"more rate by": [], "less rate by": []})
+    groups: dict[str, list[str]] = defaultdict(list, {"more rate by": [], "less rate by": []})
     all_seven = comparison.row(MEAN).images > 0
     for row in comparison.rows:
         counts = row.metric in comparison.seven or (row.metric != MEAN and not all_seven)
@@ -125,8 +125,8 @@ def _by_metric(comparison: Comparison) -> str:
                 words = f"more images are needed, at least {row.images_needed} that differ, for"
             elif not shown:
                 words = "no difference shown by"
-            said[words].append(labels.get(row.metric, row.metric))
-    parts = "; ".join(f"{words} {', '.join(names)}" for words, names in said.items() if names)
+            groups[words].append(labels.get(row.metric, row.metric))
+    parts = "; ".join(f"{words} {', '.join(names)}" for words, names in groups.items() if names)
     return f"{comparison.labels[1]} by metric, after Holm's correction: {parts}." if parts else ""
 
 
@@ -143,26 +143,28 @@ def _training(
     if len(several) == 2:
         return _over_seeds(several, row)
     single = [label for label, spread in variants if len(spread.values) == 1]
-    told = [f"{label} {_seeds(spread)}" for label, spread in several]
+    texts = [f"{label} {_seeds(spread)}" for label, spread in several]
     if single:
-        told.append(f"one training of {' and one of '.join(single)}, {_chance(row, len(variants), measured)}")
-    return f"Training: {'; '.join(told)}.", False
+        texts.append(
+            f"one training of {' and one of '.join(single)}, {_chance(row, len(variants), measured)}"
+        )
+    return f"Training: {'; '.join(texts)}.", False
 
 
 def _chance(row: Difference, variants: int, measured: MeasuredNoise | None) -> str:
     """What noise is held against a difference of which one side at least was trained once."""
     counts = (len(row.seeds[0].values), len(row.seeds[1].values))
-    own = pooled_noise([(len(spread.values), spread.deviation) for spread in row.seeds])
-    if variants == 2 and own:
-        noise, size, unit, source = own, row.difference.mean, " points", "these seeds"
+    pooled = pooled_noise([(len(spread.values), spread.deviation) for spread in row.seeds])
+    if variants == 2 and pooled:
+        noise, size, unit, source = pooled, row.difference.mean, " points", "these seeds"
     elif variants == 2 and measured and not math.isnan(row.direct.mean):
         noise, size, unit, source = measured.noise, row.direct.mean, "%", measured.source
     else:
         return "so training noise is not known"
     reach = noise.reach(counts)
     where = "within it: it may be luck of the seed" if abs(size) <= reach else "beyond it"
-    told = f"so training noise is that of {source}: {chance(noise, counts, unit)}"
-    return f"{told}, and {figure(abs(size))}{unit} is {where}"
+    text = f"so training noise is that of {source}: {chance(noise, counts, unit)}"
+    return f"{text}, and {figure(abs(size))}{unit} is {where}"
 
 
 def chance(noise: TrainingNoise, trainings: tuple[int, int] = (1, 1), unit: str = "%") -> str:
@@ -175,14 +177,14 @@ def chance(noise: TrainingNoise, trainings: tuple[int, int] = (1, 1), unit: str 
 
 def _over_seeds(several: Sequence[tuple[str, Spread]], row: Difference) -> tuple[str, bool]:
     test = welch(*row.seeds)
-    told = ", ".join(f"{label} {_seeds(spread)}" for label, spread in several)
+    listed = ", ".join(f"{label} {_seeds(spread)}" for label, spread in several)
     if math.isnan(test.p_value):
-        return f"Training: {told}; not tested, {test.reason}.", False
+        return f"Training: {listed}; not tested, {test.reason}.", False
     beyond = test.p_value < LEVEL
     says = "exceeds" if beyond else "is not shown to exceed"
     return (
         f"The difference {says} training noise: {figure(test.difference)} points (95% interval "
-        f"{figure(test.low)}…{figure(test.high)}, Welch, p = {test.p_value:.2g}); {told}."
+        f"{figure(test.low)}…{figure(test.high)}, Welch, p = {test.p_value:.2g}); {listed}."
     ), beyond
 
 
