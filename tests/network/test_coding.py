@@ -134,44 +134,39 @@ def test_the_number_of_threads_changes_no_stream_no_latent_and_no_pixel_by_more_
 
 
 _CHILD = """
-import hashlib, json, sys
+import json, sys
 from pathlib import Path
 import torch
 import tiny
 from jpegai_bench.network.bitstream import Bitstream
 told = json.loads(sys.argv[1])
-torch.set_num_threads(told["threads"])
-torch.backends.mkldnn.set_flags(told["mkldnn"])
-if told["flush"]:
-    assert torch.set_flush_denormal(True)
-made = {}
-for context in tiny.CONTEXTS:
-    coder = tiny.load(Path(told["weights"][context]), context=context)
-    for number, path in enumerate(told["streams"][context]):
-        stream = Bitstream.from_bytes(Path(path).read_bytes())
-        latents = coder.decode_latents(stream)
-        with torch.inference_mode():
-            floats = coder.network.synthesize(latents)
-        made[f"{context} {number}"] = {
-            "luma": latents.luma, "chroma": latents.chroma,
-            "pixels": torch.from_numpy(coder.decode(stream)), "floats": floats.luma,
-        }
-torch.save(made, told["out"])
+coders = {context: tiny.load(Path(folder), context=context) for context, folder in told["weights"].items()}
+found = {}
+for machine, (threads, mkldnn, flush) in told["settings"].items():
+    torch.set_num_threads(threads)
+    torch.backends.mkldnn.set_flags(mkldnn)
+    assert torch.set_flush_denormal(flush)
+    made = found[machine] = {}
+    for context, coder in coders.items():
+        for number, path in enumerate(told["streams"][context]):
+            stream = Bitstream.from_bytes(Path(path).read_bytes())
+            latents = coder.decode_latents(stream)
+            with torch.inference_mode():
+                floats = coder.network.synthesize(latents)
+            made[f"{context} {number}"] = {
+                "luma": latents.luma, "chroma": latents.chroma,
+                "pixels": torch.from_numpy(coder.decode(stream)), "floats": floats.luma,
+            }
+torch.save(found, told["out"])
 """
 
-MACHINES = {
-    "as here": ({}, {}),
-    "oneDNN of SSE4.1, two threads": ({"DNNL_MAX_CPU_ISA": "SSE41"}, {"threads": 2}),
-    "torch and MKL of any x86, denormals flushed": (
-        {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"},
-        {"flush": True},
-    ),
-    "without oneDNN, three threads": ({"ATEN_CPU_CAPABILITY": "avx2"}, {"threads": 3, "mkldnn": False}),
-    "all at once": (
-        {"DNNL_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"},
-        {"threads": 2, "mkldnn": False, "flush": True},
-    ),
-}
+OLDEST = {"DNNL_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}
+PROCESSES = (
+    ({}, {"as here": (1, True, False), "without oneDNN, three threads": (3, False, False)}),
+    (OLDEST, {"of any x86": (1, True, False), "of any x86, denormals flushed": (2, False, True)}),
+)
+"""By environment: threads, oneDNN and flushing of denormals, which a process may change while it runs."""
+MACHINES = [machine for _, settings in PROCESSES for machine in settings]
 
 
 @pytest.fixture(scope="module")
@@ -192,11 +187,13 @@ def streams(coders, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def elsewhere(folders, streams, tmp_path_factory):
-    """What a process of its own decodes, as on each of `MACHINES`."""
-    out, found = tmp_path_factory.mktemp("elsewhere"), {}
-    for number, (machine, (environment, settings)) in enumerate(MACHINES.items()):
-        told = {"threads": torch.get_num_threads(), "mkldnn": True, "flush": False, **settings}
-        told |= {"weights": {context: str(folder) for context, folder in folders.items()}}
+    """What processes of their own decode, as on each of `MACHINES`."""
+    out, decoded = tmp_path_factory.mktemp("elsewhere"), {}
+    for number, (environment, settings) in enumerate(PROCESSES):
+        told = {
+            "settings": settings,
+            "weights": {context: str(folder) for context, folder in folders.items()},
+        }
         told |= {"streams": streams[0], "out": str(out / f"{number}.pt")}
         command = [sys.executable, "-W", "ignore", "-c", _CHILD, json.dumps(told)]
         done = subprocess.run(
@@ -207,8 +204,8 @@ def elsewhere(folders, streams, tmp_path_factory):
             env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", **environment},
         )
         assert done.returncode == 0, done.stderr
-        found[machine] = torch.load(told["out"])
-    return found
+        decoded |= torch.load(told["out"])
+    return decoded
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -152,8 +152,7 @@ def test_interrupted_it_ends_in_one_line_and_leaves_no_process(here):
     assert torch.load(checkpoint, weights_only=True)["step"] >= 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize(("devices", "number"), [(1, signal.SIGTERM), (2, signal.SIGINT)])
 def test_interrupted_it_loses_no_step(here, number, devices):
     words = (*SMOKE, "training.checkpoint_seconds=3600", "training.steps=3000", "training.log_every=1")
     process = start(
