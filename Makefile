@@ -1,4 +1,4 @@
-# make install | demo | test | lint.  PYTHON=… chooses the Python, VENV=… the folder of the environment.
+# make install | demo | test | lint | coverage.  PYTHON=… chooses the Python, VENV=… the folder of the environment.
 
 PYTHON ?=
 VENV ?= .venv
@@ -9,12 +9,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 QUIET := $(shell test -t 2 || echo --quiet)
 INSTALL = $(PIP) install $(QUIET) --constraint constraints.txt --editable
 
-.PHONY: help install demo test lint ruff format types clean
+.PHONY: help install demo test lint coverage ruff format types clean
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      code and measure the sample photographs, print the table"
 	@echo "make test      run the tests"
 	@echo "make lint      ruff and mypy"
+	@echo "make coverage  the tests once more, and which lines they run"
 	@echo "make clean     remove $(VENV)"
 
 install: $(VENV)/.installed
@@ -26,6 +27,11 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: $(VENV)/.installed-dev
+	@OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
 
 lint: ruff format types
 
