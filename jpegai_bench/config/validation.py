@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from jpegai_bench.config.hydra_context import chosen_files, config_folders, shared_cores, typed_words
@@ -41,7 +41,9 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
         for name in ("model", "dataset", "training"):
             if name not in plain:
                 raise UsageError(f"no {name} is chosen")
-        settings = OmegaConf.to_object(OmegaConf.merge(schema, plain))
+        merged = OmegaConf.merge(schema, plain)
+        _require_flat_lists(merged)
+        settings = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         where = error.full_key or "configuration"
         if isinstance(error, ConfigKeyError):
@@ -67,3 +69,15 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
         assert isinstance(written, dict)
         settings.variant_written = {str(key): value for key, value in written.items()}
     return settings
+
+
+def _require_flat_lists(config: DictConfig | ListConfig, inside: str = "") -> None:
+    """A list of numbers or words holds no list or mapping; OmegaConf itself lets them pass."""
+    for key in config if isinstance(config, DictConfig) else ():
+        value, where = config._get_node(key), f"{inside}{key}"
+        if isinstance(value, ListConfig) and value._metadata.element_type in (int, float, str):
+            for item in value._content if isinstance(value._content, list) else ():
+                if isinstance(item, DictConfig | ListConfig):
+                    raise UsageError(f"{where}: {item} is no {value._metadata.element_type.__name__}")
+        elif isinstance(value, DictConfig):
+            _require_flat_lists(value, f"{where}.")
