@@ -1,7 +1,7 @@
 """A composed configuration checked against the schema."""
 
 from dataclasses import fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
@@ -71,13 +71,13 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
     return settings
 
 
-def _require_flat_lists(config: DictConfig | ListConfig, inside: str = "") -> None:
+def _require_flat_lists(config: Any, inside: str = "") -> None:
     """A list of numbers or words holds no list or mapping; OmegaConf itself lets them pass."""
-    for key in config if isinstance(config, DictConfig) else ():
-        value, where = config._get_node(key), f"{inside}{key}"
-        if isinstance(value, ListConfig) and value._metadata.element_type in (int, float, str):
-            for item in value._content if isinstance(value._content, list) else ():
-                if isinstance(item, DictConfig | ListConfig):
-                    raise UsageError(f"{where}: {item} is no {value._metadata.element_type.__name__}")
+    for key, value in config._content.items() if isinstance(config._content, dict) else ():
+        if isinstance(value, ListConfig) and isinstance(value._content, list):
+            kind = value._metadata.element_type
+            nested = [item for item in value._content if isinstance(item, DictConfig | ListConfig)]
+            if nested and kind in (int, float, str):
+                raise UsageError(f"{inside}{key}: {nested[0]} is no {kind.__name__}")
         elif isinstance(value, DictConfig):
-            _require_flat_lists(value, f"{where}.")
+            _require_flat_lists(value, f"{inside}{key}.")

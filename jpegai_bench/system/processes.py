@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jpegai_bench.errors import BenchError
 
@@ -78,7 +78,7 @@ def _forkserver(preload: Sequence[str]) -> BaseContext:
 
 def _end_server() -> None:
     """The one that is still importing would fork a worker later, which nobody waits for any more."""
-    server = forkserver._forkserver
+    server: Any = forkserver._forkserver
     with suppress(ProcessLookupError):
         if server._forkserver_pid is not None:
             os.kill(server._forkserver_pid, signal.SIGKILL)

@@ -1,6 +1,5 @@
 """Points of codecs on the pictures of a study: those of the store, else those that ship with the package."""
 
-import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.times import decode_seconds
+from jpegai_bench.system.files import json_object
 
 MAIN_ANCHOR = "vvc"
 """What BD-rates are taken against where neither a run nor the command line says."""
@@ -172,10 +172,7 @@ def _timed(store: Store, run: Run) -> list[dict[str, str]]:
     found = [made_by]
     if run.manifest.get("key") in _shipped_keys():
         for path in sorted((store.root / "latency" / run.label).glob("*/latency.json")):
-            try:
-                other = json.loads(path.read_text())["codec"]
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+            other = (json_object(path) or {}).get("codec")
             if isinstance(other, dict) and {**other, "source": ""} == {**made_by, "source": ""}:
                 found.append(other)
     return found
