@@ -281,7 +281,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
     (tmp_path / "file").touch()
     pickled = pickle.dumps({"weight": 1})
     (tmp_path / "weights.pt").write_bytes(pickled)
-    for name in ("pickled", "damaged", "renamed", "bare", "no_json"):
+    for name in ("pickled", "damaged", "renamed", "bare", "no_json", "deep"):
         (tmp_path / name).mkdir()
         for file in tiny_weights.glob("*.safetensors") if name != "bare" else ():
             (tmp_path / name / file.name).write_bytes(file.read_bytes())
@@ -293,8 +293,10 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (tiny_weights / "base.safetensors").read_bytes()
     )
     with safe_open(tiny_weights / "base.safetensors", framework="numpy") as weights:
-        metadata = weights.metadata() | {"structure": "no JSON"}
-    save_file(load_file(tiny_weights / "base.safetensors"), tmp_path / "no_json/base.safetensors", metadata)
+        metadata = weights.metadata()
+    arrays, deep = load_file(tiny_weights / "base.safetensors"), "[" * 100_000
+    save_file(arrays, tmp_path / "no_json/base.safetensors", metadata | {"structure": "no JSON"})
+    save_file(arrays, tmp_path / "deep/base.safetensors", metadata | {"structure": deep, "note": deep})
     before = set(tmp_path.rglob("*"))
     own = (*TINY, f"weights={tiny_weights}")
     cases = [
@@ -335,6 +337,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (["encode", "photo.png", "out.jai", *TINY, "weights=pickled"], "never opened"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=damaged"], "base.safetensors: damaged weights"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=no_json"], "base.safetensors: damaged weights"),
+        (["encode", "photo.png", "out.jai", *TINY, "weights=deep"], "base.safetensors: damaged weights"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=bare"], "no shared.safetensors in it"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=nowhere"], "weights=nowhere: no such folder"),
         (
