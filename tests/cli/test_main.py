@@ -199,6 +199,13 @@ def test_a_closed_stdout_is_no_error(tmp_path):
         assert process.wait() == 0
 
 
+def test_a_full_stdout_is_told_and_no_defect(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([PROGRAM, "list"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("jpegai-bench: stdout: cannot be written")
+
+
 def test_weights_are_listed_with_their_training(tmp_path, tiny_weights):
     own = shutil.copytree(tiny_weights, tmp_path / "own")
     (own / "pickled.safetensors").write_bytes(pickle.dumps([1]))
