@@ -16,7 +16,6 @@ FLAGS: dict[str, tuple[str, ...] | str | None] = {
     "-cn": "a name",
     "--config-path": "a folder",
     "-cp": "a folder",
-    "--experimental-rerun": "a file",
     "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
     "-i": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
     "--multirun": None,

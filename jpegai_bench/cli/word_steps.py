@@ -40,6 +40,18 @@ def quote_for_hydra(command: Command, words: list[str]) -> list[str]:
     return [*map(quoted, words[:end]), *words[end:]]
 
 
+def refuse_unreadable(command: Command, words: list[str]) -> list[str]:
+    """A chosen file of the user's that is no YAML of settings; of several variants the others go on."""
+    folders = folders_of(words)
+    for word in words if folders else ():
+        if match := re.fullmatch(r"\+?([\w/]+)=(?:([\w-]+)|\[([\w,-]+)\])", word):
+            wrong = unreadable(match[1], folders)
+            for name in (match[2] or match[3]).split(","):
+                if name in wrong:
+                    raise UsageError(wrong[name])
+    return words
+
+
 def no_experiment(command: Command, words: list[str]) -> list[str]:
     """`experiment=null` chooses none, as the default does; of Hydra's groups none takes it."""
     return [word for word in words if word != "experiment=null"]
@@ -143,6 +155,7 @@ def show_one_job(command: Command, words: list[str]) -> list[str]:
 
 STEPS: tuple[Step, ...] = (
     quote_for_hydra,
+    refuse_unreadable,
     no_experiment,
     choose_variants,
     refuse_variants,

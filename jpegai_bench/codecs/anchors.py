@@ -25,7 +25,7 @@ def codec_of(label: str, node: Any) -> AnchorCodec:
         BenchError: its target cannot be imported.
     """
     where = f"anchor {label}"
-    if not isinstance(node, dict) or "_target_" not in node:
+    if not isinstance(node, dict) or not isinstance(node.get("_target_"), str):
         raise UsageError(f"{where}: needs a `_target_`, the import path of a codec")
     target = locate(node["_target_"], f"{where}: _target_")
     arguments = {"name": label, **{key: value for key, value in node.items() if key != "_target_"}}
@@ -34,6 +34,10 @@ def codec_of(label: str, node: Any) -> AnchorCodec:
         problem = f"no setting {unknown[0]!r}{hint(unknown[0], known)}"
         raise UsageError(f"{where}: {problem}; there are {', '.join(known)}")
     given = {key: value for key, value in arguments.items() if value is not None}
+    for key in [key for key in given if known[key].annotation in (str, "str")]:
+        if isinstance(given[key], list | dict):
+            raise UsageError(f"{where}: {key}={given[key]}: give one text")
+        given[key] = str(given[key])
     if given.get("chroma") in _SEXAGESIMAL:
         given["chroma"] = _SEXAGESIMAL[given["chroma"]]
     if "qualities" in given:

@@ -36,6 +36,8 @@ _OLD = re.compile(r"\._?(?:(matri)(?:x|ces)|(bias)(?:es)?|(factor)s?)\.?(\d+)$")
 
 # CompressAI's range encoder never ends on symbols beyond about 2**27; NaN becomes one.
 _LARGEST = 2**24
+_FURTHEST = 2**14
+"""Of quantiles: CompressAI's CDFs have 2**16 shares, one a symbol at least, and nothing there checks it."""
 
 
 @lru_cache(maxsize=16)
@@ -170,6 +172,10 @@ def load(kind: type, path: Path, sha256: str) -> nn.Module:
     for name, parameter in network.named_parameters():
         if not torch.isfinite(parameter).all():
             raise BenchError(f"{path}: {name} holds values that are not finite; this training has diverged")
+    for name, module in network.named_modules():
+        reach = getattr(module, "quantiles", None)
+        if isinstance(reach, Tensor) and reach.abs().max() > _FURTHEST:
+            raise BenchError(f"{path}: {name}.quantiles reach beyond {_FURTHEST}, more than a CDF can hold")
     network.float().eval()
     with torch.no_grad():
         network.update(force=True)

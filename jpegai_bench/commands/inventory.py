@@ -107,7 +107,7 @@ def _trained(path: Path) -> str:
         return f"{kind} {meta['shared_id']}, {note['step']:,} steps, {part}seed {recipe['seed']}"
     except BenchError:
         return "not a safetensors file"
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return "does not say of what training"
 
 

@@ -1,5 +1,6 @@
 """What was wrong, in one line with the nearest right word: a mistyped override, or any other error."""
 
+import errno
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ def explain(error: Exception) -> str:
     message = f"{type(error).__name__}: {error}".rstrip(": ")
     where = "the traceback is above" if console.is_verbose() else "-v shows where"
     if isinstance(error, OSError):
+        if error.errno == errno.ENOSPC and error.filename is None:
+            return f"stdout: cannot be written ({error.strerror}); free some space or write elsewhere"
         return f"{message}; {where}"
     return f"{message}; a defect of jpegai-bench or of a module of yours: {where}"
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from jpegai_bench.errors import UsageError
+
 _QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 _INTERPOLATION = r"\$\{[^}]*\}"
 _UNKNOWN = re.compile(r"""[^\w\s/\-\\+.$%*@?|:(){}\[\],='"]""", re.ASCII)
@@ -43,8 +45,14 @@ def quoted(override: str) -> str:
 
 
 def with_names(override: str) -> str:
-    """The override of a group, with quotes around names that Hydra would read as numbers or the like."""
+    """The override of a group, with quotes around names that Hydra would read as numbers or the like.
+
+    Raises:
+        UsageError: it is a list of something else than names.
+    """
     key, equals, value = override.partition("=")
+    if re.match(r"\s*\[.*[\[{]", re.sub(_QUOTED, "", value)):
+        raise UsageError(f"{override}: give names alone, as {key}=[a,b]")
     return override if "{" in value else key + equals + _NO_TEXT.sub(r"'\1'", f"={value}")[1:]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from jpegai_bench.config import schema
@@ -83,7 +84,7 @@ def unreadable(group: str, folders: Iterable[Path] = ()) -> dict[str, str]:
         except MarkedYAMLError as error:
             where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
             problems[path.stem] = f"{path}: is no YAML, {where}{error.problem}"
-        except (OSError, YAMLError, ValueError) as error:
+        except (OSError, YAMLError, ValueError, OmegaConfBaseException, RecursionError) as error:
             problems[path.stem] = f"{path}: cannot be read ({str(error).splitlines()[0]})"
         else:
             if not isinstance(content, DictConfig):

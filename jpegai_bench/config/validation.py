@@ -1,9 +1,9 @@
 """A composed configuration checked against the schema."""
 
 from dataclasses import fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from jpegai_bench.config.hydra_context import chosen_files, config_folders, shared_cores, typed_words
@@ -41,7 +41,9 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
         for name in ("model", "dataset", "training"):
             if name not in plain:
                 raise UsageError(f"no {name} is chosen")
-        settings = OmegaConf.to_object(OmegaConf.merge(schema, plain))
+        merged = OmegaConf.merge(schema, plain)
+        _require_flat_lists(merged)
+        settings = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         where = error.full_key or "configuration"
         if isinstance(error, ConfigKeyError):
@@ -67,3 +69,15 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
         assert isinstance(unresolved, dict)
         settings.variant_written = {str(key): value for key, value in unresolved.items()}
     return settings
+
+
+def _require_flat_lists(config: Any, inside: str = "") -> None:
+    """A list of numbers or words holds no list or mapping; OmegaConf itself lets them pass."""
+    for key, value in config._content.items() if isinstance(config._content, dict) else ():
+        if isinstance(value, ListConfig) and isinstance(value._content, list):
+            kind = value._metadata.element_type
+            nested = [item for item in value._content if isinstance(item, DictConfig | ListConfig)]
+            if nested and kind in (int, float, str):
+                raise UsageError(f"{inside}{key}: {nested[0]} is no {kind.__name__}")
+        elif isinstance(value, DictConfig):
+            _require_flat_lists(value, f"{inside}{key}.")

@@ -189,7 +189,7 @@ def _checked(node: dict[str, Any]) -> Variant:
     if unknown := sorted(nodes.keys() - PARTS.keys()):
         raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(PARTS)}")
     for key, part in nodes.items():
-        if not isinstance(part, dict) or "_target_" not in part:
+        if not isinstance(part, dict) or not isinstance(part.get("_target_"), str):
             raise UsageError(f"variant {name}: {key} needs a `_target_`, the module's import path")
     of_synthesis = nodes.keys() - ENCODER.keys() - ENTROPY.keys()
     for whole, parts in ((WHOLE.keys(), of_synthesis), (_WHOLE_ANALYSIS, nodes.keys() & ENCODER.keys())):

@@ -90,7 +90,7 @@ def require_structure(path: Path) -> None:
     """
     try:
         structure = json.loads(metadata(path).get("structure", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         structure = None
     parts = [structure, *structure.values()] if isinstance(structure, dict) else [None]
     if not all(isinstance(part, dict) for part in parts):

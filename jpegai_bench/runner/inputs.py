@@ -97,7 +97,7 @@ def training_notes(folder: Path, variant: Variant) -> dict[str, Any]:
 def _training_note(path: Path, kind: str) -> dict[str, Any]:
     try:
         note = json.loads(read(path, kind)[1].get("note", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}
 

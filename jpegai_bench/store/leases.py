@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jpegai_bench.system.files import make_folder, write_bytes
+from jpegai_bench.system.files import json_object, make_folder, write_bytes
 
 BEAT = 15.0
 """Seconds between two signs of life."""
@@ -137,8 +137,8 @@ def _take(path: Path, claimant: Holder) -> Holder | None:
 
 def _holder(path: Path) -> Holder | None:
     try:
-        return Holder(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        return Holder(**(json_object(path) or {}))
+    except TypeError:
         return None
 
 

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.store.leases import Holder, touched
-from jpegai_bench.system.files import make_folder, write_bytes
+from jpegai_bench.system.files import json_object, make_folder, write_bytes
 
 LOG = "log.txt"
 """Beside a run's manifest: what was told while it was measured, and what `-v` would have told."""
@@ -42,6 +43,11 @@ POINT_COLUMNS = (
     "decode_s",
 )
 
+_TEXTS = ("label", "dataset", "model", "status", "rates", "start", "end", "note", "weights", "key", "hvs")
+_MAPPINGS = ("images", "codec", "metrics", "versions", "trained", "config", "sources")
+_LISTS = ("anchors", "not_applicable", "out_of_reach", "failures")
+"""Of a manifest, what is text, by name, or one after the other; any of it may be missing."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -53,11 +59,8 @@ class Run:
     @classmethod
     def at(cls, folder: Path) -> "Run | None":
         """The run in a folder; None where there is none, or one that cannot be read."""
-        try:
-            manifest = json.loads((folder / "run.json").read_text())
-        except (OSError, ValueError):
-            return None
-        return cls(folder, manifest) if isinstance(manifest, dict) else None
+        manifest = json_object(folder / "run.json")
+        return None if manifest is None or not _is_sound(manifest) else cls(folder, manifest)
 
     @property
     def label(self) -> str:
@@ -96,9 +99,8 @@ class Run:
         return read_points(self.folder / "points.csv")
 
     def complexity(self) -> dict[str, Any] | None:
-        """`complexity.json`, where the run has one."""
-        path = self.folder / "complexity.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        """`complexity.json`, where the run has one that can be read."""
+        return json_object(self.folder / "complexity.json")
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,9 @@ class Store:
     def unit(self, key: str) -> dict[str, Any] | None:
         """A finished unit, or None; a damaged one counts as not finished."""
         unit = self._read_unit(key)
-        return unit if "bpp" in unit else None
+        values = [unit.get(column) for column in POINT_COLUMNS]
+        is_whole = "bpp" in unit and isinstance(unit.get("reasons", {}), dict)
+        return unit if is_whole and all(isinstance(value, float | int | None) for value in values) else None
 
     def put_unit(self, key: str, unit: dict[str, Any]) -> None:
         """Keep a finished unit."""
@@ -218,11 +222,7 @@ class Store:
 
     def _read_unit(self, key: str) -> dict[str, Any]:
         """Nothing where there is no such file, or a damaged one."""
-        try:
-            content = json.loads(self.unit_path(key).read_text())
-        except (FileNotFoundError, ValueError):
-            return {}
-        return content if isinstance(content, dict) else {}
+        return json_object(self.unit_path(key)) or {}
 
     def _write(self, key: str, content: dict[str, Any]) -> None:
         path = self.unit_path(key)
@@ -230,12 +230,28 @@ class Store:
         write_bytes(path, json.dumps(content).encode())
 
 
+def _is_sound(manifest: dict[str, Any]) -> bool:
+    """Whether what a manifest holds is of the kinds that it is written in."""
+    kinds = {str: _TEXTS, dict: _MAPPINGS, list: _LISTS}
+    return all(isinstance(manifest.get(name), kind | None) for kind, names in kinds.items() for name in names)
+
+
 def read_points(path: Path) -> pd.DataFrame:
-    """A `points.csv`; the name of an image is text, also where it is `NA` or `007`."""
+    """A `points.csv`; the name of an image is text, also where it is `NA` or `007`.
+
+    Raises:
+        BenchError: it cannot be read, or is not of one image and rate a row.
+    """
     try:
-        return pd.read_csv(path, converters={"image": str})
+        points = pd.read_csv(path, converters={"image": str})
     except (OSError, ValueError) as error:
         raise BenchError(f"{path}: cannot be read ({error})") from None
+    if missing := {"image", "bpp"} - set(points):
+        raise BenchError(f"{path}: cannot be read (it has no column {min(missing)})")
+    for column in POINT_COLUMNS[1:]:
+        if column in points and not is_numeric_dtype(points[column]):
+            raise BenchError(f"{path}: cannot be read (column {column} holds what is no number)")
+    return points
 
 
 def now() -> str:

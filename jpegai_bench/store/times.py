@@ -3,11 +3,11 @@
 results/latency/<codec>/<key>/latency.json
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jpegai_bench.store.store import Run, Store
+from jpegai_bench.system.files import json_object
 
 
 def runs_under_way(store: Store) -> list[Run]:
@@ -67,11 +67,8 @@ def decode_seconds(
 def _idle(store: Store) -> Iterator[dict[str, Any]]:
     """All that was measured while the machine did nothing else."""
     for path in store.root.glob("latency/*/*/latency.json"):
-        try:
-            manifest = json.loads(path.read_text())
-        except (OSError, ValueError):
-            continue
-        if not manifest.get("busy", True):
+        manifest = json_object(path)
+        if manifest and not manifest.get("busy", True):
             yield manifest
 
 

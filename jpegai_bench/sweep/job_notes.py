@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.store.leases import Holder
-from jpegai_bench.system.files import make_folder, write_bytes
+from jpegai_bench.system.files import json_object, make_folder, write_bytes
 
 Status = Literal["queued", "running", "done", "cached", "failed", "lost", "skipped"]
 
@@ -134,7 +134,7 @@ class Jobs:
     def _read_outcomes(self) -> Iterator[Outcome]:
         for path in self.folder.glob("job-*.json"):
             try:
-                content = json.loads(path.read_text())
+                content = json_object(path) or {}
                 outcome = Outcome(
                     **{
                         **content,
@@ -143,7 +143,7 @@ class Jobs:
                         "note": str(path),
                     }
                 )
-            except (OSError, ValueError, TypeError, KeyError):
+            except (TypeError, KeyError):
                 continue
             yield outcome
 

@@ -1,10 +1,12 @@
-"""Write a result file whole or not at all."""
+"""Write a result file whole or not at all, and read what may be damaged."""
 
 import errno
+import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from jpegai_bench.errors import BenchError
 
@@ -59,6 +61,15 @@ def below(folder: Path, hidden: bool = True) -> Iterator[Path]:
 def file_name(text: str) -> str:
     """A text as it stands in the name of a file: letters, digits, `_`, `.` and `-`; all else is `_`."""
     return "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in text)
+
+
+def json_object(path: Path) -> dict[str, Any] | None:
+    """The object that a JSON file holds; None where there is no file, or one that cannot be read."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def write_bytes(path: Path, data: bytes, remedy: str = REMEDY) -> None:

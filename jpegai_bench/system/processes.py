@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jpegai_bench.errors import BenchError
 
@@ -52,7 +52,9 @@ def spread(
             "a worker process died, perhaps for want of memory; "
             "run the same command again, with workers=1 if it dies again"
         ) from None
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            _end_server()
         for process in list((pool._processes or {}).values()):
             kill_group(process.pid)
         raise
@@ -72,6 +74,15 @@ def _forkserver(preload: Sequence[str]) -> BaseContext:
     finally:
         signal.signal(signal.SIGINT, before)
     return context
+
+
+def _end_server() -> None:
+    """The one that is still importing would fork a worker later, which nobody waits for any more."""
+    server: Any = forkserver._forkserver
+    with suppress(ProcessLookupError):
+        if server._forkserver_pid is not None:
+            os.kill(server._forkserver_pid, signal.SIGKILL)
+    server._stop()
 
 
 @contextmanager

@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files
 from jpegai_bench.system.console import say
-from jpegai_bench.system.files import write_bytes
+from jpegai_bench.system.files import json_object, write_bytes
 from jpegai_bench.training.checkpoint import CHECKPOINT, differences
 from jpegai_bench.training.logs import ROWS
 from jpegai_bench.training.training_plan import Plan
@@ -29,7 +28,7 @@ def is_finished(plan: Plan) -> bool:
     """
     if not (plan.weights / weight_files.synthesis_file(plan.variant.name)).exists():
         return False
-    if _identity(plan.folder / _ABOUT) is None:
+    if json_object(plan.folder / _ABOUT) is None:
         raise BenchError(
             f"{plan.folder}: holds weights, but {_ABOUT}, which tells of what, is missing or damaged; "
             "train into another folder"
@@ -52,7 +51,7 @@ def check_folder(plan: Plan) -> None:
         BenchError: it was, and what differs; or the folder cannot be written.
     """
     about = plan.folder / _ABOUT
-    was = _identity(about)
+    was = json_object(about)
     if was is None:
         write_bytes(plan.folder / _LIST, "".join(f"{line}\n" for line in plan.listed).encode(), plan.remedy)
         write_bytes(about, json.dumps(plan.identity, indent=1, sort_keys=True).encode(), plan.remedy)
@@ -93,20 +92,12 @@ def others_unfinished(plan: Plan) -> Iterator[tuple[Path, list[str]]]:
         note.parent for note in noted if (note.parent / CHECKPOINT).exists() and (note.parent / ROWS).exists()
     ]
     for folder in sorted(begun, key=lambda folder: (folder / CHECKPOINT).stat().st_mtime):
-        was = _identity(folder / _ABOUT)
+        was = json_object(folder / _ABOUT)
         if was is None or was.get("variant") != plan.variant.name or (folder / "weights").exists():
             continue
         differing = list(differences(was, plan.identity))
         if [name.split()[0] for name in differing] != ["recipe.seed"]:
             yield folder, differing
-
-
-def _identity(about: Path) -> dict[str, Any] | None:
-    try:
-        identity = json.loads(about.read_text())
-    except (OSError, ValueError):
-        return None
-    return identity if isinstance(identity, dict) else None
 
 
 @contextmanager

@@ -200,6 +200,13 @@ def test_a_closed_stdout_is_no_error(tmp_path):
         assert process.wait() == 0
 
 
+def test_a_full_stdout_is_told_and_no_defect(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([PROGRAM, "list"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("jpegai-bench: stdout: cannot be written")
+
+
 def test_weights_are_listed_with_their_training(tmp_path, tiny_weights):
     own = shutil.copytree(tiny_weights, tmp_path / "own")
     (own / "pickled.safetensors").write_bytes(pickle.dumps([1]))
@@ -282,7 +289,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
     (tmp_path / "file").touch()
     pickled = pickle.dumps({"weight": 1})
     (tmp_path / "weights.pt").write_bytes(pickled)
-    for name in ("pickled", "damaged", "renamed", "bare", "no_json"):
+    for name in ("pickled", "damaged", "renamed", "bare", "no_json", "deep"):
         (tmp_path / name).mkdir()
         for file in tiny_weights.glob("*.safetensors") if name != "bare" else ():
             (tmp_path / name / file.name).write_bytes(file.read_bytes())
@@ -294,8 +301,10 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (tiny_weights / "base.safetensors").read_bytes()
     )
     with safe_open(tiny_weights / "base.safetensors", framework="numpy") as weights:
-        metadata = weights.metadata() | {"structure": "no JSON"}
-    save_file(load_file(tiny_weights / "base.safetensors"), tmp_path / "no_json/base.safetensors", metadata)
+        metadata = weights.metadata()
+    arrays, deep = load_file(tiny_weights / "base.safetensors"), "[" * 100_000
+    save_file(arrays, tmp_path / "no_json/base.safetensors", metadata | {"structure": "no JSON"})
+    save_file(arrays, tmp_path / "deep/base.safetensors", metadata | {"structure": deep, "note": deep})
     before = set(tmp_path.rglob("*"))
     own = (*TINY, f"weights={tiny_weights}")
     cases = [
@@ -336,6 +345,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
         (["encode", "photo.png", "out.jai", *TINY, "weights=pickled"], "never opened"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=damaged"], "base.safetensors: damaged weights"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=no_json"], "base.safetensors: damaged weights"),
+        (["encode", "photo.png", "out.jai", *TINY, "weights=deep"], "base.safetensors: damaged weights"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=bare"], "no shared.safetensors in it"),
         (["encode", "photo.png", "out.jai", *TINY, "weights=nowhere"], "weights=nowhere: no such folder"),
         (

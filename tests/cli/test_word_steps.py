@@ -96,3 +96,30 @@ def test_variants_that_are_not_there_leave_a_sweep():
     assert step.known_variants(["+variant=nonsense"]) == (["+variant=nonsense"], [])
     with pytest.raises(BenchError, match="bse"):
         step.known_variants(["+variant=bse,nonsense"])
+
+
+UNREADABLE = {
+    "list": b"- a\n",
+    "tab": b"name: tab\nactivation:\n\t_target_: a.B\n",
+    "bytes": b"\xac\x00",
+    "loop": b"name: loop\nactivation: &a\n  x: *a\n",
+    "directory": None,
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_chosen_file_that_is_no_yaml_of_settings_is_told_with_its_path(tmp_path, name):
+    path = tmp_path / f"variant/{name}.yaml"
+    path.parent.mkdir()
+    path.mkdir() if UNREADABLE[name] is None else path.write_bytes(UNREADABLE[name])
+    with pytest.raises(BenchError) as error:
+        step.prepared(COMMANDS["complexity"], [f"+variant={name}", "--config-dir", str(tmp_path)])
+    assert str(error.value).startswith(str(path))
+    assert error.value.status == 2
+
+
+def test_a_file_that_nobody_chose_may_be_unreadable(tmp_path):
+    (tmp_path / "variant").mkdir()
+    (tmp_path / "variant/list.yaml").write_bytes(UNREADABLE["list"])
+    words = ["+variant=base", "--config-dir", str(tmp_path)]
+    assert step.prepared(COMMANDS["complexity"], words) == words

@@ -31,6 +31,13 @@ def test_a_label_is_the_name_and_null_leaves_a_setting_to_the_codec():
     assert (codec.name, codec.preset, len(codec.qualities)) == ("strong", "slow", 8)
 
 
+def test_a_text_that_yaml_reads_as_a_number_is_one():
+    target = "jpegai_bench.codecs.reference.ReferenceSoftware"
+    codec = codec_of("mine", {"_target_": target, "format": "vtm", "encoder": 5})
+    with pytest.raises(BenchError, match="5"):
+        codec.check()
+
+
 def test_chroma_without_quotes_is_what_it_looks_like(tmp_path):
     """YAML 1.1 reads 4:4:4 as a number to the base of 60."""
     (tmp_path / "a.yaml").write_text("_target_: " + VIDEO + "\nformat: hevc\nchroma: 4:4:4\n")
@@ -43,6 +50,8 @@ def test_chroma_without_quotes_is_what_it_looks_like(tmp_path):
     [
         (None, "needs a `_target_`"),
         ({"format": "vvc"}, "needs a `_target_`"),
+        ({"_target_": 5}, "needs a `_target_`"),
+        ({"_target_": VIDEO, "format": "vvc", "preset": ["slow"]}, r"preset=\['slow'\]: give one text"),
         ({"_target_": "my_codec"}, "not an import path"),
         ({"_target_": "no_such_package.Codec"}, "cannot import no_such_package"),
         (

@@ -387,6 +387,16 @@ def test_a_network_that_diverges_is_refused_before_it_hangs_the_range_coder(fact
         codec.encode(picture, 1)
 
 
+@pytest.mark.parametrize("reach", [4e4, 1e12])
+def test_quantiles_that_no_cdf_can_hold_are_refused_before_a_table_is_made(picture, tmp_path, reach):
+    made = network("mbt2018-mean")
+    with torch.no_grad():
+        made.entropy_bottleneck.quantiles[..., 2] = reach
+    codec = CompressAI(arch="mbt2018-mean", checkpoint=saved(made, tmp_path / "wide.pth"))
+    with pytest.raises(BenchError, match=r"wide\.pth: entropy_bottleneck\.quantiles"):
+        codec.encode(picture, 1)
+
+
 def test_weights_that_are_not_finite_are_refused(picture, tmp_path):
     made = network("mbt2018-mean")
     with torch.no_grad():

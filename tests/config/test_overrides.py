@@ -1,7 +1,8 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from jpegai_bench.config.overrides import quoted
+from jpegai_bench.config.overrides import quoted, with_names
+from jpegai_bench.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,10 @@ def test_what_hydra_reads_as_it_is_stays(override):
 def test_sweeps_stay_sweeps():
     parse = OverridesParser.create().parse_override
     assert list(parse(quoted("results=Jörg,b")).sweep_string_iterator()) == ["'Jörg'", "b"]
+
+
+@pytest.mark.parametrize("override", ["anchor=[jpeg,[vvc]]", "anchor=[jpeg,{a:b}]", "model= [[small]]"])
+def test_what_is_chosen_in_a_group_is_names(override):
+    with pytest.raises(UsageError) as error:
+        with_names(override)
+    assert override in str(error.value)

@@ -6,7 +6,7 @@ from messages import refused
 from jpegai_bench.codecs.rates import Rates
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.variants import MODULES, packaged_variant, structure_of, variant_names, variant_of
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 YAML = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
 CHOICES = [path for path in YAML if path.parent.name]
@@ -48,6 +48,22 @@ def test_every_variant_builds_a_whole_network(name):
     size = composed.model.network_size()
     network = Network(size, variant_of(composed).modules(size))
     assert {"luma", "chroma"} == set(network.synthesis.keys())
+
+
+@pytest.mark.parametrize(
+    ("word", "item"),
+    [
+        ("qualities=[0,[1]]", "[1]"),
+        ("targets=[{a:b}]", "{'a': 'b'}"),
+        ("training.data=[p,{a:b}]", "{'a': 'b'}"),
+        ("model.context_luma_groups=[{a:b}]", "{'a': 'b'}"),
+    ],
+)
+def test_a_list_holds_no_lists_and_no_mappings(word, item):
+    with pytest.raises(UsageError) as error:
+        settings(word)
+    assert word.partition("=")[0] in str(error.value)
+    assert item in str(error.value)
 
 
 def test_a_variant_states_only_what_differs_from_the_base():

@@ -88,6 +88,12 @@ def test_a_module_that_takes_the_channels_for_something_else_is_refused(name):
     assert f"as its {parameter};" in str(error.value)
 
 
+@pytest.mark.parametrize("target", ["5", "[a]", "null"])
+def test_a_target_that_is_no_text_is_refused(target):
+    with pytest.raises(UsageError, match="activation needs a `_target_`"):
+        variant_of(settings("+variant=base", f"variant.activation._target_={target}"))
+
+
 @pytest.mark.parametrize("name", ["PReLU", "Identity"])
 def test_modules_of_torch_that_take_channels_or_anything_pass(name):
     chosen = settings("+variant=base", f"variant.activation._target_=torch.nn.{name}")

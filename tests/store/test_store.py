@@ -32,10 +32,38 @@ def test_a_unit_is_found_again_and_a_damaged_one_is_not(store):
     store.put_unit(key, UNIT)
     assert store.unit(key) == UNIT
     [path] = (store.root / "units").rglob("*.json")
-    for damage in (path.read_text()[:-4], "", "[]", "{}"):
+    deep = "[" * 100_000
+    wrong = ({**UNIT, "bpp": "x"}, {**UNIT, "psnr_y": [1]}, {**UNIT, "reasons": None})
+    for damage in (path.read_text()[:-4], "", "[]", "{}", deep, *map(json.dumps, wrong)):
         path.write_text(damage)
         assert store.unit(key) is None
+    path.unlink()
+    path.mkdir()
+    assert store.unit(key) is None
     assert not list(store.root.rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["", "[]", '{"images": ', "[" * 100_000, '{"images": ["a"]}', '{"label": 1}', '{"failures": {}}'],
+)
+def test_a_run_whose_manifest_is_not_what_is_written_there_is_damaged(store, damage):
+    folder = store.run_folder("runs", "base", "key")
+    store.write_run(folder, {"label": "base", "status": "done"}, POINTS)
+    (folder / "run.json").write_text(damage)
+    assert store.runs() == []
+    assert [run.folder for run in store.damaged()] == [folder]
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"), [("a,b\n1,2\n", "bpp"), ("[]", "bpp"), ("image,bpp,vmaf\na,1,x\n", "vmaf")]
+)
+def test_points_that_are_none_are_told_with_their_file(tmp_path, points, reason):
+    path = tmp_path / "points.csv"
+    path.write_text(points)
+    with pytest.raises(BenchError, match=reason) as error:
+        read_points(path)
+    assert str(path) in str(error.value)
 
 
 def test_a_key_follows_content_and_not_the_order_of_names():

@@ -1,8 +1,11 @@
+import signal
 from multiprocessing import forkserver
+from threading import Timer
 
 import pytest
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.store.leases import began
 from jpegai_bench.system.processes import spread
 
 
@@ -18,3 +21,19 @@ def test_a_killed_server_of_processes_is_told_and_another_call_has_a_new_one(tmp
         forkserver._forkserver._stop()
     assert sorted(spread(abs, [-1, -2], 2)) == [(-2, 2), (-1, 1)]
     forkserver._forkserver._stop()
+
+
+def test_what_is_interrupted_while_the_server_imports_leaves_no_server_that_forks_later(
+    tmp_path, monkeypatch, capfd
+):
+    forkserver._forkserver._stop()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "slow.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
+    timer = Timer(2, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(spread(abs, [-1, -2], 2, preload=["slow"]))
+    assert forkserver._forkserver._forkserver_pid is None
+    out, told = capfd.readouterr()
+    assert began(int(out)) is None
+    assert told == ""

@@ -1,6 +1,5 @@
 """Points of codecs on the pictures of a study: those of the store, else those that ship with the package."""
 
-import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.times import decode_seconds
+from jpegai_bench.system.files import json_object
 
 MAIN_ANCHOR = "vvc"
 """What BD-rates are taken against where neither a run nor the command line says."""
@@ -172,10 +172,7 @@ def _timed_fingerprints(store: Store, run: Run) -> list[dict[str, str]]:
     fingerprints = [made_by]
     if run.manifest.get("key") in _shipped_keys():
         for path in sorted((store.root / "latency" / run.label).glob("*/latency.json")):
-            try:
-                fingerprint = json.loads(path.read_text())["codec"]
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+            fingerprint = (json_object(path) or {}).get("codec")
             if isinstance(fingerprint, dict) and {**fingerprint, "source": ""} == {**made_by, "source": ""}:
                 fingerprints.append(fingerprint)
     return fingerprints

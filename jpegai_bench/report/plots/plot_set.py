@@ -14,7 +14,7 @@ from jpegai_bench.report.gather.study import Study
 from jpegai_bench.report.plots import complexity_plot, curves, draw, labels, parts_plot, style
 from jpegai_bench.report.plots.curves import Panel, by_height, quality_limits, rate_limits
 from jpegai_bench.report.tables.results import Tables, build_tables
-from jpegai_bench.system.files import make_folder, write_bytes
+from jpegai_bench.system.files import json_object, make_folder, write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -177,8 +177,4 @@ def _parts_panels(study: Study) -> list[dict[str, Any]]:
 
 def _read_manifest(path: Path) -> dict[str, str]:
     """What is there was drawn from; nothing where the manifest is damaged: then all is drawn again."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return json_object(path) or {}

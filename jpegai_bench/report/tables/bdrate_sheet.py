@@ -1,6 +1,5 @@
 """BD-rates of two files as a table for people, and what there is to say about it."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from jpegai_bench.analysis.statistics import Interval, MetricSummary
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.tables.cells import Cell
 from jpegai_bench.report.tables.sheets import Sheet
+from jpegai_bench.system.files import json_object
 
 _MOST_NAMES = 5
 _KNOWN = {metric.name: metric for metric in METRICS}
@@ -65,11 +65,9 @@ def label(points: RDPoints) -> str:
 
 def described(points: RDPoints) -> str:
     """The label, and of a run what made it: codec, version, preset, chroma format."""
-    try:
-        manifest = json.loads(Path(points.path).with_name("run.json").read_text())
-        note = str(manifest.get("note", "")) if Path(points.path).name == "points.csv" else ""
-    except (OSError, ValueError, AttributeError):
-        note = ""
+    path = Path(points.path)
+    manifest = json_object(path.with_name("run.json")) if path.name == "points.csv" else None
+    note = str(manifest.get("note", "")) if manifest else ""
     return f"{label(points)} ({note})" if note else label(points)
 
 
