@@ -34,12 +34,12 @@ def codec_of(label: str, node: Any) -> AnchorCodec:
         problem = f"no setting {unknown[0]!r}{hint(unknown[0], known)}"
         raise UsageError(f"{where}: {problem}; there are {', '.join(known)}")
     given = {key: value for key, value in arguments.items() if value is not None}
+    if isinstance(chroma := given.get("chroma"), int):
+        given["chroma"] = _SEXAGESIMAL.get(chroma, chroma)
     for key in [key for key in given if known[key].annotation in (str, "str")]:
         if isinstance(given[key], list | dict):
             raise UsageError(f"{where}: {key}={given[key]}: give one text")
         given[key] = str(given[key])
-    if given.get("chroma") in _SEXAGESIMAL:
-        given["chroma"] = _SEXAGESIMAL[given["chroma"]]
     if "qualities" in given:
         given["qualities"] = _qualities(given["qualities"], where)
     try:
