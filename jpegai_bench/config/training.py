@@ -137,9 +137,6 @@ class TrainingSettings:
                 f"training.reduction={self.reduction}: give the lowest and the highest factor, above 0 and "
                 "at most 1, as [0.45,0.75]"
             )
-        for name in ("data", "validation"):
-            if not all(isinstance(folder, str) for folder in getattr(self, name)):
-                raise BenchError(f"training.{name}: give folders, as [PATH,PATH]")
         if self.batch_size % self.devices:
             raise BenchError(
                 f"training.batch_size={self.batch_size}: must be a multiple of training.devices, "

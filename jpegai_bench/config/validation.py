@@ -78,6 +78,7 @@ def _require_flat_lists(config: Any, inside: str = "") -> None:
             kind = value._metadata.element_type
             nested = [item for item in value._content if isinstance(item, DictConfig | ListConfig)]
             if nested and kind in (int, float, str):
-                raise UsageError(f"{inside}{key}: {nested[0]} is no {kind.__name__}")
+                wanted = "texts, as [A,B]" if kind is str else "numbers, as [1,2]"
+                raise UsageError(f"{inside}{key}: holds {nested[0]}; give {wanted}")
         elif isinstance(value, DictConfig):
             _require_flat_lists(value, f"{inside}{key}.")

@@ -46,7 +46,7 @@ from jpegai_bench.training.recipe import Operation, Recipe
             ("training.final_learning_rate=1", "training.learning_rate"),
         ),
         (["steps=99999999999999999999"], ("training.steps=99999999999999999999", "at most 2147483647")),
-        (["data=[[photos]]"], ("training.data", "folders, as [PATH,PATH]")),
+        (["data=[[photos]]"], ("training.data", "texts, as [A,B]")),
         (["data=null"], ("training.data", "have a value")),
         (["gradient_clip=0"], ("training.gradient_clip=0.0", "above 0, and finite")),
         (["max_minutes=0"], ("training.max_minutes=0.0", "above 0, and finite")),
