@@ -1,4 +1,4 @@
-"""What a module does while it runs, operation by operation: products with weights and without, and the rest."""
+"""What a module does while it runs, by operation: products with weights and without, and the rest."""
 
 import re
 from collections import Counter
