@@ -193,7 +193,7 @@ class _Counting:
     def convolve(self, layer: nn.Conv2d, x: Tensor, phase: Phase | None = None) -> Tensor:
         rows, columns = at(x, phase).shape[-2:]
         self.macs += layer.weight.numel() * rows * columns
-        return x.new_empty(x.shape[0], layer.out_channels, rows, columns)
+        return x.new_zeros(x.shape[0], layer.out_channels, rows, columns)
 
     def scale(self, x: Tensor, log2: Tensor) -> Tensor:
         return x * log2
@@ -255,10 +255,16 @@ def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
 
 
 def _operations(module: nn.Module, shape: tuple[int, ...]) -> Operations:
-    device = next((tensor.device for tensor in module.parameters()), torch.device("meta"))
+    x = _input(module, shape)
     with torch.no_grad(), Operations(module) as operations:
-        module(torch.zeros(1, *shape, device=device))
+        module(x)
     return operations
+
+
+def _input(module: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    """Zeros, so that a module that looks at its values does the same every time."""
+    device = next((tensor.device for tensor in module.parameters()), torch.device("meta"))
+    return torch.zeros(1, *shape, device=device)
 
 
 def _is_linear(module: nn.Module, shape: tuple[int, ...]) -> bool:
@@ -300,6 +306,7 @@ def _convolutions(module: nn.Module, shape: tuple[int, ...]) -> tuple[Counter[st
             as_strings=False,
             print_per_layer_stat=False,
             custom_modules_hooks=hooks,
+            input_constructor=lambda shape: _input(module, shape),  # by itself it takes memory as it lies
             backend="pytorch",
         )
     if macs is None:
