@@ -9,10 +9,11 @@ from torch import nn
 from jpegai_bench.analysis.complexity import by_part, luma_part
 from jpegai_bench.codecs.protocol import Work
 from jpegai_bench.codecs.stopwatch import Stopwatch
-from jpegai_bench.network import coding, entropy, rans
+from jpegai_bench.network import coding, entropy
 from jpegai_bench.network.cdf_tables import Tables
 from jpegai_bench.network.codec import BRANCHES, Network
 from jpegai_bench.network.coding import Coder
+from jpegai_bench.network.range_coder import Reader, Writer
 
 EXACT = ("hyper-synthesis", "context model")
 """Computed in exact integers, which are held in float64."""
@@ -58,9 +59,9 @@ def _modules(coder: Coder) -> Iterator[tuple[str, nn.Module]]:
 def _functions(coder: Coder) -> Iterator[tuple[str, object, str]]:
     yield "colour conversion", coding, coding.to_planes.__name__
     yield "colour conversion", coding, coding.to_image.__name__
-    yield "range coding", rans.Writer, rans.Writer.add.__name__
-    yield "range coding", rans.Writer, rans.Writer.finish.__name__
-    yield "range decoding", rans.Reader, rans.Reader.read.__name__
+    yield "range coding", Writer, Writer.add.__name__
+    yield "range coding", Writer, Writer.finish.__name__
+    yield "range decoding", Reader, Reader.read.__name__
     yield "quantisation", coding, coding.quantize.__name__
     yield "quantisation", coding, coding.indexes_of.__name__
     yield "quantisation", coding, coding.dequantize.__name__

@@ -49,7 +49,7 @@ in results/latency/, and measured again whenever they are asked for.
 
   repeats=9            how often each is timed
   processes=1          by one process alone: a third of the time
-  device=cuda          variants on a GPU; rANS stays on the core
+  device=cuda          variants on a GPU; range coding stays on the core
   quality=32           on one codec's scale; otherwise that of its grid whose mean rate is nearest 0.5 bpp
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer""",
     settings=LatencySettings,

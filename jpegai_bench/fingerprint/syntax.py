@@ -23,7 +23,7 @@ class Names:
     full: Mapping[str, str]
     """Of a library or a user's file the full name, as `torch.nn.functional.gelu`; of ours the last part."""
     modules: frozenset[str] = frozenset()
-    """Names of modules of this package: `rans.decode` is `decode`, wherever it is from."""
+    """Names of modules of this package: `range_coder.decode` is `decode`, wherever it is from."""
 
     @classmethod
     def of(cls, imports: Iterable[tuple[str, tuple[str, str]]]) -> "Names":

@@ -32,6 +32,8 @@ _MAX_TERMS = 2 ** (52 - (4 + _WEIGHT_BITS) - (9 + FRACTION_BITS))
 _UNIT = 1 << FRACTION_BITS
 _POWER_BITS = 16
 _MOST_OCTAVES = 30
+_MANTISSA_BITS, _EXPONENT_BIAS = 52, 1023
+"""Of a float64, whose exponent is written directly."""
 POWERS = tuple(round(2.0 ** (_POWER_BITS + step / _UNIT)) for step in range(_UNIT))
 """2**(step / 1024) in units of 2**-16; none is within 1e-5 of a half, so that all are the same everywhere."""
 
@@ -133,27 +135,19 @@ class Exact:
             TypeError: the convolution has no exact form.
         """
         weight, bias = self._rounded(layer)
-        x = self.limit(x, _ACTIVATION_LIMIT)
-        batch, _, height, width = x.shape
-        if phase is not None:
-            height, width = -(-(height - phase[0]) // 2), -(-(width - phase[1]) // 2)
-        if layer.kernel_size == (1, 1):
-            columns = at(x, phase).flatten(2)
-        else:
-            padded = F.pad(x, (1, 1, 1, 1))
-            i, j = phase or (0, 0)
-            columns = F.unfold(padded[..., i:, j:], 3, stride=1 if phase is None else 2)
-        columns = columns.reshape(batch, layer.groups, -1, height * width)
+        terms = _taps(self.limit(x, _ACTIVATION_LIMIT), layer.kernel_size[0] // 2, phase)
+        batch, _, _, height, width = terms.shape
+        columns = terms.reshape(batch, layer.groups, -1, height * width)
         sums = torch.matmul(weight, columns).flatten(1, 2).add_(bias[:, None])
-        values = sums.mul_(2.0**-_WEIGHT_BITS).add_(0.5).floor_().reshape(batch, -1, height, width)
-        return self.limit(values, _ACTIVATION_LIMIT)
+        values = sums.mul_(2.0**-_WEIGHT_BITS).floor_().reshape(batch, -1, height, width)
+        return values.clamp_(-_ACTIVATION_LIMIT * _UNIT, _ACTIVATION_LIMIT * _UNIT)
 
     def scale(self, x: Tensor, log2: Tensor) -> Tensor:
         """As `Arithmetic` has it; exact for `x` below 2**35, the exponent clamped to 30 octaves."""
         exponent = log2.clamp(-_MOST_OCTAVES * _UNIT, _MOST_OCTAVES * _UNIT).long()
-        powers, octaves = _power_tables(x.device)
-        octave = octaves[(exponent >> FRACTION_BITS) + _MOST_OCTAVES]
-        return torch.floor(x * powers[exponent & (_UNIT - 1)] * octave + 0.5)
+        octave = (exponent >> FRACTION_BITS) + (_EXPONENT_BIAS - _POWER_BITS) << _MANTISSA_BITS
+        factor = _powers(x.device)[exponent & (_UNIT - 1)] * octave.view(torch.float64)
+        return (x * factor).add_(0.5).floor_()
 
     @torch.no_grad()
     def interpolate(self, table: Tensor) -> Tensor:
@@ -179,19 +173,35 @@ class Exact:
         return self._weights[id(layer)]
 
 
+def _taps(x: Tensor, reach: int, phase: Phase | None) -> Tensor:
+    """Of a map `[B, C, H, W]` what a square kernel sees at a phase, zero outside: `[B, C, taps, h, w]`."""
+    if not reach:
+        return at(x, phase)[:, :, None]
+    top, left = phase or (0, 0)
+    step = 1 if phase is None else 2
+    rows, columns = -(-(x.shape[2] - top) // step), -(-(x.shape[3] - left) // step)
+    padded = F.pad(x, (reach,) * 4)
+    split = [[padded[..., i::step, j::step].contiguous() for j in range(step)] for i in range(step)]
+    taps = []
+    for i in range(top, top + 2 * reach + 1):
+        for j in range(left, left + 2 * reach + 1):
+            part = split[i % step][j % step]
+            taps.append(part[..., i // step : i // step + rows, j // step : j // step + columns])
+    return torch.stack(taps, dim=2)
+
+
 @cache
-def _power_tables(device: torch.device) -> tuple[Tensor, Tensor]:
-    """`POWERS`, and their unit times each octave; no function of a machine's own makes a power of two."""
-    octaves = [2.0 ** (octave - _POWER_BITS) for octave in range(-_MOST_OCTAVES, _MOST_OCTAVES + 1)]
-    powers, shifts = (
-        torch.tensor(values, dtype=torch.float64, device=device) for values in (POWERS, octaves)
-    )
-    return powers, shifts
+def _powers(device: torch.device) -> Tensor:
+    """`POWERS`; no function of a machine's own makes a power of two."""
+    return torch.tensor(POWERS, dtype=torch.float64, device=device)
 
 
 @torch.no_grad()
 def _rounded(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Weight `[groups, outputs / groups, terms]` in units of 2**-14 and bias `[outputs]` of 2**-24."""
+    """Weight `[groups, outputs / groups, terms]` in units of 2**-14; bias `[outputs]` of 2**-24.
+
+    A half unit of what comes out is added to the bias: the floor of the sum rounds to the nearest.
+    """
     same = {(1, 1): (0, 0), (3, 3): (1, 1)}.get((layer.kernel_size[0], layer.kernel_size[1]))
     plain = (layer.stride, layer.dilation, layer.padding_mode) == ((1, 1), (1, 1), "zeros")
     weight = layer.weight.double().clamp(-_WEIGHT_LIMIT, _WEIGHT_LIMIT).flatten(1)
@@ -201,7 +211,7 @@ def _rounded(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
     bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.double()
     scale = 2.0 ** (_WEIGHT_BITS + FRACTION_BITS)
     bias = torch.floor(bias.clamp(-_ACTIVATION_LIMIT, _ACTIVATION_LIMIT) * scale + 0.5)
-    return weight.unflatten(0, (layer.groups, -1)), bias
+    return weight.unflatten(0, (layer.groups, -1)), bias + 2.0 ** (_WEIGHT_BITS - 1)
 
 
 def to_exact(x: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from jpegai_bench.errors import BenchError
 
 MAGIC = b"JAIB"
-FORMAT_VERSION = 2
-_READERS = {1: "jpegai-bench 0.1"}
+FORMAT_VERSION = 3
+_READERS = {1: "jpegai-bench 0.1", 2: "a development version before 0.2"}
 """What reads an earlier format."""
 MAX_PIXELS = 67_108_864
 """8192 x 8192; a stream that claims more is refused before anything is allocated."""

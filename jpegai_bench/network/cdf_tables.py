@@ -7,9 +7,11 @@ by histograms of what a trained network codes of its training photographs.
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import torch
+from constriction import stream
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,7 +28,10 @@ _TABLE_WIDTH = 6.11
 """A table of the Gaussian ends at this many scales: all but 1e-9 of the mass."""
 _PRIOR_SYMBOLS = 300.0
 """What the Gaussian weighs beside a histogram, in symbols: a level that is hardly met stays near it."""
-_NIBBLE = 4
+NIBBLE = 4
+"""Bits in which what lies outside a table is coded."""
+LENGTH = 3
+"""Bits that say how many nibbles those are."""
 _SHORTEST = 3
 """Of a CDF: a symbol and the escape lie between three numbers."""
 _LARGEST_OFFSET = 2**16
@@ -34,7 +39,11 @@ _LARGEST_OFFSET = 2**16
 
 @dataclass(frozen=True)
 class Tables:
-    """A family of CDFs, 16 bits of precision; int32 tensors as CompressAI lays them out."""
+    """A family of CDFs, 16 bits of precision; int32 tensors.
+
+    A symbol that a table holds is coded as its place; one that it does not as the escape, the last place, and
+    how far it lies beyond, alternately above and below, in the clear.
+    """
 
     cdf: Tensor
     """`[families, longest]`; the last symbol of each is the escape."""
@@ -44,27 +53,26 @@ class Tables:
     """`[families]`: the symbol at which a CDF begins."""
 
     @cached_property
-    def lists(self) -> tuple[list[list[int]], list[int], list[int]]:
-        """What the range coder takes; it copies them at every call, so rows end where their CDF does."""
-        lengths = self.length.tolist()
-        rows = [row[:length] for row, length in zip(self.cdf.tolist(), lengths, strict=True)]
-        return rows, lengths, self.offset.tolist()
+    def models(self) -> list[Any]:
+        """What the range coder takes: of exact probabilities, which it rounds to 24 bits."""
+        rows = zip(np.diff(self.cdf.numpy()), self.length.tolist(), strict=True)
+        shares = [(row[: length - 1] / 2**_PRECISION).astype(np.float32) for row, length in rows]
+        return [stream.model.Categorical(share, perfect=False) for share in shares]
 
     @property
     def is_sound(self) -> bool:
-        """Whether the range coder can take it: it believes what it is given, and checks nothing."""
+        """Whether it is a family of CDFs."""
         tensors = (self.cdf, self.length, self.offset)
         shapes = [(LEVELS, *self.cdf.shape[1:2]), (LEVELS,), (LEVELS,)]
         if [(tensor.dtype, tensor.shape) for tensor in tensors] != [(torch.int32, shape) for shape in shapes]:
             return False
         if int(self.offset.long().abs().max()) > _LARGEST_OFFSET:
             return False
-        rows, lengths, _ = self.lists
         return all(
-            len(row) == length >= _SHORTEST
-            and (row[0], row[-1]) == (0, 2**_PRECISION)
-            and all(a < b for a, b in pairwise(row))
-            for row, length in zip(rows, lengths, strict=True)
+            len(row) >= length >= _SHORTEST
+            and (row[0], row[length - 1]) == (0, 2**_PRECISION)
+            and bool((torch.diff(row[:length].long()) > 0).all())
+            for row, length in zip(self.cdf, self.length.tolist(), strict=True)
         )
 
     @cached_property
@@ -77,13 +85,41 @@ class Tables:
 
         A symbol beyond its table costs the escape and its value in the clear, by nibbles.
         """
-        escape = self.length.long()[indexes] - 2
-        place = symbols.long() - self.offset.long()[indexes]
-        beyond = torch.where(place < 0, -2 * place - 1, 2 * (place - escape)).clamp_min(0)
-        within = (place >= 0) & (place < escape)
-        bits = self._costs[indexes, torch.where(within, place, escape)]
-        nibbles = torch.ceil(torch.log2(beyond.float() + 1) / _NIBBLE)
-        return torch.where(within, bits, bits + _NIBBLE * (1 + nibbles))
+        places, beyond = self.places(symbols.long(), indexes)
+        bits = self._costs[indexes, places]
+        bits[self._are_escapes(places, indexes)] += LENGTH + NIBBLE * self.nibbles(beyond)
+        return bits
+
+    def places(self, symbols: Tensor, indexes: Tensor) -> tuple[Tensor, Tensor]:
+        """The place of each symbol in its table; of those outside, in their order, how far beyond."""
+        escape = self._escapes[indexes]
+        places = symbols - self.offset.long()[indexes]
+        outside = (places < 0) | (places >= escape)
+        far, last = places[outside], escape[outside]
+        beyond = torch.where(far < 0, -2 * far - 1, 2 * (far - last))
+        return torch.where(outside, escape, places), beyond
+
+    def symbols(self, places: Tensor, indexes: Tensor) -> tuple[Tensor, Tensor]:
+        """The symbol at each place, and whether that is the escape instead, whose symbol lies outside."""
+        return places + self.offset.long()[indexes], self._are_escapes(places, indexes)
+
+    def outside(self, beyond: Tensor, indexes: Tensor) -> Tensor:
+        """The symbols that lie so far beyond their tables."""
+        half = beyond >> 1
+        place = torch.where(beyond & 1 == 1, -half - 1, half + self._escapes[indexes])
+        return place + self.offset.long()[indexes]
+
+    @staticmethod
+    def nibbles(beyond: Tensor) -> Tensor:
+        """How many nibbles a value has; zero has none."""
+        return -(-torch.frexp(beyond.double()).exponent.long() // NIBBLE)
+
+    @cached_property
+    def _escapes(self) -> Tensor:
+        return self.length.long() - 2
+
+    def _are_escapes(self, places: Tensor, indexes: Tensor) -> Tensor:
+        return places == self._escapes[indexes]
 
 
 def table_indexes(log2_scale: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Images to bitstreams and back, with a trained network."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,12 +11,12 @@ from torch import Tensor
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.color import from_420, to_420
 from jpegai_bench.images.read import Image8
-from jpegai_bench.network import rans
 from jpegai_bench.network.arithmetic import FRACTION_BITS, QUALITY_STEP, Exact, from_exact
 from jpegai_bench.network.bitstream import Bitstream, check_size
 from jpegai_bench.network.cdf_tables import Histograms, Tables, table_indexes
 from jpegai_bench.network.codec import ALIGNMENT, BRANCHES, Latents, Network, Planes
 from jpegai_bench.network.entropy import Part
+from jpegai_bench.network.range_coder import Reader, Writer
 from jpegai_bench.network.search import nearest_step
 
 RDO = 0.01
@@ -123,12 +122,14 @@ class Coder:
         if stream.quality > (self.network.size.qualities - 1) * QUALITY_STEP:
             raise BenchError(f"damaged bitstream: quality {stream.quality / QUALITY_STEP} is out of range")
         shapes = [self._shapes(branch, stream.width, stream.height) for branch in BRANCHES]
-        reader = rans.Reader(stream.payload, sum(math.prod(z) + math.prod(y) for z, y in shapes))
-        return self._walk(stream.quality, [_Decoding(self.tables, reader, *shape) for shape in shapes])
+        reader = Reader(stream.payload)
+        latents = self._walk(stream.quality, [_Decoding(self.tables, reader, *shape) for shape in shapes])
+        reader.finish()
+        return latents
 
     def _encode(self, image: Analyzed, step: int) -> Coded:
         """At a quality in thousandths."""
-        writer = rans.Writer()
+        writer = Writer()
         codings = [
             _Encoding(self, writer, z, latent) for z, latent in zip(image.z, image.latents, strict=True)
         ]
@@ -187,7 +188,7 @@ class _Coding:
 
 class _Decoding(_Coding):
     def __init__(
-        self, tables: Tables, reader: rans.Reader, z_shape: tuple[int, ...], shape: tuple[int, ...]
+        self, tables: Tables, reader: Reader, z_shape: tuple[int, ...], shape: tuple[int, ...]
     ) -> None:
         self.tables, self.reader, self.z_shape, self.shape = tables, reader, z_shape, shape
 
@@ -201,7 +202,7 @@ class _Decoding(_Coding):
 
 
 class _Encoding(_Coding):
-    def __init__(self, coder: Coder, writer: rans.Writer, z: Tensor, latent: Tensor) -> None:
+    def __init__(self, coder: Coder, writer: Writer, z: Tensor, latent: Tensor) -> None:
         self.tables, self.rdo, self.histograms = coder.tables, coder.rdo, coder.histograms
         self.writer, self.z, self.latent = writer, z.double(), latent.double()
         self.shape = tuple(latent.shape)

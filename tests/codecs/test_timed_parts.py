@@ -15,7 +15,7 @@ from jpegai_bench.codecs.protocol import PartedCodec
 from jpegai_bench.codecs.stopwatch import Stopwatch
 from jpegai_bench.config.variants import structure_of, variant_of
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network import coding, entropy, rans, weights
+from jpegai_bench.network import coding, entropy, range_coder, weights
 from jpegai_bench.network.cdf_tables import Tables
 from jpegai_bench.network.codec import Network
 
@@ -124,7 +124,7 @@ def functions():
             getattr(coding, name)
             for name in ("to_planes", "to_image", "quantize", "indexes_of", "dequantize")
         ),
-        *(rans.Writer.add, rans.Writer.finish, rans.Reader.read, Tables.bits),
+        *(range_coder.Writer.add, range_coder.Writer.finish, range_coder.Reader.read, Tables.bits),
         *(entropy.predict, entropy.remember),
     )
 

@@ -19,7 +19,7 @@ MUCH = '''
 """Doc."""
 from __future__ import annotations
 import torch.nn.functional as F
-from jpegai_bench.network import rans
+from jpegai_bench.network import range_coder
 from numpy import *
 A: int = 0x10 + 1_000 - 1.5e-3 * 2j
 B = [*range(3), "é\\U0001fae8", b"\\xff", None, ..., True, "a" "b"]
@@ -30,7 +30,7 @@ def f(a, /, b: int = 1, *rest, c, d=None, **others) -> None:
     with open(a) as one, open(b): pass
     for x, *y in {k: v for k, v in others.items() if k}: yield F.gelu(x[1:2, ..., -1])
     else: del y
-    return (lambda z=1: z if a else not z)(1 < a <= 2) or rans.decode(b"")
+    return (lambda z=1: z if a else not z)(1 < a <= 2) or range_coder.decode(b"")
 async def g():
     async for x in h(): await x
     return [y async for y in x]
@@ -108,7 +108,7 @@ def test_the_text_that_is_hashed_is_the_same_under_every_python():
 
 MOVES = {
     "network/gain.py": "network/units/gain_unit.py",
-    "network/rans.py": "coding/range_coder.py",
+    "network/range_coder.py": "coding/range_coder.py",
     "images/color.py": "images/spaces/color_space.py",
     "errors.py": "messages/errors.py",
 }
@@ -168,7 +168,7 @@ def test_moving_a_file_changes_no_key(copy):
     before = keys()
     assert before[0] == dependencies.reached(targets)
     move(MOVES)
-    assert "from jpegai_bench.coding import range_coder" in (folder / "network/coding.py").read_text()
+    assert "from jpegai_bench.coding.range_coder import" in (folder / "network/coding.py").read_text()
     assert keys() == before
     file = folder / MOVES["network/gain.py"]
     file.write_text(file.read_text().replace("return ", "return 1 * ", 1))

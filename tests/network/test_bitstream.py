@@ -30,7 +30,7 @@ def test_what_is_written_is_read(width, height, quality, shared_id, payload):
 
 
 def test_every_field_has_its_place():
-    header = b"JAIB" + bytes([2]) + bytes([3, 0]) + bytes([2, 0]) + bytes([9, 196]) + b"weights!"
+    header = b"JAIB" + bytes([3]) + bytes([3, 0]) + bytes([2, 0]) + bytes([9, 196]) + b"weights!"
     assert sealed(header + SMALL.payload) == DATA
 
 
@@ -71,11 +71,11 @@ def test_a_stream_of_format_1_is_refused_and_told_what_reads_it():
     """As 0.1 wrote it: four payloads, their lengths before them."""
     header = struct.pack(">4sBHHH8s", b"JAIB", 1, 768, 512, 2500, b"weights!")
     first = sealed(header + bytes([8, 12, 8, 8]) + bytes(36))
-    with pytest.raises(BenchError, match=r"format 1, which jpegai-bench 0\.1 reads; .* reads format 2"):
+    with pytest.raises(BenchError, match=r"format 1, which jpegai-bench 0\.1 reads; .* reads format 3"):
         Bitstream.from_bytes(first)
 
 
-@pytest.mark.parametrize("version", [0, 3, 255])
+@pytest.mark.parametrize("version", [0, 4, 255])
 def test_another_format_version_is_named(version):
     body = bytearray(DATA[:-4])
     body[4] = version

@@ -249,7 +249,7 @@ def test_a_quality_out_of_range_is_refused_by_the_decoder(plain):
         plain.decode(replace(stream, quality=2001))
 
 
-@pytest.mark.parametrize("length", [0, 3, 13])
+@pytest.mark.parametrize("length", [3, 13])
 def test_a_payload_of_no_possible_length_with_a_valid_checksum_is_refused(coder, length):
     stream = Bitstream.from_bytes(stream_of(coder, 17, 33))
     with pytest.raises(BenchError, match="damaged"):
@@ -258,14 +258,20 @@ def test_a_payload_of_no_possible_length_with_a_valid_checksum_is_refused(coder,
 
 @pytest.mark.parametrize(
     "payload",
-    [bytes(7) + b"\x01" + bytes(8), b"\xff" * 7 + b"\x7f" + b"\0" * 64, bytes(range(200))],
-    ids=["zeros", "ones", "counting"],
+    [b"", bytes(4)],
+    ids=["empty", "zeros"],
 )
 def test_a_forged_payload_decodes_to_a_picture_of_the_size_that_it_claims(coder, payload):
     stream = Bitstream(65, 129, 1400, coder.shared_id, payload)
     first, second = coder.decode(stream), coder.decode(stream)
     assert first.shape == (129, 65, 3)
     np.testing.assert_array_equal(first, second)
+
+
+def test_a_payload_that_goes_on_behind_the_last_symbol_is_refused(coder):
+    stream = Bitstream.from_bytes(stream_of(coder, 17, 33))
+    with pytest.raises(BenchError, match="damaged"):
+        coder.decode(replace(stream, payload=stream.payload + bytes(range(200))))
 
 
 @pytest.mark.parametrize("rdo", [0.0, RDO])

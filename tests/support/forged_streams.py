@@ -6,77 +6,44 @@ kept in FOLDER, for the case that it ends the process.
 """
 
 import random
-import struct
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from constriction import stream
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.arithmetic import Exact
 from jpegai_bench.network.bitstream import Bitstream
-from jpegai_bench.network.cdf_tables import Tables, table_indexes
+from jpegai_bench.network.cdf_tables import LENGTH, NIBBLE, Tables, table_indexes
 from jpegai_bench.network.coding import Coder
 
-LOWEST, END = 2**31, 2**63
-"""The states of a range coder."""
-Step = tuple[int, int]
-"""Start and frequency of a symbol, or a nibble and 0."""
+LONGEST = (1 << LENGTH) - 1
+"""Nibbles that may be said of what lies outside a table."""
 
 
-def written(steps: Sequence[Step], state: int, tail: bytes) -> bytes:
-    """A stream of which a decoder reads `steps`, and then has `state` and `tail`.
+def written(
+    places: Sequence[int],
+    indexes: Sequence[int],
+    lengths: Sequence[int],
+    nibbles: Sequence[int],
+    tables: Tables,
+) -> bytes:
+    """A stream of which a reader reads places under sorted `indexes`, lengths and nibbles."""
+    encoder = stream.queue.RangeEncoder()
 
-    What CompressAI's encoder does, but of any steps and from any end.
-    """
-    words: list[int] = []
-    for start, frequency in reversed(steps):
-        limit = (frequency or 2**12) << 47
-        if state >= limit:
-            words.append(state & 0xFFFFFFFF)
-            state >>= 32
-        count, rest = divmod(state, frequency or 1)
-        state = (count << 16) + rest + start if frequency else state << 4 | start
-    return struct.pack(f"<Q{len(words)}I", state, *reversed(words)) + tail
+    def add(symbol: int, model: object) -> None:
+        encoder.encode(np.array([symbol], np.int32), model)
 
-
-def words_read(data: bytes, indexes: Iterable[int], tables: Tables) -> int:
-    """How many words of a stream, with zeros behind it, CompressAI's decoder reads of these symbols."""
-    words = struct.unpack(f"<{len(data) // 4}I", data)
-    state, position = words[0] | words[1] << 32, 2
-
-    def pull() -> None:
-        nonlocal state, position
-        if state < LOWEST:
-            state = state << 32 | (words[position] if position < len(words) else 0)
-            position += 1
-
-    def nibble() -> int:
-        nonlocal state
-        value, state = state & 15, state >> 4
-        pull()
-        return value
-
-    for index in indexes:
-        cdf, low = tables.lists[0][index], state & 0xFFFF
-        place = next(place for place, end in enumerate(cdf) if end > low) - 1
-        state = (cdf[place + 1] - cdf[place]) * (state >> 16) + low - cdf[place]
-        pull()
-        if place == len(cdf) - 2:
-            value = count = nibble()
-            while value == 15:
-                value = nibble()
-                count += value
-            for _ in range(count):
-                nibble()
-    return position
-
-
-def escape(cdf: Sequence[int], fifteens: int, last: int, nibbles: Iterable[int]) -> list[Step]:
-    """The escape of a CDF, a run of 15s, the nibble that ends it, and what follows."""
-    run = [(15, 0)] * fifteens + [(last, 0)]
-    return [(cdf[-2], cdf[-1] - cdf[-2]), *run, *((value, 0) for value in nibbles)]
+    for place, index in zip(places, indexes, strict=True):
+        add(place, tables.models[index])
+    for values, bits in ((lengths, LENGTH), (nibbles, NIBBLE)):
+        for value in values:
+            add(value, stream.model.Uniform(1 << bits))
+    return encoder.get_compressed().astype("<u4").tobytes()
 
 
 @dataclass
@@ -101,23 +68,23 @@ class Forger:
             yield stream.to_bytes()
 
     def _steps(self) -> Bitstream:
-        """Symbols and escapes of z of luma, then anything."""
+        """Symbols and escapes of z of luma, any lengths and nibbles, then anything."""
         width, height = self.chance.choice([(1, 1), (33, 31), (33, 64)])
-        quality, steps = self.chance.randrange(2001), list[Step]()
-        for index in self._first_indexes(width, height, quality)[: self.chance.choice([0, 1, 2, 8, 99])]:
-            cdf = self.coder.tables.lists[0][index]
-            if self.chance.random() < 0.5:
-                place = self.chance.randrange(len(cdf) - 1)
-                steps += [(cdf[place], cdf[place + 1] - cdf[place])]
-                continue
-            fifteens, last = self.chance.choice([0, 0, 1, 2, 7, 8, 9, 100, 400]), self.chance.randrange(16)
-            if last == 15:  # the run goes on with what follows
-                steps += escape(cdf, fifteens, last, ())
-                break
-            promised = 15 * fifteens + last
-            kept = self.chance.choice([promised, promised, self.chance.randrange(promised + 1)])
-            steps += escape(cdf, fifteens, last, (self._nibble() for _ in range(kept)))
-        payload = written(steps, self._state(), self._tail())
+        quality, tables = self.chance.randrange(2001), self.coder.tables
+        indexes = sorted(self._first_indexes(width, height, quality))
+        rate = self.chance.choice([0.0, 0.02, 0.5, 1.0])
+        escapes = [length - 2 for length in tables.length.tolist()]
+        places = [
+            escapes[index] if self.chance.random() < rate else self.chance.randrange(escapes[index])
+            for index in indexes
+        ]
+        outside = sum(place == escapes[index] for place, index in zip(places, indexes, strict=True))
+        lengths = [self.chance.choice([0, 1, 2, 6, LONGEST]) for _ in range(outside)]
+        if self.chance.random() < 0.7:  # what an encoder takes
+            lengths = [min(length, 5) for length in lengths]
+        nibbles = [self._nibble() for _ in range(sum(lengths))]
+        kept = self.chance.choice([len(nibbles), len(nibbles), self.chance.randrange(len(nibbles) + 1)])
+        payload = written(places, indexes, lengths, nibbles[:kept], tables) + self._tail()
         return Bitstream(width, height, quality, self.coder.shared_id, payload)
 
     def _first_indexes(self, width: int, height: int, quality: int) -> list[int]:
@@ -128,10 +95,6 @@ class Forger:
 
     def _nibble(self) -> int:
         return self.chance.choice([0, 15, self.chance.randrange(16)])
-
-    def _state(self) -> int:
-        exponent = self.chance.uniform(31, 63)
-        return self.chance.choice([LOWEST, END - 1, min(int(2**exponent), END - 1), (15 << 59) | 2**59 - 1])
 
     def _tail(self) -> bytes:
         count = self.chance.choice([0, 0, 0, 1, 1, 2, 9, 9, 500, 50_000])

@@ -1,11 +1,13 @@
+from hashlib import sha256
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network import rans
 from jpegai_bench.network.cdf_tables import LEVELS, Histograms, scale_tables
+from jpegai_bench.network.range_coder import Reader, Writer
 
 
 def counted():
@@ -22,17 +24,19 @@ FAMILIES = {"gaussian": GAUSSIAN, "counted": counted()}
 
 def round_trip(*added):
     """What is read of a stream to which `(symbols, indexes, tables)` were added one after the other."""
-    writer = rans.Writer()
+    writer = Writer()
     for symbols, indexes, tables in added:
         writer.add(symbols, indexes, tables)
-    reader = rans.Reader(writer.finish(), sum(symbols.numel() for symbols, _, _ in added))
-    return [reader.read(indexes, tables) for _, indexes, tables in added]
+    reader = Reader(writer.finish())
+    read = [reader.read(indexes, tables) for _, indexes, tables in added]
+    reader.finish()
+    return read
 
 
 def calls(family):
     tables = FAMILIES[family]
     symbol = st.integers(-(2**24), 2**24) | st.integers(-3, 3)
-    pairs = st.lists(st.tuples(symbol, st.integers(0, LEVELS - 1)), min_size=4, max_size=80)
+    pairs = st.lists(st.tuples(symbol, st.integers(0, LEVELS - 1)), min_size=1, max_size=80)
     return pairs.map(lambda pairs: (*torch.tensor(pairs).T, tables))
 
 
@@ -43,23 +47,17 @@ def test_any_symbols_under_any_tables_come_back_in_their_order(added):
         assert torch.equal(read, symbols)
 
 
-def test_a_stream_does_not_depend_on_the_pieces_in_which_it_is_written_or_read():
+def test_the_bytes_stay_what_they_were():
+    """Of every version of the coder: streams are kept, and read elsewhere."""
     symbols = torch.randint(-40, 41, (600,), generator=torch.Generator().manual_seed(0))
-    indexes = torch.arange(600) % LEVELS
-    whole, pieces = rans.Writer(), rans.Writer()
-    whole.add(symbols, indexes, GAUSSIAN)
-    for begin, end in ((0, 1), (1, 3), (3, 400), (400, 600)):
-        pieces.add(symbols[begin:end], indexes[begin:end], GAUSSIAN)
-    data = whole.finish()
-    assert pieces.finish() == data
-    reader = rans.Reader(data, 600)
-    read = [reader.read(piece, GAUSSIAN) for piece in indexes.split([599, 1])]
-    assert torch.equal(torch.cat(read), symbols)
+    writer = Writer()
+    writer.add(symbols, torch.arange(600) % LEVELS, GAUSSIAN)
+    assert sha256(writer.finish()).hexdigest()[:16] == "e1eb523ed252ee0a"
 
 
 def test_further_pieces_cost_nothing_but_their_symbols():
     """One stream, one state: 100 pieces of 10 symbols are as long as one of 1000."""
-    symbols, writer = torch.zeros(1000, dtype=torch.int64), rans.Writer()
+    symbols, writer = torch.zeros(1000, dtype=torch.int64), Writer()
     for piece in symbols.split(10):
         writer.add(piece, torch.full_like(piece, 25), GAUSSIAN)
     bits = float(GAUSSIAN.bits(symbols, torch.full_like(symbols, 25)).sum())
@@ -82,28 +80,17 @@ def test_symbols_far_outside_their_table_come_back():
 @pytest.mark.parametrize("value", [2**24 + 1, -(2**24) - 1, 2**31, -(2**63), 2**63 - 1])
 def test_symbols_that_would_hang_the_coder_are_refused(value):
     with pytest.raises(BenchError, match="weights"):
-        rans.Writer().add(torch.tensor([0, 0, 0, value]), torch.zeros(4, dtype=torch.int64), GAUSSIAN)
+        Writer().add(torch.tensor([0, 0, 0, value]), torch.zeros(4, dtype=torch.int64), GAUSSIAN)
 
 
-def test_fewer_symbols_than_the_coder_holds_are_refused():
-    writer = rans.Writer()
-    for _ in range(3):
-        writer.add(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64), GAUSSIAN)
-    with pytest.raises(ValueError, match="too few"):
-        writer.finish()
-
-
-@pytest.mark.parametrize("data", [b"", bytes(3), bytes(4), bytes(7), bytes(13)])
+@pytest.mark.parametrize("data", [bytes(3), bytes(7), bytes(13)])
 def test_a_stream_of_no_possible_length_is_refused(data):
     with pytest.raises(BenchError, match="damaged"):
-        rans.Reader(data, 100)
+        Reader(data)
 
 
-@pytest.mark.parametrize("data", [bytes(range(8)), bytes(range(16)), b"\xff" * 7 + b"\x7f"])
-def test_a_stream_too_short_for_its_symbols_ends_without_reading_what_is_not_its_own(data):
-    indexes = torch.full((50_000,), 40)
-    first, second = (
-        torch.cat([reader.read(piece, GAUSSIAN) for piece in indexes.split(20_000)])
-        for reader in (rans.Reader(data, 50_000), rans.Reader(data, 50_000))
-    )
+@pytest.mark.parametrize("data", [b"", bytes(range(8))])
+def test_a_stream_too_short_for_its_symbols_goes_on_with_zeros(data):
+    indexes = torch.full((5_000,), 40)
+    first, second = (Reader(data).read(indexes, GAUSSIAN) for _ in range(2))
     assert torch.equal(first, second)
