@@ -4,7 +4,10 @@ from jpegai_bench.metrics.planes import Planes
 
 
 class NotApplicableError(Exception):
-    """A metric has no value for this pair; the message says why and ends up beside the NA."""
+    """A metric has no value for this pair; the message says why and ends up beside the NA.
+
+    It begins as `failures` lists them; any other NA counts as a failure, which is measured again.
+    """
 
 
 def require_side(image: Planes, side: int, why: str) -> None:

@@ -144,7 +144,7 @@ def test_each_help_says_how_what_and_where_with_three_examples(name):
 def test_examples_of_quick_commands_run_as_they_stand(workshop):
     chosen = [line for line in EXAMPLES if line.split()[1] in QUICK or line in ON_A_STORE]
     chosen.sort(key=lambda line: " decode " in line)  # what is decoded was encoded before
-    for line, done in zip(chosen, several(*map(words_of, chosen), cwd=workshop, drawn=True), strict=True):
+    for line, done in zip(chosen, several(*map(words_of, chosen), cwd=workshop), strict=True):
         assert done.code == 0, (line, done)
         assert done.out or "nothing to remove" in done.err, line
 

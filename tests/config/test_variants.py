@@ -1,5 +1,6 @@
 """A variant's YAML states what differs from base; what is composed, and shown, is whole."""
 
+from dataclasses import fields
 from inspect import signature
 
 import pytest
@@ -9,8 +10,9 @@ from torch import nn
 
 from jpegai_bench.config.composition import composed
 from jpegai_bench.config.schema import Settings
-from jpegai_bench.config.variants import MODULES, variant_names, variant_of
+from jpegai_bench.config.variants import MODULES, PARTS, variant_names, variant_of
 from jpegai_bench.errors import UsageError
+from jpegai_bench.network.modules import NetworkModules
 
 RNAB = {"_target_": "jpegai_bench.network.attention.RNAB", "trunk_blocks": 3, "mask_blocks": 3}
 MINE = {"upsampling": {"_target_": "mine.Upsampling", "factor": "${model.restormer_heads}"}}
@@ -114,3 +116,7 @@ def test_an_upsampling_that_takes_no_channels_is_refused_and_what_to_write_passe
     chosen = settings("+variant=base", *words)
     made = variant_of(chosen).modules(chosen.model.network_size()).activation(48)
     assert made.negative_slope == 0.2
+
+
+def test_every_place_of_the_network_can_be_named_in_a_variant():
+    assert {name.replace(".", "_") for name in PARTS} == {field.name for field in fields(NetworkModules)}
