@@ -98,6 +98,7 @@ def test_a_whole_synthesis_is_trained_codes_and_decodes(tmp_path):
     own = (*sizes, "model.luma=16", "model.chroma=16", "+variant=hop", "--config-dir=conf")
     steps = (
         "training=smoke",
+        "training.precision=float32",
         "training.steps=3",
         "training.attention_from_step=2",
         "training.warmup_steps=1",

@@ -215,6 +215,7 @@ def test_a_variant_of_ones_own_from_an_empty_folder(tmp_path):
     training = (
         "weights=train",
         "training=smoke",
+        "training.precision=float32",
         "training.steps=1",
         "training.warmup_steps=1",
         "training.data=[photos]",

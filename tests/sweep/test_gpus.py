@@ -79,7 +79,13 @@ def test_a_job_beside_others_sees_one_gpu_before_torch_is_loaded_and_keeps_it(tm
     monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    short = ("training=smoke", "training.data=[photos]", "training.steps=1", "training.warmup_steps=1")
+    short = (
+        "training=smoke",
+        "training.data=[photos]",
+        "training.precision=float32",
+        "training.steps=1",
+        "training.warmup_steps=1",
+    )
     words = ("--config-dir", "conf", *TINY, *short)
     chosen = f"+variant={','.join(names)}"
     done = program("train", "-m", chosen, *words, "training.threads=1", "hydra/launcher=joblib", cwd=tmp_path)
