@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -113,10 +114,20 @@ def loader(
         collate_fn=collate,
         num_workers=workers,
         worker_init_fn=_leave_interrupts,
-        persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,
         pin_memory=torch.cuda.is_available() and operation.accelerator != "cpu",
     )
+
+
+def read(batches: DataLoader[Batch], fabric: Fabric) -> Iterator[Batch]:
+    """Batches on the device of `fabric`; their processes end with the iteration, however it ends."""
+    iterator = iter(batches)
+    try:
+        for batch in iterator:
+            yield fabric.to_device(batch)
+    finally:
+        if batches.num_workers:
+            iterator._shutdown_workers()  # type: ignore[attr-defined]
 
 
 def _leave_interrupts(_: int) -> None:
