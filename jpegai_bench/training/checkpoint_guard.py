@@ -10,8 +10,10 @@ from jpegai_bench.training.descent import PATIENCE, Descent
 from jpegai_bench.training.interrupts import Interrupts
 from jpegai_bench.training.recipe import Operation
 
-_LOOK_EVERY = 10
-"""Steps between two looks at the level of the loss; with a GPU, which looks keep waiting, at anything."""
+_SELDOM = 10
+LOOK_EVERY = {"cpu": 1}
+"""Steps between two looks at what the steps have found; elsewhere `_SELDOM`: a look keeps a GPU waiting. At
+whether the loss has exploded it is looked that seldom everywhere."""
 
 
 @dataclass
@@ -45,10 +47,10 @@ class Keeper:
         """
         descent, fabric = self.descent, self.descent.fabric
         step, is_over = descent.state.step, descent.is_over
-        if fabric.device.type != "cpu" and step % _LOOK_EVERY and not is_over:
+        if step % LOOK_EVERY.get(fabric.device.type, _SELDOM) and not is_over:
             return False
         descent.look()
-        if step % _LOOK_EVERY == 0 or is_over:
+        if step % _SELDOM == 0 or is_over:
             # Each process has crops of its own, and all go back together.
             self.exploded = fabric.broadcast(descent.state.level.has_exploded)
         if is_over:

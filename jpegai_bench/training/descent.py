@@ -1,7 +1,7 @@
 """One training step: loss, guarded descent, moving average."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import BRANCHES, Network
 from jpegai_bench.training.checkpoint import State
-from jpegai_bench.training.data import Batch
+from jpegai_bench.training.data import Batch, to_planes
 from jpegai_bench.training.loss import Loss, betas, rate_distortion
 from jpegai_bench.training.recipe import Recipe
 
@@ -34,7 +34,7 @@ class Descent:
         self.recipe = recipe
         self.fabric = fabric
         # Fabric's own would round the batch too, qualities among it.
-        self._mixed = torch.autocast(fabric.device.type, torch.bfloat16, enabled=is_mixed)
+        self._mixed = torch.autocast(fabric.device.type, torch.bfloat16) if is_mixed else nullcontext()
         self._bypass = nn.Identity()
         network.requires_grad_(recipe.train == "all")
         for branch in BRANCHES:
@@ -77,12 +77,13 @@ class Descent:
         attention["lr"] = recipe.attention_learning_rate_at(step) * self.state.eased
         # The entropy model's noise, a function of seed, step and process.
         torch.manual_seed((recipe.seed * 1_000_003 + step) * 1_009 + self.fabric.global_rank)
+        planes = to_planes(batch.crops)
         with self.as_at(step), self._mixed:
-            output = self._model(batch.planes, batch.quality)
+            output = self._model(planes, batch.quality)
         beta = betas(batch.quality, recipe.beta_lowest, recipe.beta_highest, self.network.size.qualities)
         middle = (recipe.beta_lowest * recipe.beta_highest) ** 0.5
         share = recipe.ms_ssim_share_at(step)
-        loss = rate_distortion(output, batch.planes, beta, share, torch.sqrt(middle / beta))
+        loss = rate_distortion(output, planes, beta, share, torch.sqrt(middle / beta))
         self.last = Loss(*(value.detach() for value in loss))
         self.state.optimizer.zero_grad()
         # Several processes wait for the gradient of every parameter.

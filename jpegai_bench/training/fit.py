@@ -4,7 +4,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import DDPStrategy
+from torch import Tensor
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network.codec import Network, Planes
+from jpegai_bench.network.codec import Network
 from jpegai_bench.training import validation
 from jpegai_bench.training.checkpoint import CHECKPOINT
 from jpegai_bench.training.checkpoint_guard import Keeper
@@ -109,9 +110,8 @@ def fit(
     watch = _Watch(descent, operation, report)
     interrupts = Interrupts(leads=rank == 0)
     keeper = Keeper(descent, checkpoint, identity, operation, report.warn, interrupts)
-    held_out: Sequence[Planes] = ()
-    if not descent.is_over and rank == 0:
-        held_out = validation.load(photographs.held_out, recipe.crop, recipe.reduction, watch.leave_out)
+    wanted = photographs.held_out if rank == 0 and not descent.is_over else ()
+    held_out = validation.load(wanted, recipe.crop, recipe.reduction, watch.leave_out).to(fabric.device)
 
     def batches(recipe: Recipe) -> Iterator[Batch]:
         """Of the steps that are left."""
@@ -124,7 +124,7 @@ def fit(
             descent.gradient(batch)
             keeper.before_descent()
             descent.descend()
-            if held_out and (state.step % operation.validate_every == 0 or descent.is_over):
+            if len(held_out) and (state.step % operation.validate_every == 0 or descent.is_over):
                 record(logs, _validated(descent, held_out), state.step)
             watch.after_step(logs)
             # The checkpoint comes last: once it is written, no row of a log is missing.
@@ -132,7 +132,7 @@ def fit(
                 return True
         return False
 
-    with _quiet(), _errors_in_one_line(), interrupts.listening():
+    with _quiet(), _quick(), _errors_in_one_line(), interrupts.listening():
         if not descent.is_over:
             descent.meet()
         while not descent.is_over:
@@ -210,25 +210,25 @@ class _Watch:
         is_logged = step % self.operation.log_every == 0 or step == steps
         if not (is_logged and descent.fabric.is_global_zero and loss):
             return
+        total, bpp, psnr_y, _, _, ms_ssim = torch.stack(loss).tolist()
         figures = {
-            "loss": float(loss.total),
-            "bpp": float(loss.bpp),
-            "psnr_y": float(loss.psnr_y),
+            "loss": total,
+            "bpp": bpp,
+            "psnr_y": psnr_y,
             "steps_per_second": self.speed(),
             "waiting": self.waiting(),
         }
-        extra = {
-            "ms_ssim": float(loss.ms_ssim),
-            "learning_rate": descent.state.optimizer.param_groups[0]["lr"],
-        }
-        record(logs, {**figures, **extra}, step)
+        rate = descent.state.optimizer.param_groups[0]["lr"]
+        record(logs, {**figures, "ms_ssim": ms_ssim, "learning_rate": rate}, step)
         self.report.progress(Progress(step, steps, **figures))
 
 
-def _validated(descent: Descent, pictures: Sequence[Planes]) -> dict[str, float]:
+def _validated(descent: Descent, pictures: Tensor) -> dict[str, float]:
     """R-D points of the averaged weights on held-out photographs, for the logs."""
     descent.swap()
-    with descent.as_at(descent.state.step - 1):
+    compiled = descent.recipe.compile  # for the crops of a step, in training
+    eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+    with descent.as_at(descent.state.step - 1), eager:
         points = validation.points(descent.network, pictures)
     descent.swap()
     return {f"{VALIDATION}{name}": value for name, value in points.items()}
@@ -281,6 +281,16 @@ def _errors_in_one_line() -> Iterator[None]:
             "a process that reads photographs was killed, as where memory runs out: the same command goes on "
             "from the last checkpoint; training.data_workers and training.cache_gb say how much is used"
         ) from None
+
+
+@contextmanager
+def _quick() -> Iterator[None]:
+    """On a GPU, cuDNN tries which of its convolutions is the quickest: all crops are of one size."""
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 @contextmanager

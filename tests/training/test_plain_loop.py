@@ -8,7 +8,7 @@ from torch import nn
 from trainings import OPERATION, RECIPE, equal, network, train, weights
 
 from jpegai_bench.network.codec import BRANCHES
-from jpegai_bench.training.data import Crops, Steps, collate
+from jpegai_bench.training.data import Crops, Steps, collate, to_planes
 from jpegai_bench.training.loss import betas, rate_distortion
 from jpegai_bench.training.photographs import find_photographs
 
@@ -57,6 +57,7 @@ def plain(photographs, recipe):
     trace = []
     for step, numbers in enumerate(Steps(0, recipe)):
         batch = collate([crops[number] for number in numbers])
+        planes = to_planes(batch.crops)
         optimizer.param_groups[0]["lr"] = recipe.learning_rate_at(step)
         optimizer.param_groups[1]["lr"] = recipe.attention_learning_rate_at(step)
         places = [(branch, name) for branch in made.synthesis.values() for name in branch.attention_parts]
@@ -66,13 +67,13 @@ def plain(photographs, recipe):
                 setattr(*place, nn.Identity())
         torch.manual_seed((recipe.seed * 1_000_003 + step) * 1_009)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
-            output = made(batch.planes, batch.quality)
+            output = made(planes, batch.quality)
         for place, module in zip(places, kept, strict=True):
             setattr(*place, module)
         beta = betas(batch.quality, recipe.beta_lowest, recipe.beta_highest, made.size.qualities)
         weight = torch.sqrt((recipe.beta_lowest * recipe.beta_highest) ** 0.5 / beta)
         optimizer.zero_grad()
-        rate_distortion(output, batch.planes, beta, recipe.ms_ssim_share_at(step), weight).total.backward()
+        rate_distortion(output, planes, beta, recipe.ms_ssim_share_at(step), weight).total.backward()
         nn.utils.clip_grad_norm_(trained, recipe.gradient_clip)
         optimizer.step()
         trace.append(weights(made))
