@@ -2,6 +2,7 @@
 
 import mmap
 import multiprocessing
+import os
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ class PhotographCache:
     """
 
     def __init__(self, photographs: int, size: float, readers: int = 1) -> None:
-        """`photographs`: how many there are; `size`: bytes of pixels; `readers`: that share them."""
+        """`photographs`: how many; `size`: bytes of pixels, at most all memory; `readers`: that share them."""
         self._arguments = photographs, size / max(1, readers)
-        self._pixels = _shared(int(size), np.uint8)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        self._pixels = _shared(int(min(size, memory)), np.uint8)
         self._places = _shared(3 * photographs + 1, np.int64)
         """Height, width and end of each that is kept, then how many bytes are taken."""
         self._lock = multiprocessing.Lock()

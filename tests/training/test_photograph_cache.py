@@ -32,6 +32,12 @@ def test_memory_is_bounded(room, kept):
     assert sum(cache.get(number) is not None for number in range(5)) == kept
 
 
+def test_more_than_there_is_may_be_asked_for():
+    cache = PhotographCache(3, 1e15)
+    cache.keep(1, PICTURE)
+    np.testing.assert_array_equal(cache.get(1), PICTURE)
+
+
 def test_what_one_process_keeps_another_one_sees():
     cache = PhotographCache(3, 1000)
     process = multiprocessing.get_context("fork").Process(target=cache.keep, args=(1, PICTURE))
