@@ -17,7 +17,7 @@ class PhotographCache:
     """
 
     def __init__(self, photographs: int, size: float, readers: int = 1) -> None:
-        """`photographs`: how many; `size`: bytes of pixels, at most all memory; `readers`: that share them."""
+        """`photographs`: how many; `size`: bytes of pixels, at most all memory; `readers`: who share them."""
         self._arguments = photographs, size / max(1, readers)
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self._pixels = _shared(int(min(size, memory)), np.uint8)
