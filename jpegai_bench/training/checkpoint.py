@@ -15,9 +15,7 @@ from jpegai_bench.system.files import replace_bytes
 from jpegai_bench.training.loss_level import Level
 
 CHECKPOINT = "checkpoint.pt"
-_KEYS = {"identity", "network", "optimizer", "average", "step", "eased"}
-_ADDED = {"level"}
-"""Checkpoints of old lack these, and are sound."""
+_KEYS = {"identity", "network", "optimizer", "average", "step", "eased", "level"}
 
 
 @dataclass
@@ -70,7 +68,7 @@ class State:
             return
         try:
             content = torch.load(path, weights_only=True, map_location="cpu")
-            if not isinstance(content, dict) or content.keys() - _ADDED != _KEYS:
+            if not isinstance(content, dict) or content.keys() != _KEYS:
                 raise ValueError("it holds something else")
         except Exception:  # torch has many, and advice that is wrong here
             raise BenchError(
@@ -95,7 +93,7 @@ class State:
                 average.copy_(saved)
         self.step = int(content["step"])
         self.eased = float(content["eased"])
-        self.level = Level(**content.get("level", {}))
+        self.level = Level(**content["level"])
 
 
 def differences(was: Any, now: Any, name: str = "") -> Iterator[str]:

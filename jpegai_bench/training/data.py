@@ -6,12 +6,14 @@ training sees what an uninterrupted one would have seen. Photographs are read wh
 
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -20,6 +22,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.images.color import RGB_TO_YUV
 from jpegai_bench.images.read import Image8, read_rgb
 from jpegai_bench.network.codec import Planes
+from jpegai_bench.training.photograph_cache import PhotographCache
 from jpegai_bench.training.recipe import Operation, Recipe
 
 _DRAWS = 20
@@ -27,9 +30,9 @@ _DRAWS = 20
 
 
 class Batch(NamedTuple):
-    """Images and the quality `[B]` at which each is to be coded."""
+    """8-bit RGB crops `[B, crop, crop, 3]` and the quality `[B]` at which each is to be coded."""
 
-    planes: Planes
+    crops: Tensor
     quality: Tensor
     unreadable: list[str]
     """Photographs that were met and could not be decoded."""
@@ -50,8 +53,7 @@ class Crops(Dataset[Sample]):
     paths: Sequence[Path]
     recipe: Recipe
     qualities: int
-    cache_bytes: float = 0.0
-    _cache: dict[int, Image8] = field(default_factory=dict, repr=False)
+    cache: PhotographCache | None = None
 
     def __getitem__(self, index: int) -> Sample:
         """Sample `index`.
@@ -73,12 +75,11 @@ class Crops(Dataset[Sample]):
         raise BenchError(f"{_DRAWS} photographs in a row cannot be decoded, the last: {unreadable[-1]}")
 
     def _photograph(self, number: int) -> Image8:
-        if number in self._cache:
-            return self._cache[number]
-        image = read_rgb(self.paths[number])
-        self.cache_bytes -= image.nbytes
-        if self.cache_bytes >= 0:
-            self._cache[number] = image
+        image = self.cache.get(number) if self.cache else None
+        if image is None:
+            image = read_rgb(self.paths[number])
+            if self.cache:
+                self.cache.keep(number, image)
         return image
 
 
@@ -105,18 +106,28 @@ def loader(
 ) -> DataLoader[Batch]:
     """Batches of the steps that are left, made by `operation.data_workers` processes."""
     workers = operation.data_workers
-    cache = operation.cache_gb * 2**30 / max(1, workers)
-    crops = cast("Dataset[Any]", Crops(paths, recipe, qualities, cache))
+    kept = PhotographCache(len(paths), operation.cache_gb * 2**30, workers)
+    crops = cast("Dataset[Any]", Crops(paths, recipe, qualities, kept))
     return DataLoader(
         crops,
         batch_sampler=steps,
         collate_fn=collate,
         num_workers=workers,
         worker_init_fn=_leave_interrupts,
-        persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,
         pin_memory=torch.cuda.is_available() and operation.accelerator != "cpu",
     )
+
+
+def read(batches: DataLoader[Batch], fabric: Fabric) -> Iterator[Batch]:
+    """Batches on the device of `fabric`; their processes end with the iteration, however it ends."""
+    iterator = iter(batches)
+    try:
+        for batch in iterator:
+            yield fabric.to_device(batch)
+    finally:
+        if batches.num_workers:
+            iterator._shutdown_workers()  # type: ignore[attr-defined]
 
 
 def _leave_interrupts(_: int) -> None:
@@ -129,7 +140,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """Samples to a batch."""
     quality = torch.tensor([sample.quality for sample in samples], dtype=torch.float32)
     unreadable = [message for sample in samples for message in sample.unreadable]
-    return Batch(to_planes(np.stack([sample.crop for sample in samples])), quality, unreadable)
+    return Batch(torch.from_numpy(np.stack([sample.crop for sample in samples])), quality, unreadable)
 
 
 def random_crop(
@@ -166,11 +177,15 @@ def centre_crop(path: Path, crop: int, reduction: tuple[float, float]) -> Image8
     return np.array(reduced.crop((left, top, left + crop, top + crop)))
 
 
-def to_planes(rgb: Image8) -> Planes:
-    """8-bit RGB `[B, H, W, 3]`, H and W even, to YUV 4:2:0 planes in [0, 1]."""
-    matrix = torch.from_numpy(RGB_TO_YUV).float()
-    yuv = torch.einsum("kc,bhwc->bkhw", matrix, torch.from_numpy(np.ascontiguousarray(rgb)).float() / 255.0)
+def to_planes(rgb: Tensor) -> Planes:
+    """8-bit RGB `[B, H, W, 3]`, H and W even, to YUV 4:2:0 planes in [0, 1], where it lies."""
+    yuv = torch.einsum("kc,bhwc->bkhw", _rgb_to_yuv(rgb.device), rgb.float() / 255.0)
     return Planes(yuv[:, :1].contiguous(), torch.nn.functional.avg_pool2d(yuv[:, 1:] + 0.5, 2))
+
+
+@cache
+def _rgb_to_yuv(device: torch.device) -> Tensor:
+    return torch.from_numpy(RGB_TO_YUV).float().to(device)
 
 
 def _quality(random: np.random.Generator, qualities: int) -> float:

@@ -4,25 +4,26 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.plugins.environments import LightningEnvironment
-from lightning.pytorch.strategies import DDPStrategy
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.strategies import DDPStrategy
+from torch import Tensor
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network.codec import Network, Planes
+from jpegai_bench.network.codec import Network
 from jpegai_bench.training import validation
 from jpegai_bench.training.checkpoint import CHECKPOINT
-from jpegai_bench.training.checkpoint_guard import Keeper, Probe
-from jpegai_bench.training.data import Batch, Steps, loader
+from jpegai_bench.training.checkpoint_guard import Keeper
+from jpegai_bench.training.data import Batch, Steps, loader, read
+from jpegai_bench.training.descent import PATIENCE, Descent
 from jpegai_bench.training.interrupts import Interrupts
-from jpegai_bench.training.logs import VALIDATION, loggers, record
-from jpegai_bench.training.module import PATIENCE, Training
+from jpegai_bench.training.logs import VALIDATION, Log, opened, record
 from jpegai_bench.training.photographs import Photographs
 from jpegai_bench.training.recipe import Operation, Recipe
 
@@ -97,78 +98,88 @@ def fit(
         BenchError: the checkpoint belongs to another configuration, the training diverges however small its
             steps, the photographs cannot be decoded, or the folder cannot be written.
     """
-    module = Training(network, recipe)
-    state = module.state
-    checkpoint = folder / CHECKPOINT
+    accelerator = accelerator_of(operation.accelerator)
+    fabric = _fabric(accelerator, operation.devices)
+    descent = Descent(network, recipe, fabric, precision_of(recipe, accelerator) == "bf16")
+    state, checkpoint = descent.state, folder / CHECKPOINT
     state.restore(checkpoint, identity)
-    first = state.step
     if rank == 0 and not checkpoint.exists():
         state.save(checkpoint, identity)  # what a first bad step goes back to; and can the folder be written?
-    if first:
-        report.resumed(first)
-    watch = _Watch(first, operation, report)
+    if state.step:
+        report.resumed(state.step)
+    watch = _Watch(descent, operation, report)
     interrupts = Interrupts(leads=rank == 0)
-    keeper = Keeper(checkpoint, identity, operation, report.warn, lambda: interrupts.noted is not None)
-    # The checkpoint comes last: once it is written, no row of a log is missing.
-    callbacks: list[Callback] = [watch, interrupts, keeper]
-    if first < recipe.steps and rank == 0 and photographs.held_out:
-        held_out = validation.load(photographs.held_out, recipe.crop, recipe.reduction, watch.leave_out)
-        callbacks.insert(0, _Validation(held_out, operation.validate_every))
+    keeper = Keeper(descent, checkpoint, identity, operation, report.warn, interrupts)
+    wanted = photographs.held_out if rank == 0 and not descent.is_over else ()
+    held_out = validation.load(wanted, recipe.crop, recipe.reduction, watch.leave_out).to(fabric.device)
 
-    def go(steps: Steps, callbacks: list[Callback], logs: Any) -> None:
-        batches = loader(photographs.training, recipe, operation, network.size.qualities, steps)
-        _trainer(recipe, operation, callbacks, logs, folder).fit(module, batches)
-
-    while not module.is_over:
+    def batches(recipe: Recipe) -> Iterator[Batch]:
+        """Of the steps that are left."""
         steps = Steps(state.step, recipe, rank, operation.devices)
-        with _quiet(), interrupts.listening(), _errors_in_one_line():
-            shared = report.mlflow or folder
-            logs = rank == 0 and loggers(operation.loggers, folder, shared, identity, state.step)
-            go(steps, callbacks, logs)
-            if not module.is_over:
-                interrupts.pass_on()
-                break  # its time is over
-            if module.not_finite >= recipe.steps:
+        return read(loader(photographs.training, recipe, operation, network.size.qualities, steps), fabric)
+
+    def stopped(logs: Sequence[Log]) -> bool:
+        """Go on to the last step; whether it was stopped before."""
+        for batch in watch.waiting_for(batches(recipe)):
+            descent.gradient(batch)
+            keeper.before_descent()
+            descent.descend()
+            if len(held_out) and (state.step % operation.validate_every == 0 or descent.is_over):
+                record(logs, _validated(descent, held_out), state.step)
+            watch.after_step(logs)
+            # The checkpoint comes last: once it is written, no row of a log is missing.
+            if keeper.after_step():
+                return True
+        return False
+
+    with _quiet(), _quick(), _errors_in_one_line(), interrupts.listening():
+        if not descent.is_over:
+            descent.meet()
+        while not descent.is_over:
+            asked = operation.loggers if rank == 0 else ()
+            with opened(asked, folder, report.mlflow or folder, identity, state.step) as logs:
+                if stopped(logs):
+                    break
+            if descent.not_finite >= recipe.steps:
                 raise BenchError(
                     f"none of the {recipe.steps} gradients was finite: nothing was learned; "
                     "lower training.learning_rate or training.gradient_clip, or use another seed"
                 )
-            if 0 < module.not_finite < PATIENCE:
-                # Bad crops, or bad weights? Those of the steps that would come next tell.
-                longer = replace(recipe, steps=recipe.steps + PATIENCE)
-                go(replace(steps, first=recipe.steps, recipe=longer), [Probe(), interrupts], False)
-            keeper.end(module, rank)
-            interrupts.pass_on()
-    module.to("cpu")
-    state.average = [value.to("cpu") for value in state.average]
-    module.swap()
-    network.eval()
-    has_stepped = watch.seconds > 0
+            # Bad crops, or bad weights? Those of the steps that would come next tell.
+            further = batches(replace(recipe, steps=recipe.steps + PATIENCE))
+            while 0 < descent.not_finite < PATIENCE:
+                descent.gradient(next(further))
+                descent.descend()
+                descent.look()
+            keeper.end()
+    descent.finish()
     return Outcome(
         state.step,
         watch.seconds,
-        watch.speed(state.step) if has_stepped else None,
-        watch.waiting() if has_stepped else None,
+        watch.speed() if watch.seconds else None,
+        watch.waiting() if watch.seconds else None,
         torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
         watch.unreadable,
         state.eased,
     )
 
 
-class _Watch(Callback):
+@dataclass
+class _Watch:
     """Measures speed and waiting; tells and logs them with the loss."""
 
-    def __init__(self, first: int, operation: Operation, report: Report) -> None:
-        self.first = first
-        self.operation = operation
-        self.report = report
-        self.unreadable: list[str] = []
-        self.seconds = self.waited = 0.0
-        self.begun = self.ended = time.monotonic()
+    descent: Descent
+    operation: Operation
+    report: Report
+    unreadable: list[str] = field(default_factory=list)
+    first: int = 0
+    begun: float = 0.0
+    seconds: float = 0.0
+    waited: float = 0.0
 
-    def speed(self, step: int) -> float:
+    def speed(self) -> float:
         """Steps per second."""
-        return (step - self.first) / max(self.seconds, 1e-9)
+        return (self.descent.state.step - self.first) / max(self.seconds, 1e-9)
 
     def waiting(self) -> float:
         """Share of the time spent waiting."""
@@ -180,78 +191,54 @@ class _Watch(Callback):
             self.unreadable.append(message)
             self.report.warn(f"{message}; left out")
 
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self.first = cast(Training, module).state.step
-        self.waited = 0.0
-        self.begun = self.ended = time.monotonic()
+    def waiting_for(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches; how long they take to come is measured."""
+        self.first, self.waited = self.descent.state.step, 0.0
+        self.begun = asked = time.monotonic()
+        for batch in batches:
+            self.waited += time.monotonic() - asked
+            for message in batch.unreadable:
+                self.leave_out(message)
+            yield batch
+            asked = time.monotonic()
 
-    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Batch, _: int) -> None:
-        self.waited += time.monotonic() - self.ended
-        for message in batch.unreadable:
-            self.leave_out(message)
-
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-        self.ended = time.monotonic()
-        self.seconds = self.ended - self.begun
-        training = cast(Training, module)
-        step, steps = training.state.step, training.recipe.steps
+    def after_step(self, logs: Sequence[Log]) -> None:
+        """Tell and log the figures of a step, where that is due."""
+        self.seconds = time.monotonic() - self.begun
+        descent, loss = self.descent, self.descent.last
+        step, steps = descent.state.step, descent.recipe.steps
         is_logged = step % self.operation.log_every == 0 or step == steps
-        if not (is_logged and trainer.is_global_zero and training.last):
+        if not (is_logged and descent.fabric.is_global_zero and loss):
             return
-        loss = training.last
+        total, bpp, psnr_y, _, _, ms_ssim = torch.stack(loss).tolist()
         figures = {
-            "loss": float(loss.total),
-            "bpp": float(loss.bpp),
-            "psnr_y": float(loss.psnr_y),
-            "steps_per_second": self.speed(step),
+            "loss": total,
+            "bpp": bpp,
+            "psnr_y": psnr_y,
+            "steps_per_second": self.speed(),
             "waiting": self.waiting(),
         }
-        extra = {
-            "ms_ssim": float(loss.ms_ssim),
-            "learning_rate": training.state.optimizer.param_groups[0]["lr"],
-        }
-        record(trainer.loggers, {**figures, **extra}, step)
+        rate = descent.state.optimizer.param_groups[0]["lr"]
+        record(logs, {**figures, "ms_ssim": ms_ssim, "learning_rate": rate}, step)
         self.report.progress(Progress(step, steps, **figures))
 
 
-class _Validation(Callback):
-    """Logs R-D points of the averaged weights on held-out photographs."""
-
-    def __init__(self, pictures: Sequence[Planes], every: int) -> None:
-        self.pictures = pictures
-        self.every = every
-
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-        training = cast(Training, module)
-        step = training.state.step
-        if not self.pictures or not (step % self.every == 0 or step == training.recipe.steps):
-            return
-        training.swap()
-        with training.as_at(step - 1):
-            points = validation.points(training.network, self.pictures)
-        training.swap()
-        record(trainer.loggers, {f"{VALIDATION}{name}": value for name, value in points.items()}, step)
+def _validated(descent: Descent, pictures: Tensor) -> dict[str, float]:
+    """R-D points of the averaged weights on held-out photographs, for the logs."""
+    descent.swap()
+    compiled = descent.recipe.compile  # for the crops of a step, in training
+    eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+    with descent.as_at(descent.state.step - 1), eager:
+        points = validation.points(descent.network, pictures)
+    descent.swap()
+    return {f"{VALIDATION}{name}": value for name, value in points.items()}
 
 
-def _trainer(
-    recipe: Recipe, operation: Operation, callbacks: list[Callback], logs: Any, folder: Path
-) -> Trainer:
-    gpu = accelerator_of(operation.accelerator) == "gpu"
-    several = operation.devices > 1
-    return Trainer(
-        accelerator="gpu" if gpu else "cpu",
-        devices=operation.devices,
-        strategy=DDPStrategy(process_group_backend="nccl" if gpu else "gloo") if several else "auto",
-        precision="bf16-mixed" if precision_of(recipe, "gpu" if gpu else "cpu") == "bf16" else "32-true",
-        plugins=[LightningEnvironment()],
-        callbacks=callbacks,
-        logger=logs,
-        max_epochs=1,
-        default_root_dir=folder,
-        use_distributed_sampler=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+def _fabric(accelerator: str, devices: int) -> Fabric:
+    gpu = accelerator == "gpu"
+    strategy = DDPStrategy(process_group_backend="nccl" if gpu else "gloo") if devices > 1 else "auto"
+    return Fabric(
+        accelerator=accelerator, devices=devices, strategy=strategy, plugins=[LightningEnvironment()]
     )
 
 
@@ -278,7 +265,7 @@ def _errors_in_one_line() -> Iterator[None]:
     """What ends a training from outside, in the words of this program."""
     try:
         yield
-    except SystemExit:  # what Lightning makes of Ctrl-C; or that of a job that Slurm ends
+    except SystemExit:  # of a job that Slurm ends
         raise KeyboardInterrupt from None
     except BenchError as error:  # that of a process that reads photographs comes with its traceback
         raise BenchError(str(error).strip().splitlines()[-1].removeprefix(f"{_NAME}: ")) from None
@@ -294,30 +281,22 @@ def _errors_in_one_line() -> Iterator[None]:
             "a process that reads photographs was killed, as where memory runs out: the same command goes on "
             "from the last checkpoint; training.data_workers and training.cache_gb say how much is used"
         ) from None
-    except Exception as error:  # of a logger that was told of what broke
-        cause = next((cause for cause in _causes(error) if isinstance(cause, BenchError)), None)
-        if cause is None:
-            raise
-        raise cause from None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    while error.__context__ is not None:
-        error = error.__context__
-        yield error
+@contextmanager
+def _quick() -> Iterator[None]:
+    """On a GPU, cuDNN tries which of its convolutions is the quickest: all crops are of one size."""
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Lightning's notices."""
-    logs = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    before = [log.level for log in logs]
-    for log in logs:
-        log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"(lightning|torch)\.")
-            yield
-    finally:
-        for log, level in zip(logs, before, strict=True):
-            log.setLevel(level)
+    """Without Fabric's notices."""
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"(lightning_fabric|torch)\.")
+        yield

@@ -3,46 +3,46 @@
 import csv
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
+from lightning_fabric.loggers import TensorBoardLogger
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.files import write_bytes
 
 ROWS = "log.csv"
+_RUN = "mlflow-run"
+_EXPERIMENT = "jpegai-bench"
 VALIDATION = "validation/"
 """Prefix of the figures of held-out photographs."""
 
 
-class CsvLog(Logger):
+class Log(Protocol):
+    """Takes figures of a training; Fabric has some."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        """Figures of a step."""
+
+    def finalize(self, status: str) -> None:
+        """No more will come: `success` or `failed`."""
+        return
+
+
+class CsvLog(Log):
     """`log.csv` and `validation.csv`: a row a step, kept over a resumption."""
 
     def __init__(self, folder: Path, first_step: int) -> None:
-        super().__init__()
         self.folder = folder
         for name in (ROWS, "validation.csv"):
             _forget(folder / name, first_step)
 
-    @property
-    def name(self) -> str:
-        """As it is chosen."""
-        return "csv"
-
-    @property
-    def version(self) -> str:
-        """There is one."""
-        return ""
-
-    def log_hyperparams(self, *_: Any, **__: Any) -> None:
-        """They are in the checkpoint and in the weights."""
-
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         """Append a row."""
         held_out = all(name.startswith(VALIDATION) for name in metrics)
         path = self.folder / ("validation.csv" if held_out else ROWS)
@@ -62,24 +62,25 @@ def _cell(value: float) -> str:
     return "NA" if isnan(value) else f"{value:.5g}"
 
 
-def record(loggers: Sequence[Logger], figures: dict[str, float], step: int) -> None:
+def record(logs: Sequence[Log], figures: dict[str, float], step: int) -> None:
     """Log figures of a step.
 
     Raises:
         BenchError: they cannot be written.
     """
     numbers = {name: value for name, value in figures.items() if not isnan(value)}
-    for logger in loggers:
-        if not numbers and not isinstance(logger, CsvLog):
+    for log in logs:
+        if not numbers and not isinstance(log, CsvLog):
             continue
-        with _errors_with_name(type(logger).__name__.removesuffix("Logger").lower()):
-            logger.log_metrics(figures if isinstance(logger, CsvLog) else numbers, step)
+        with _errors_with_name(type(log).__name__.removesuffix("Logger").lower()):
+            log.log_metrics(figures if isinstance(log, CsvLog) else numbers, step)
 
 
-def loggers(
+@contextmanager
+def opened(
     names: Sequence[str], folder: Path, shared: Path, identity: Mapping[str, Any], first_step: int
-) -> list[Logger]:
-    """The loggers that were asked for.
+) -> Iterator[list[Log]]:
+    """The loggers that were asked for, while the block runs.
 
     Args:
         names: of `LOGGERS` in `config.training`.
@@ -93,26 +94,34 @@ def loggers(
     Raises:
         BenchError: a logger needs a library that is not installed.
     """
-    opened: list[Logger] = []
-    for name in dict.fromkeys(names):
-        if name == "csv":
-            opened.append(CsvLog(folder, first_step))
-            continue
-        if find_spec(name) is None:
-            raise BenchError(f"training.loggers: {name} is not installed: pip install 'jpegai-bench[{name}]'")
-        if name == "tensorboard":
-            lost: Any = {"purge_step": first_step + 1} if first_step else {}
-            board = TensorBoardLogger(folder, name="tensorboard", version="", **lost)
+    logs: list[Log] = []
+    status = "failed"
+    try:
+        for name in dict.fromkeys(names):
+            if name != "csv" and find_spec(name) is None:
+                raise BenchError(
+                    f"training.loggers: {name} is not installed: pip install 'jpegai-bench[{name}]'"
+                )
             with _errors_with_name(name):
-                text = "\n".join(f"    {key}: {value}" for key, value in _parameters(identity).items())
-                board.experiment.add_text("settings", text, first_step)
-            opened.append(board)
-        else:
-            with _errors_with_name(name):
-                run = _mlflow(folder, shared, str(identity.get("variant", folder.name)))
-                run.log_hyperparams(_parameters(identity))
-            opened.append(run)
-    return opened
+                if name == "csv":
+                    logs.append(CsvLog(folder, first_step))
+                elif name == "tensorboard":
+                    logs.append(_tensorboard(folder, identity, first_step))
+                else:
+                    logs.append(Mlflow(folder, shared, identity))
+        yield logs
+        status = "success"
+    finally:
+        for log in logs:
+            log.finalize(status)
+
+
+def _tensorboard(folder: Path, identity: Mapping[str, Any], first_step: int) -> Log:
+    lost: Any = {"purge_step": first_step + 1} if first_step else {}
+    board = TensorBoardLogger(folder, name="tensorboard", version="", **lost)
+    text = "\n".join(f"    {key}: {value}" for key, value in _parameters(identity).items())
+    board.experiment.add_text("settings", text, first_step)
+    return board
 
 
 def _parameters(identity: Mapping[str, Any], place: str = "") -> dict[str, Any]:
@@ -138,51 +147,60 @@ def _errors_with_name(name: str) -> Iterator[None]:
         raise BenchError(f"training.loggers: {name} cannot be written ({first})") from None
 
 
-def _mlflow(folder: Path, shared: Path, run: str) -> Logger:
-    """One SQLite file for several trainings; a resumed training goes on in its own run."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    import mlflow  # noqa: F401  sets the level of its own notices
+class Mlflow(Log):
+    """One SQLite file for several trainings; a resumed training goes on in its own run.
 
-    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-    remembered = folder / "mlflow-run"
-    root = shared.resolve()
+    It leaves out steps that its run has: of a training that was killed, those after the last checkpoint.
+    """
 
-    def logger(run_id: str | None) -> _Once:
-        return _Once(
-            "jpegai-bench",
-            run_name=run,
-            tracking_uri=f"sqlite:///{root / 'mlflow.db'}",
-            artifact_location=str(root / "mlflow-artifacts"),
-            run_id=run_id,
-        )
+    def __init__(self, folder: Path, shared: Path, identity: Mapping[str, Any]) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow.tracking import MlflowClient
 
-    opened = logger(remembered.read_text() if remembered.exists() else None)
-    try:
-        identifier = opened.run_id
-    except Exception:  # the database is another one than when the training began
-        opened = logger(None)
-        identifier = opened.run_id
-    write_bytes(remembered, str(identifier).encode())
-    return opened
-
-
-class _Once(MLFlowLogger):
-    """Leaves out steps that its run has: of a training that was killed, those after the last checkpoint."""
-
-    def __init__(self, *words: Any, **settings: Any) -> None:
-        super().__init__(*words, **settings)
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # after its import, which sets it too
         self._last: dict[str, int] = {}
+        self._client = MlflowClient(f"sqlite:///{shared.resolve() / 'mlflow.db'}")
+        self._run = self._resumed(folder / _RUN) or self._begun(folder, shared, identity)
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def _resumed(self, remembered: Path) -> str | None:
+        """The run of before; none where the database is another one than when the training began."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run: str = self._client.get_run(remembered.read_text()).info.run_id
+        except (FileNotFoundError, MlflowException):
+            return None
+        return run
+
+    def _begun(self, folder: Path, shared: Path, identity: Mapping[str, Any]) -> str:
+        client, artifacts = self._client, str(shared.resolve() / "mlflow-artifacts")
+        known = client.get_experiment_by_name(_EXPERIMENT)
+        experiment = known.experiment_id if known else client.create_experiment(_EXPERIMENT, artifacts)
+        name = str(identity.get("variant", folder.name))
+        run: str = client.create_run(experiment, run_name=name).info.run_id
+        for name, value in _parameters(identity).items():
+            client.log_param(run, name, str(value)[:250])
+        write_bytes(folder / _RUN, run.encode())
+        return run
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         """Log figures of a step that is not there yet; those that are told together stand for each other."""
+        from mlflow.entities import Metric
+
         name = min(metrics)
         if name not in self._last:
-            history = self.experiment.get_metric_history(str(self.run_id), name)
+            history = self._client.get_metric_history(self._run, name)
             self._last[name] = max((metric.step for metric in history), default=-1)
-        step = step or 0
         if step > self._last[name]:
-            super().log_metrics(metrics, step)
+            now = round(1000 * time.time())
+            self._client.log_batch(
+                self._run, [Metric(key, value, now, step) for key, value in metrics.items()]
+            )
             self._last[name] = step
+
+    def finalize(self, status: str) -> None:
+        """Mark the run as finished, or as failed."""
+        self._client.set_terminated(self._run, {"success": "FINISHED", "failed": "FAILED"}[status])
 
 
 def _forget(path: Path, first_step: int) -> None:

@@ -55,7 +55,7 @@ def rate_distortion(
     error_uv = (chroma - target.chroma).square().mean(dim=(2, 3))
     colour = (_WEIGHTS[1] * error_uv[:, 0] + _WEIGHTS[2] * error_uv[:, 1]) * 255.0**2
     distortion = (1 - ms_ssim_share) * (_WEIGHTS[0] * error_y * 255.0**2 + colour)
-    similarity = torch.full((), torch.nan)
+    similarity = luma.new_full((), torch.nan)
     if ms_ssim_share > 0:
         similarity = ms_ssim(luma.clamp(0, 1), target.luma)
         distortion = distortion + ms_ssim_share * (1000.0 * (1 - similarity) + _COLOUR * colour)

@@ -64,6 +64,10 @@ class Recipe:
         return {**asdict(self), "reduction": list(self.reduction)}
 
 
+MOST_READERS = 16
+"""Processes that read photographs for a GPU, where there are as many cores."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """How a training is carried out; it may change between a kill and the resumption."""

@@ -25,7 +25,7 @@ from jpegai_bench.training.fit import Outcome, Progress, Report, accelerator_of,
 from jpegai_bench.training.folder import alone, check_folder, is_finished, others_unfinished
 from jpegai_bench.training.histograms import count
 from jpegai_bench.training.processes import followers
-from jpegai_bench.training.recipe import Operation
+from jpegai_bench.training.recipe import MOST_READERS, Operation
 from jpegai_bench.training.training_plan import Plan, plan_of
 from jpegai_bench.version import __version__
 
@@ -150,7 +150,7 @@ def _operation(settings: Settings) -> Operation:
     workers = training.data_workers
     if workers is None:
         gpu = accelerator_of(training.accelerator) == "gpu"
-        workers = min(8, settings.cores // training.devices) if gpu else 0
+        workers = min(MOST_READERS, settings.cores // training.devices) if gpu else 0
     return Operation(**{**values, "data_workers": workers, "loggers": tuple(training.loggers)})
 
 

@@ -23,7 +23,7 @@ from jpegai_bench.config.variants import variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.network.codec import Network
-from jpegai_bench.training.data import Crops, Steps, collate
+from jpegai_bench.training.data import Crops, Steps, collate, to_planes
 from jpegai_bench.training.fit import Report, fit
 from jpegai_bench.training.loss import betas, rate_distortion
 from jpegai_bench.training.photographs import Photographs
@@ -72,9 +72,10 @@ def plain(variant: str, photographs: Photographs, recipe: Recipe) -> list[float]
     ends = []
     for batch in batches:
         optimizer.zero_grad()
-        output = model(batch.planes, batch.quality)
+        planes = to_planes(batch.crops)
+        output = model(planes, batch.quality)
         beta = betas(batch.quality, recipe.beta_lowest, recipe.beta_highest, qualities)
-        loss = rate_distortion(output, batch.planes, beta, recipe.ms_ssim_share, torch.ones_like(beta))
+        loss = rate_distortion(output, planes, beta, recipe.ms_ssim_share, torch.ones_like(beta))
         loss.total.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

@@ -45,18 +45,6 @@ def test_all_of_a_training_comes_back(path):
     assert len(two.level.recent) == 50
 
 
-def test_a_checkpoint_of_before_there_were_levels_goes_on(path):
-    state().save(path, IDENTITY)
-    content = torch.load(path, weights_only=True)
-    del content["level"]
-    torch.save(content, path)
-    made = state(1)
-    made.step = 0
-    made.restore(path, IDENTITY)
-    assert made.step == 4
-    assert made.level.recent == []
-
-
 def test_where_there_is_no_checkpoint_nothing_changes(path):
     made = state()
     before = weights(made.network)

@@ -6,7 +6,7 @@ import torch
 from messages import refused
 from PIL import Image
 from recipes import small_operation, small_recipe
-from trainings import RECIPE, truncate, write_photographs
+from trainings import truncate, write_photographs
 
 from jpegai_bench.images.color import to_420
 from jpegai_bench.training.data import (
@@ -18,6 +18,7 @@ from jpegai_bench.training.data import (
     random_crop,
     to_planes,
 )
+from jpegai_bench.training.photograph_cache import PhotographCache
 from jpegai_bench.training.photographs import find_photographs
 
 QUALITIES = 4
@@ -38,7 +39,7 @@ def same(one, two):
 
 def test_a_sample_is_a_function_of_seed_and_index(paths):
     asked_in_order = [crops(paths)[index] for index in range(5)]
-    among_others = crops(paths, cache_bytes=1e9)
+    among_others = crops(paths, cache=PhotographCache(len(paths), 1e9))
     for index in (3, 4, 0, 2, 1):
         assert same(among_others[index], asked_in_order[index])
     assert not any(same(asked_in_order[0], other) for other in asked_in_order[1:])
@@ -53,24 +54,24 @@ def test_worker_processes_make_the_same_batches(paths):
     )
     assert len(here) == len(there) == 4
     for one, two in zip(here, there, strict=True):
-        assert torch.equal(one.planes.luma, two.planes.luma)
-        assert torch.equal(one.planes.chroma, two.planes.chroma)
+        assert torch.equal(one.crops, two.crops)
         assert torch.equal(one.quality, two.quality)
 
 
 def test_a_batch_has_the_shapes_and_ranges_of_the_network(paths):
     batch = collate([crops(paths)[index] for index in range(5)])
-    assert batch.planes.luma.shape == (5, 1, 64, 64)
-    assert batch.planes.chroma.shape == (5, 2, 32, 32)
+    planes = to_planes(batch.crops)
+    assert planes.luma.shape == (5, 1, 64, 64)
+    assert planes.chroma.shape == (5, 2, 32, 32)
     assert batch.quality.shape == (5,)
-    for plane in batch.planes:
+    for plane in planes:
         assert plane.dtype == torch.float32
         assert plane.min() >= -1e-6
         assert plane.max() <= 1 + 1e-6
 
 
 def test_qualities_fill_the_range_and_reach_both_ends(paths):
-    made = crops(paths, cache_bytes=1e9)
+    made = crops(paths, cache=PhotographCache(len(paths), 1e9))
     quality = np.array([made[index].quality for index in range(500)])
     assert quality.min() == 0
     assert quality.max() == QUALITIES - 1
@@ -135,7 +136,7 @@ def test_the_centre_crop_is_the_middle(tmp_path):
 
 def test_training_sees_the_colours_that_the_codec_codes():
     rgb = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), dtype=np.uint8)
-    planes = to_planes(rgb)
+    planes = to_planes(torch.from_numpy(rgb))
     for index in range(2):
         luma, chroma = to_420(rgb[index])
         np.testing.assert_allclose(planes.luma[index, 0].numpy(), luma, atol=1e-6)
@@ -159,16 +160,6 @@ def test_where_nothing_can_be_decoded_the_training_ends(tmp_path):
         truncate(path)
     with refused("20 photographs", "png: damaged"):
         crops(find_photographs([tmp_path], 64, 0).training)[0]
-
-
-def test_what_is_kept_in_memory_is_bounded(paths):
-    picture = 110 * 90 * 3
-    made = crops(paths, cache_bytes=3.5 * picture)
-    for index in range(60):
-        made[index]
-    assert sum(image.nbytes for image in made._cache.values()) == 3 * picture
-    shared = loader(paths, RECIPE, small_operation(data_workers=4, cache_gb=2), QUALITIES, Steps(0, RECIPE))
-    assert shared.dataset.cache_bytes == 2**29
 
 
 def test_the_processes_of_a_step_share_out_its_samples():

@@ -2,12 +2,11 @@ import math
 from dataclasses import replace
 
 import pytest
-from lightning.pytorch.loggers.logger import DummyLogger
 from messages import refused
 from trainings import OPERATION, RECIPE, rows, train
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.training.logs import VALIDATION, CsvLog, loggers, record
+from jpegai_bench.training.logs import VALIDATION, CsvLog, opened, record
 
 
 def log(folder, first_step, steps):
@@ -60,8 +59,9 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path):
 def test_a_library_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", [])
     monkeypatch.delitem(__import__("sys").modules, "tensorboard", raising=False)
-    with refused("tensorboard", "pip install 'jpegai-bench[tensorboard]"):
-        loggers(["tensorboard"], tmp_path, tmp_path, {}, 0)
+    wanted = opened(["tensorboard"], tmp_path, tmp_path, {}, 0)
+    with refused("tensorboard", "pip install 'jpegai-bench[tensorboard]"), wanted:
+        pass
 
 
 def test_a_logger_that_is_named_twice_logs_once(photographs, tmp_path):
@@ -138,9 +138,12 @@ def test_mlflow_begins_a_run_where_the_one_of_before_is_in_another_database(phot
 def test_what_was_not_computed_is_na_in_the_file_and_told_to_no_other_logger(tmp_path):
     told = []
 
-    class Other(DummyLogger):
-        def log_metrics(self, *words, **_):
+    class Other:
+        def log_metrics(self, *words):
             told.append(words)
+
+        def finalize(self, status):
+            pass
 
     record([CsvLog(tmp_path, 0), Other()], {"loss": 1.0, "ms_ssim": math.nan}, 1)
     assert told == [({"loss": 1.0}, 1)]
