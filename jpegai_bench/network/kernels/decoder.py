@@ -3,15 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jpegai_bench.network.activation import ResAU, SimplifiedActivation
 from jpegai_bench.network.attention import (
-    CAB,
     RNAB,
-    TAM,
     ChannelSplitAttention,
     DownsampledAttention,
     RestormerStack,
@@ -19,30 +16,47 @@ from jpegai_bench.network.attention import (
 from jpegai_bench.network.blocks import ResidualBlock
 from jpegai_bench.network.kernels import layers
 from jpegai_bench.network.kernels.layers import After
+from jpegai_bench.network.kernels.library import Failed, Unavailable, library
 from jpegai_bench.network.restormer import RestormerBlock
 from jpegai_bench.network.strips import in_strips
-from jpegai_bench.network.transforms import Reduction
+from jpegai_bench.network.transforms import Reduction, Synthesis
 from jpegai_bench.network.upsampling import PixelShuffleUpsampling, TransposedConvolution
+from jpegai_bench.system.console import detail, say
 
 Forward = Callable[[Tensor], Tensor]
 _PLANES = 4
 """Channels that a last transposed convolution has at most, to be computed as one product."""
 
 
-def by_kernels(network: nn.Module) -> nn.Module:
-    """Let every module there that kernels exist for run by them where nothing is learned, on a CPU in float32.
+def use_kernels(synthesis: nn.ModuleDict) -> None:
+    """Let the modules of each synthesis run by kernels, where there are some.
 
-    Weights are taken as they are now. Parameters, names and hooks stay as they are.
-
-    Raises:
-        Unavailable: there are no kernels.
+    Weights are taken as they are now. Parameters, names and hooks stay as they are, and so does what runs
+    where a gradient is wanted, on a GPU, or in another precision than float32.
     """
-    if (forward := _forward(network)) is not None:
-        network.forward = _where_it_fits(forward, network.forward)  # type: ignore[method-assign]
+    try:
+        library()
+    except Failed as error:
+        say(f"no kernels, decoding is slower: {error}")
+    except Unavailable as error:
+        detail(f"no kernels, decoding is slower: {error}")
     else:
-        for child in network.children():
-            by_kernels(child)
-    return network
+        _use_in(synthesis)
+
+
+def _use_in(network: nn.Module) -> None:
+    for child in network.children():
+        if (forward := _forward(child)) is not None:
+            child.forward = _where_it_fits(forward, child.forward)
+        elif type(child) in (Synthesis, Reduction):
+            _use_in(child)
+        else:
+            child.forward = _as_ever(child.forward)
+
+
+def _as_ever(plain: Forward) -> Forward:
+    """What is not ours may take it that channels come first in memory."""
+    return lambda x: plain(x.contiguous())
 
 
 def _where_it_fits(fast: Forward, plain: Forward) -> Forward:
@@ -93,30 +107,23 @@ class _Residuals:
 
 
 def _sequential(module: nn.Sequential) -> Forward | None:
-    return _Residuals(module) if len(module) and all(type(one) is ResidualBlock for one in module) else None
+    return _Residuals(module) if all(type(one) is ResidualBlock for one in module) else None
 
 
-def _gated(trunk: Any, mask: Any, last: layers.Product) -> Forward:
-    """`x + trunk(x) * sigmoid(last(mask(x)))`."""
-    run_trunk = _Residuals(trunk)
-    steps = [_MAKERS[type(step)](step) for step in mask]
+def _rnab(module: RNAB) -> Forward:
+    *steps, last = map(_forward, module.mask)
+    run_trunk = _Residuals(module.trunk)
+    assert isinstance(last, layers.Product)
 
     def forward(x: Tensor) -> Tensor:
         x = masked = layers.rows(x)
         trunk = run_trunk(x)
         for step in steps:
+            assert step is not None
             masked = step(masked)
         return last(masked, After.GATE, x, trunk, out=None if trunk is x else trunk)
 
     return forward
-
-
-def _rnab(module: RNAB) -> Forward:
-    return _gated(module.trunk, list(module.mask)[:-1], layers.convolution(module.mask[-1]))
-
-
-def _cab(module: CAB) -> Forward:
-    return _gated(module.trunk, list(module.mask)[:-1], layers.transposed(module.mask[-1]))
 
 
 class _Blocks:
@@ -128,7 +135,7 @@ class _Blocks:
     def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         x = layers.rows(x)
         out = layers.empty(*x.shape) if out is None else out
-        value, inner = torch.empty(layers.room(x)), [layers.empty(1, *x.shape[1:]) for _ in range(2)]
+        value, inner = layers.room(x), [layers.empty(1, *x.shape[1:]) for _ in range(2)]
         for image, result in zip(x.split(1), out.split(1), strict=True):
             for number, block in enumerate(self.blocks, 1 - len(self.blocks)):
                 image = block(image, value, inner[number % 2] if number else result)
@@ -141,13 +148,13 @@ def _with_gelu(blocks: Any) -> bool:
     )
 
 
-def _stack(module: RestormerStack) -> Forward | None:
+def _stack(module: RestormerStack) -> _Blocks | None:
     return _Blocks(module.blocks) if _with_gelu(module.blocks) else None
 
 
 def _split(module: ChannelSplitAttention) -> Forward | None:
-    blocks, half = _stack(module.attention), None
-    if not isinstance(blocks, _Blocks):
+    blocks = _stack(module.attention)
+    if blocks is None:
         return None
 
     def forward(x: Tensor) -> Tensor:
@@ -196,7 +203,6 @@ _MAKERS: dict[type[nn.Module], Callable[[Any], Forward | None]] = {
     nn.Sequential: _sequential,
     ResidualBlock: _residual_block,
     RNAB: _rnab,
-    CAB: _cab,
     RestormerStack: _stack,
     ChannelSplitAttention: _split,
     DownsampledAttention: _downsampled,
@@ -205,5 +211,4 @@ _MAKERS: dict[type[nn.Module], Callable[[Any], Forward | None]] = {
     PixelShuffleUpsampling: lambda module: layers.shuffled(module.conv),
     TransposedConvolution: lambda module: _deconv(module.conv),
 }
-"""What makes a module run by kernels; None where it cannot, and its children are looked at."""
-_ = (TAM, Reduction)
+"""What makes a module run by kernels; None where it cannot."""

@@ -173,23 +173,18 @@ void product_by(const float* const* taps, int count, int inputs, ptrdiff_t block
     }
 }
 
-template <class Finish>
-void product(int step, const float* const* taps, int count, int inputs, ptrdiff_t block, const float* weight,
+template <int STEP, class Finish>
+void product(const float* const* taps, int count, int inputs, ptrdiff_t block, const float* weight,
              const float* bias, int outputs, int pixels, const Finish& finish) {
-    const int blocks = blocks_of(outputs), wide = panel_of(blocks);
-    const auto go = [&](auto call) { call(taps, count, inputs, block, weight, bias, blocks / wide, pixels, finish); };
-#define CASE(NB)                                                                     \
-    case NB:                                                                         \
-        if (step == 1) go([](auto&&... a) { product_by<NB, 1>(a...); });             \
-        else go([](auto&&... a) { product_by<NB, 2>(a...); });                       \
-        break;
+    const int blocks = blocks_of(outputs), wide = panel_of(blocks), panels = blocks / wide;
     switch (wide) {
-        CASE(1)
+        case 1: return product_by<1, STEP>(taps, count, inputs, block, weight, bias, panels, pixels, finish);
 #if defined(__AVX512F__)
-        CASE(2) CASE(3) CASE(4)
+        case 2: return product_by<2, STEP>(taps, count, inputs, block, weight, bias, panels, pixels, finish);
+        case 3: return product_by<3, STEP>(taps, count, inputs, block, weight, bias, panels, pixels, finish);
+        case 4: return product_by<4, STEP>(taps, count, inputs, block, weight, bias, panels, pixels, finish);
 #endif
     }
-#undef CASE
 }
 
 // `rows` shared out over threads: work(first, end, number of the thread).
@@ -312,8 +307,8 @@ void convolve(const Convolution* c) {
                         }
                         store(c->out + place, v, lanes);
                     };
-                    product(c->stride, taps, phase.taps, c->inputs, block, phase.weight, phase.bias, c->outputs,
-                            pixels, finish);
+                    const auto by = c->stride == 1 ? product<1, decltype(finish)> : product<2, decltype(finish)>;
+                    by(taps, phase.taps, c->inputs, block, phase.weight, phase.bias, c->outputs, pixels, finish);
                 }
             }
         }
@@ -408,7 +403,7 @@ void fill(Ring& ring, int row, bool inside, const Columns& columns, const float*
         std::memset(to, 0, sizeof(float) * ring.slot);
         return;
     }
-    product(1, &input, 1, inputs, input_block, weight, bias, blocks * LANES, columns.pixels,
+    product<1>(&input, 1, inputs, input_block, weight, bias, blocks * LANES, columns.pixels,
             [&](int pixel, int b, V v) {
                 store(to + b * ring.block + (columns.offset + pixel) * LANES, v);
             });
@@ -511,7 +506,7 @@ void feed(const Restormer* r) {
                     const float* x = r->x + (static_cast<ptrdiff_t>(row) * r->width + columns.begin) * r->x_stride;
                     const float* value =
                         r->value + (static_cast<ptrdiff_t>(row) * blocks * r->width + columns.begin) * LANES;
-                    product(1, &value, 1, r->channels, static_cast<ptrdiff_t>(r->width) * LANES, r->mixing, r->zeros,
+                    product<1>(&value, 1, r->channels, static_cast<ptrdiff_t>(r->width) * LANES, r->mixing, r->zeros,
                             r->channels, columns.pixels, [&](int pixel, int b, V v) {
                                 store(y + b * block + pixel * LANES,
                                       v + load(x + pixel * r->x_stride + b * LANES, r->channels - b * LANES));
@@ -537,7 +532,7 @@ void feed(const Restormer* r) {
                 const float* input = gated.data();
                 const float* y = y_of(of) + (columns.first - columns.begin) * LANES;
                 float* out = r->out + (static_cast<ptrdiff_t>(of) * r->width + columns.first) * r->out_stride;
-                product(1, &input, 1, r->hidden, block, r->project, r->zeros, r->channels, own,
+                product<1>(&input, 1, r->hidden, block, r->project, r->zeros, r->channels, own,
                         [&](int pixel, int b, V v) {
                             store(out + pixel * r->out_stride + b * LANES, v + load(y + b * block + pixel * LANES),
                                   r->channels - b * LANES);

@@ -4,12 +4,13 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import product
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jpegai_bench.network.kernels.library import Convolution, Phase, Restormer, library
+from jpegai_bench.network.kernels.library import Convolution, Restormer, library
 from jpegai_bench.network.restormer import ChannelNorm, RestormerBlock
 
 _LANES = 16
@@ -143,7 +144,12 @@ def shuffled(layer: nn.Conv2d) -> Product:
     """A 1x1 convolution with PixelShuffle by 2."""
     return Product(
         [
-            Part(row, column, [(0, 0, layer.weight[place::4, :, 0, 0])], None if layer.bias is None else layer.bias[place::4])
+            Part(
+                row,
+                column,
+                [(0, 0, layer.weight[place::4, :, 0, 0])],
+                None if layer.bias is None else layer.bias[place::4],
+            )
             for place, (row, column) in enumerate(_PIXELS)
         ]
     )
@@ -163,9 +169,8 @@ def planes(layer: nn.ConvTranspose2d) -> Product:
 
 
 def _doubled(layer: nn.ConvTranspose2d, row: int, column: int) -> list[Tap]:
-    return [
-        (dy, dx, layer.weight[:, :, y, x].T) for dy, y in _FROM[row].items() for dx, x in _FROM[column].items()
-    ]
+    pairs = product(_FROM[row].items(), _FROM[column].items())
+    return [(dy, dx, layer.weight[:, :, y, x].T) for (dy, y), (dx, x) in pairs]
 
 
 class Block:
@@ -194,12 +199,15 @@ class Block:
         )  # fmt: skip
 
     def __call__(self, x: Tensor, value: Tensor, out: Tensor) -> Tensor:
-        """One picture `[1, C, H, W]`, channels last; `value`: room for `room(x)` numbers."""
+        """One picture `[1, C, H, W]`, channels last; `value`: from `room`."""
         _, channels, height, width = x.shape
         call = Restormer.from_buffer_copy(self.call)
         call.threads = max(1, min(torch.get_num_threads(), height))
         call.height, call.width, call.x_stride, call.out_stride = height, width, x.stride(3), out.stride(3)
-        products, squares = torch.zeros(call.threads, self.wide, self.wide), torch.zeros(call.threads, 2, self.wide)
+        products, squares = (
+            torch.zeros(call.threads, self.wide, self.wide),
+            torch.zeros(call.threads, 2, self.wide),
+        )
         call.x, call.out, call.value = x.data_ptr(), out.data_ptr(), value.data_ptr()
         call.products, call.squares = products.data_ptr(), squares.data_ptr()
         library().attend(ctypes.byref(call))
@@ -220,10 +228,10 @@ class Block:
         return packed([projected.transpose(0, 1).reshape(channels, channels)])
 
 
-def room(x: Tensor) -> int:
-    """Numbers that the values of a picture `[B, C, H, W]` take, with those that a product may read beyond."""
+def room(x: Tensor) -> Tensor:
+    """For the values of a picture `[B, C, H, W]`, and for what a product may read beyond."""
     _, channels, height, width = x.shape
-    return (height * width * -(-channels // _LANES) + 2 * _LANES) * _LANES
+    return torch.empty((height * width * -(-channels // _LANES) + 2 * _LANES) * _LANES)
 
 
 def _normalised(layer: nn.Conv2d, norm: ChannelNorm, parts: int) -> tuple[Tensor, Tensor]:

@@ -5,13 +5,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable
 from ctypes import POINTER, c_int, c_size_t, c_void_p
 from functools import cache
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 
 SWITCH = "JPEGAI_BENCH_KERNELS"
 """Environment variable; `no` decodes by torch's own layers."""
@@ -46,7 +45,8 @@ class Convolution(ctypes.Structure):
         ("x", c_void_p),
         *((name, c_int) for name in ("height", "width", "inputs", "x_stride")),
         ("out", c_void_p),
-        *((name, c_int) for name in ("rows", "columns", "outputs", "out_stride", "stride", "spread", "phases")),
+        *((name, c_int) for name in ("rows", "columns", "outputs", "out_stride")),
+        *((name, c_int) for name in ("stride", "spread", "phases")),
         ("phase", Phase * MOST_PHASES),
         ("leaky", c_int),
         ("after", c_int),
@@ -78,6 +78,10 @@ class Unavailable(Exception):
     """Why there are no kernels, in a line."""
 
 
+class Failed(Unavailable):
+    """A compiler is there and did not make them."""
+
+
 @cache
 def library() -> ctypes.CDLL:
     """The kernels for this processor, compiled if they are not in the cache.
@@ -87,16 +91,14 @@ def library() -> ctypes.CDLL:
     """
     if os.environ.get(SWITCH, "").lower() in ("no", "off", "0"):
         raise Unavailable(f"switched off by {SWITCH}")
-    compiler = os.environ.get("CXX") or next(filter(shutil.which, _COMPILERS), None)
-    if compiler is None or not shutil.which(compiler):
+    compiler = os.environ.get("CXX") or next(filter(shutil.which, _COMPILERS), "")
+    if not shutil.which(compiler):
         raise Unavailable(f"no C++ compiler ({compiler or ', '.join(_COMPILERS)})")
     level = _LEVELS.get(torch.backends.cpu.get_cpu_capability())
-    command = [compiler, *_FLAGS, *([level] if level else [])]
     try:
-        path = _built(command)
-        kernels = ctypes.CDLL(str(path))
+        kernels = ctypes.CDLL(str(_built([compiler, *_FLAGS, *([level] if level else [])])))
     except OSError as error:
-        raise Unavailable(str(error)) from None
+        raise Failed(str(error)) from None
     kernels.panel_width.argtypes = (c_int,)
     kernels.use_large_pages.argtypes = (c_void_p, c_size_t)
     kernels.convolve.argtypes = (POINTER(Convolution),)
@@ -109,27 +111,40 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jpegai-bench" / "kernels"
 
 
+def version() -> str:
+    """Hash of the kernels' source; `none` where there are no kernels."""
+    try:
+        library()
+    except Unavailable:
+        return "none"
+    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
+
+
 def _built(command: list[str]) -> Path:
-    """The library that the command makes of the source; several processes may make it at once."""
-    content = "\0".join(command).encode() + SOURCE.read_bytes()
-    path = folder() / f"{hashlib.sha256(content).hexdigest()[:16]}.so"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as place:
-            made = Path(place) / path.name
-            _compile([*command, str(SOURCE), "-o", str(made)])
+    """The library that the command makes of the source; of several processes one makes it.
+
+    A failure is kept too, so that nothing waits for the next one.
+    """
+    name = hashlib.sha256("\0".join(command).encode() + SOURCE.read_bytes()).hexdigest()[:16]
+    path, failure = folder() / f"{name}.so", folder() / f"{name}.failed"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder() / f"{name}.lock"):
+        if failure.exists():
+            raise Failed(f"{failure.read_text()} (kept in {failure})")
+        if not path.exists():
+            made = path.with_suffix(".new")
+            if message := _compile([*command, str(SOURCE), "-o", str(made)]):
+                failure.write_text(message)
+                raise Failed(message)
             made.replace(path)
     return path
 
 
-def _compile(command: list[str]) -> None:
+def _compile(command: list[str]) -> str:
+    """Why it failed; empty where it did not."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{command[0]} took more than {_TIMEOUT:g} s") from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or ["no message"]
-        raise Unavailable(f"{command[0]} fails: {lines[0].strip()}")
-
-
-Forward = Callable[[torch.Tensor], torch.Tensor]
+        return f"{command[0]} took more than {_TIMEOUT:g} s"
+    lines = [line.strip() for line in done.stderr.splitlines() if "error" in line] or ["no message"]
+    return f"{command[0]}: {lines[0]}" if done.returncode else ""
