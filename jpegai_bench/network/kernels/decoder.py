@@ -25,7 +25,7 @@ from jpegai_bench.system.console import detail, say
 
 Forward = Callable[[Tensor], Tensor]
 _PLANES = 4
-"""Channels that a last transposed convolution has at most, to be computed as one product."""
+"""Channels that a last transposed convolution has at most, to be summed over lanes of input channels."""
 
 
 def use_kernels(synthesis: nn.ModuleDict) -> None:
@@ -81,10 +81,7 @@ def _conv(layer: nn.Conv2d) -> Forward | None:
 def _deconv(layer: nn.ConvTranspose2d) -> Forward | None:
     if not _is_square(layer, 3, 2) or layer.output_padding != (1, 1):
         return None
-    if layer.out_channels > _PLANES:
-        return layers.transposed(layer)
-    last = layers.planes(layer)
-    return lambda x: last(x, After.PLANES)
+    return layers.transposed(layer) if layer.out_channels > _PLANES else layers.LastProduct(layer)
 
 
 def _residual_block(module: ResidualBlock) -> Forward:

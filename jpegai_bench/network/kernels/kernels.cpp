@@ -57,6 +57,33 @@ ALWAYS_INLINE float sum(V v) {
     return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
+// Lane i of the result is the sum of v[i]: halves are added until one lane of each vector is left.
+template <int HALF>
+ALWAYS_INLINE V fold(V a, V b) {
+    if constexpr (HALF == 8)
+        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+               __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    if constexpr (HALF == 4)
+        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
+               __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+    if constexpr (HALF == 2)
+        return __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+               __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    return __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
+           __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+}
+
+ALWAYS_INLINE V sums_of(V (&v)[16]) {
+    for (int i = 0; i < 8; ++i) v[i] = fold<8>(v[i], v[i + 8]);
+    for (int i = 0; i < 4; ++i) v[i] = fold<4>(v[i], v[i + 4]);
+    for (int i = 0; i < 2; ++i) v[i] = fold<2>(v[i], v[i + 2]);
+    return fold<1>(v[0], v[1]);
+}
+
+ALWAYS_INLINE void taps_of(const float* weight, V (&w)[9]) {
+    for (int t = 0; t < 9; ++t) w[t] = load(weight + t * LANES);
+}
+
 ALWAYS_INLINE V clamp(V x, float most) {
     x = x > splat(most) ? splat(most) : x;
     return x < splat(-most) ? splat(-most) : x;
@@ -201,7 +228,7 @@ void in_threads(int rows, int threads, const std::function<void(int, int, int)>&
 
 extern "C" {
 
-enum After { NONE, RELU, ADD, GATE, RESAU, TIMES, PLANES };
+enum After { NONE, RELU, ADD, GATE, RESAU, TIMES };
 
 struct Phase {
     int taps;
@@ -236,8 +263,7 @@ void use_large_pages(void* start, size_t bytes) {
 
 int panel_width(int channels) { return LANES * panel_of(blocks_of(channels)); }
 
-// Out = after(convolution(x)): ADD first, GATE first + second * sigmoid, RESAU first * (1 + tanh),
-// TIMES first *, PLANES: 16 lanes are row, column, channel of [C, 2 rows, 2 columns].
+// Out = after(convolution(x)): ADD first, GATE first + second * sigmoid, RESAU first * (1 + tanh), TIMES first.
 void convolve(const Convolution* c) {
     int top = 0, bottom = 0, left = 0, right = 0;
     for (int i = 0; i < c->phases; ++i)
@@ -294,21 +320,65 @@ void convolve(const Convolution* c) {
                                 break;
                             }
                             case TIMES: v *= load(c->first + place, lanes); break;
-                            case PLANES: {
-                                const int planes = c->outputs / 4;
-                                const ptrdiff_t wide = 2 * c->columns, plane = 2 * c->rows * wide;
-                                for (int n = 0; n < planes; ++n) {
-                                    float* p = c->out + n * plane + 2 * row * wide + 2 * (column + pixel);
-                                    p[0] = v[n], p[1] = v[planes + n];
-                                    p[wide] = v[2 * planes + n], p[wide + 1] = v[3 * planes + n];
-                                }
-                                return;
-                            }
                         }
                         store(c->out + place, v, lanes);
                     };
                     const auto by = c->stride == 1 ? product<1, decltype(finish)> : product<2, decltype(finish)>;
                     by(taps, phase.taps, c->inputs, block, phase.weight, phase.bias, c->outputs, pixels, finish);
+                }
+            }
+        }
+    });
+}
+
+struct Planes {
+    const float* x;
+    int height, width, inputs, x_stride;
+    float* out;           // [outputs, 2 height, 2 width]
+    int outputs;
+    const float* weight;  // [outputs, blocks, 9, 16]: of the pixels at (0, 0), (0, 1), (1, 0), (1, 1) of four
+    const float* bias;    // [outputs]
+    int threads;
+};
+
+// A transposed convolution, 3x3 of stride 2, to few channels: lanes are input channels, summed up at the end.
+void planes(const Planes* c) {
+    const int blocks = blocks_of(c->inputs);
+    const std::vector<float> none(blocks * LANES);
+    in_threads(c->height, c->threads, [&](int from, int end, int) {
+        for (int row = from; row < end; ++row) {
+            const float* line = c->x + static_cast<ptrdiff_t>(row) * c->width * c->x_stride;
+            for (int column = 0; column < c->width; column += 4) {
+                const float *high[5], *low[5];
+                for (int i = 0; i < 5; ++i) {
+                    const bool inside = column + i < c->width;
+                    high[i] = inside ? line + static_cast<ptrdiff_t>(column + i) * c->x_stride : none.data();
+                    low[i] = inside && row + 1 < c->height
+                                 ? high[i] + static_cast<ptrdiff_t>(c->width) * c->x_stride
+                                 : none.data();
+                }
+                for (int n = 0; n < c->outputs; ++n) {
+                    V v[16] = {};
+                    for (int b = 0; b < blocks; ++b) {
+                        const int lanes = c->inputs - b * LANES;
+                        V w[9];
+                        taps_of(c->weight + static_cast<ptrdiff_t>(n * blocks + b) * 9 * LANES, w);
+                        V x = load(high[0] + b * LANES, lanes), y = load(low[0] + b * LANES, lanes);
+#pragma GCC unroll 4
+                        for (int i = 0; i < 4; ++i) {
+                            const V right = load(high[i + 1] + b * LANES, lanes);
+                            const V other = load(low[i + 1] + b * LANES, lanes);
+                            v[2 * i] += x * w[0];
+                            v[2 * i + 1] += x * w[1] + right * w[2];
+                            v[8 + 2 * i] += x * w[3] + y * w[4];
+                            v[9 + 2 * i] += x * w[5] + right * w[6] + y * w[7] + other * w[8];
+                            x = right, y = other;
+                        }
+                    }
+                    const V sums = sums_of(v) + c->bias[n];
+                    const int used = 2 * std::min(4, c->width - column);
+                    float* to = c->out + ((static_cast<ptrdiff_t>(n) * c->height + row) * 2 * c->width + column) * 2;
+                    for (int i = 0; i < used; ++i) to[i] = sums[i], to[2 * c->width + i] = sums[8 + i];
                 }
             }
         }
@@ -369,10 +439,6 @@ ALWAYS_INLINE V depthwise(const float* const* rows, const V (&w)[9], int pixel) 
 #pragma GCC unroll 3
         for (int x = 0; x < 3; ++x) v += load(rows[y] + (pixel + x) * LANES) * w[3 * y + x];
     return v;
-}
-
-ALWAYS_INLINE void taps_of(const float* weight, V (&w)[9]) {
-    for (int t = 0; t < 9; ++t) w[t] = load(weight + t * LANES);
 }
 
 // Three rows of a stripe, with a column on either side, before a depthwise convolution.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jpegai_bench.network.kernels.library import Convolution, Restormer, library
+from jpegai_bench.network.kernels.library import Convolution, Planes, Restormer, library
 from jpegai_bench.network.restormer import ChannelNorm, RestormerBlock
 
 _LANES = 16
@@ -31,8 +31,6 @@ class After(IntEnum):
     """`a + a * tanh(v)`"""
     TIMES = 5
     """`a * v`"""
-    PLANES = 6
-    """Lanes are row, column and channel of planes `[C, 2H, 2W]`."""
 
 
 def empty(batch: int, channels: int, height: int, width: int) -> Tensor:
@@ -103,9 +101,7 @@ class Product:
         call = Convolution.from_buffer_copy(self.call)
         call.height, call.width, call.x_stride = height, width, x.stride(3)
         call.rows, call.columns = -(-height // self.stride), -(-width // self.stride)
-        if out is None and after == After.PLANES:
-            out = torch.empty(batch, self.outputs // 4, 2 * height, 2 * width)
-        elif out is None:
+        if out is None:
             out = empty(batch, self.outputs, call.rows * self.spread, call.columns * self.spread)
         call.out_stride, call.after, call.threads = out.stride(3), after, torch.get_num_threads()
         for image in range(batch):
@@ -160,17 +156,34 @@ def transposed(layer: nn.ConvTranspose2d) -> Product:
     return Product([Part(*pixel, _doubled(layer, *pixel), layer.bias) for pixel in _PIXELS])
 
 
-def planes(layer: nn.ConvTranspose2d) -> Product:
-    """The same to at most four channels, all four pixels in one product; to be called with `After.PLANES`."""
-    by_pixel = [{(dy, dx): weight for dy, dx, weight in _doubled(layer, *pixel)} for pixel in _PIXELS]
-    none = torch.zeros(layer.out_channels, layer.in_channels)
-    taps = [(*place, torch.cat([taps.get(place, none) for taps in by_pixel])) for place in _PIXELS]
-    return Product([Part(0, 0, taps, None if layer.bias is None else layer.bias.repeat(4))])
-
-
 def _doubled(layer: nn.ConvTranspose2d, row: int, column: int) -> list[Tap]:
     pairs = product(_FROM[row].items(), _FROM[column].items())
     return [(dy, dx, layer.weight[:, :, y, x].T) for (dy, y), (dx, x) in pairs]
+
+
+class LastProduct:
+    """3x3 transposed, of stride 2, to few planes `[B, outputs, 2H, 2W]` that lie one after the other."""
+
+    def __init__(self, layer: nn.ConvTranspose2d) -> None:
+        taps = [weight for pixel in _PIXELS for _, _, weight in _doubled(layer, *pixel)]
+        weight = _padded(torch.stack([tap.detach() for tap in taps], 1), 2)
+        self.weight = weight.unflatten(2, (-1, _LANES)).transpose(1, 2).contiguous()
+        none = torch.zeros(layer.out_channels)
+        self.bias = none if layer.bias is None else layer.bias.detach()
+        self.outputs = layer.out_channels
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`[B, inputs, H, W]` to `[B, outputs, 2H, 2W]`."""
+        x = rows(x)
+        batch, channels, height, width = x.shape
+        out = torch.empty(batch, self.outputs, 2 * height, 2 * width)
+        for image in range(batch):
+            call = Planes(
+                x[image].data_ptr(), height, width, channels, x.stride(3), out[image].data_ptr(),
+                self.outputs, self.weight.data_ptr(), self.bias.data_ptr(), torch.get_num_threads(),
+            )  # fmt: skip
+            library().planes(ctypes.byref(call))
+        return out
 
 
 class Block:

@@ -56,6 +56,20 @@ class Convolution(ctypes.Structure):
     )
 
 
+class Planes(ctypes.Structure):
+    """As in `kernels.cpp`."""
+
+    _fields_ = (
+        ("x", c_void_p),
+        *((name, c_int) for name in ("height", "width", "inputs", "x_stride")),
+        ("out", c_void_p),
+        ("outputs", c_int),
+        ("weight", c_void_p),
+        ("bias", c_void_p),
+        ("threads", c_int),
+    )
+
+
 class Restormer(ctypes.Structure):
     """As in `kernels.cpp`."""
 
@@ -102,6 +116,7 @@ def library() -> ctypes.CDLL:
     kernels.panel_width.argtypes = (c_int,)
     kernels.use_large_pages.argtypes = (c_void_p, c_size_t)
     kernels.convolve.argtypes = (POINTER(Convolution),)
+    kernels.planes.argtypes = (POINTER(Planes),)
     kernels.attend.argtypes = kernels.feed.argtypes = (POINTER(Restormer),)
     return kernels
 
