@@ -13,8 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -214,14 +212,12 @@ void product(const float* const* taps, int count, int inputs, ptrdiff_t block, c
     }
 }
 
-// `rows` shared out over threads: work(first, end, number of the thread).
-void in_threads(int rows, int threads, const std::function<void(int, int, int)>& work) {
+// `rows` shared out over threads, of OpenMP as torch's are: work(first, end, number of the thread).
+template <class Work>
+void in_threads(int rows, int threads, const Work& work) {
     threads = std::max(1, std::min(threads, rows));
-    std::vector<std::thread> others;
-    for (int i = 1; i < threads; ++i)
-        others.emplace_back(work, rows * i / threads, rows * (i + 1) / threads, i);
-    work(0, rows / threads, 0);
-    for (auto& other : others) other.join();
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int i = 0; i < threads; ++i) work(rows * i / threads, rows * (i + 1) / threads, i);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ SWITCH = "JPEGAI_BENCH_KERNELS"
 """Environment variable; `no` decodes by torch's own layers."""
 SOURCE = Path(__file__).with_name("kernels.cpp")
 _COMPILERS = ("c++", "g++", "clang++")
-_FLAGS = ("-std=c++17", "-O3", "-shared", "-fPIC", "-pthread")
+_FLAGS = ("-std=c++17", "-O3", "-shared", "-fPIC", "-fopenmp")
 _LEVELS = {"AVX512": "-march=x86-64-v4", "AVX2": "-march=x86-64-v3"}
 """By what torch finds in the processor; of others the compiler's default."""
 _TIMEOUT = 300.0
