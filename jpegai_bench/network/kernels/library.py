@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
+from jpegai_bench.system.console import detail
+
 SWITCH = "JPEGAI_BENCH_KERNELS"
 """Environment variable; `no` decodes by torch's own layers."""
 SOURCE = Path(__file__).with_name("kernels.cpp")
@@ -147,6 +149,7 @@ def _built(command: list[str]) -> Path:
         if failure.exists():
             raise Failed(f"{failure.read_text()} (kept in {failure})")
         if not path.exists():
+            detail(f"compiling kernels into {path}, once")
             made = path.with_suffix(".new")
             if message := _compile([*command, str(SOURCE), "-o", str(made)]):
                 failure.write_text(message)
