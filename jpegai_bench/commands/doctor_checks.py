@@ -144,7 +144,7 @@ def _kernels() -> Finding:
     try:
         library.library()
     except library.Unavailable as reason:
-        todo = "decoding is slower without; GCC 12 or newer compiles them when they are first needed"
+        todo = "decoding is slower without; GCC 12 or newer makes them when first needed, for AVX2"
         return Finding("machine", "kernels", "missing", str(reason), todo)
     return Finding("machine", "kernels", "ok", f"compiled, in {library.folder()}")
 

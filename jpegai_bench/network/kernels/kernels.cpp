@@ -1,9 +1,9 @@
 // Layers of a synthesis at inference on a CPU: convolutions with what follows them, and Restormer blocks.
 //
-// Maps are [H, W, C], float32. Every product is that of a few pixels by a few vectors of 16 output channels,
-// held in registers while taps and input channels pass by. Inputs of a product lie in blocks of 16 channels,
-// [C/16, pixels, 16], in stripes narrow enough for the second cache. Vectors are GCC's (and Clang's): the
-// compiler makes of them what the processor has. Nothing here decides a bit of a stream.
+// Maps are [H, W, C], float32. Every product is that of a few pixels by a few vectors of output channels,
+// held in registers while taps and input channels pass by. Inputs of a product lie in blocks of LANES channels,
+// [C / LANES, pixels, LANES], in stripes narrow enough for the second cache. Vectors are GCC's (and Clang's), of
+// AVX-512 or AVX2. Nothing here decides a bit of a stream.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,17 +17,13 @@
 
 namespace {
 
-constexpr int LANES = 16;
-typedef float V __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef int I __attribute__((vector_size(4 * LANES)));
-typedef float V8 __attribute__((vector_size(32)));
-typedef float V4 __attribute__((vector_size(16)));
-
 #if defined(__AVX512F__)
-constexpr int ACCUMULATORS = 24, MOST_BLOCKS = 4;
-#else
-constexpr int ACCUMULATORS = 6, MOST_BLOCKS = 1;  // a vector is two or four registers
+constexpr int LANES = 16, ACCUMULATORS = 24, MOST_BLOCKS = 4;
+#else  // AVX2
+constexpr int LANES = 8, ACCUMULATORS = 12, MOST_BLOCKS = 2;
 #endif
+typedef float V __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
 constexpr int SLACK = 24;  // pixels beyond a row that a product may read
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -47,6 +43,10 @@ ALWAYS_INLINE void store(float* p, V v, int lanes) {
     if (lanes >= LANES) return store(p, v);
     for (int i = 0; i < lanes; ++i) p[i] = v[i];
 }
+
+#if defined(__AVX512F__)
+typedef float V8 __attribute__((vector_size(32)));
+typedef float V4 __attribute__((vector_size(16)));
 
 ALWAYS_INLINE float sum(V v) {
     V8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
@@ -71,12 +71,23 @@ ALWAYS_INLINE V fold(V a, V b) {
            __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
 }
 
-ALWAYS_INLINE V sums_of(V (&v)[16]) {
+ALWAYS_INLINE void sum_each(V (&v)[16], float (&sums)[16]) {
     for (int i = 0; i < 8; ++i) v[i] = fold<8>(v[i], v[i + 8]);
     for (int i = 0; i < 4; ++i) v[i] = fold<4>(v[i], v[i + 4]);
     for (int i = 0; i < 2; ++i) v[i] = fold<2>(v[i], v[i + 2]);
-    return fold<1>(v[0], v[1]);
+    store(sums, fold<1>(v[0], v[1]));
 }
+#else
+ALWAYS_INLINE float sum(V v) {
+    float total = 0;
+    for (int i = 0; i < LANES; ++i) total += v[i];
+    return total;
+}
+
+ALWAYS_INLINE void sum_each(V (&v)[16], float (&sums)[16]) {
+    for (int i = 0; i < 16; ++i) sums[i] = sum(v[i]);
+}
+#endif
 
 ALWAYS_INLINE void taps_of(const float* weight, V (&w)[9]) {
     for (int t = 0; t < 9; ++t) w[t] = load(weight + t * LANES);
@@ -150,7 +161,7 @@ int stripe_of(int width, long floats) {
     return (width + stripes - 1) / stripes;
 }
 
-// Acc[p][n] += sum over taps and inputs; a tap points to its first pixel, pixels lie STEP * 16 apart.
+// Acc[p][n] += sum over taps and inputs; a tap points to its first pixel, pixels lie STEP * LANES apart.
 template <int NB, int P, int STEP>
 ALWAYS_INLINE void multiply(V (&acc)[P][NB], const float* const* taps, int count, int inputs, ptrdiff_t block,
                             const float* w) {
@@ -204,8 +215,8 @@ void product(const float* const* taps, int count, int inputs, ptrdiff_t block, c
     const int blocks = blocks_of(outputs), wide = panel_of(blocks), panels = blocks / wide;
     switch (wide) {
         case 1: return product_by<1, STEP>(taps, count, inputs, block, weight, bias, panels, pixels, finish);
-#if defined(__AVX512F__)
         case 2: return product_by<2, STEP>(taps, count, inputs, block, weight, bias, panels, pixels, finish);
+#if defined(__AVX512F__)
         case 3: return product_by<3, STEP>(taps, count, inputs, block, weight, bias, panels, pixels, finish);
         case 4: return product_by<4, STEP>(taps, count, inputs, block, weight, bias, panels, pixels, finish);
 #endif
@@ -230,8 +241,8 @@ struct Phase {
     int taps;
     int dy[9], dx[9];
     int row, column;      // of the output, in steps of `Convolution::spread`
-    const float* weight;  // [outputs / (16 NB), taps, inputs, 16 NB]
-    const float* bias;    // [outputs], zeros up to a multiple of 16
+    const float* weight;  // [outputs / (LANES NB), taps, inputs, LANES NB]
+    const float* bias;    // [outputs], zeros up to a multiple of LANES
 };
 
 struct Convolution {
@@ -256,6 +267,8 @@ void use_large_pages(void* start, size_t bytes) {
     if (end > first) madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
 #endif
 }
+
+int lanes() { return LANES; }
 
 int panel_width(int channels) { return LANES * panel_of(blocks_of(channels)); }
 
@@ -332,7 +345,7 @@ struct Planes {
     int height, width, inputs, x_stride;
     float* out;           // [outputs, 2 height, 2 width]
     int outputs;
-    const float* weight;  // [outputs, blocks, 9, 16]: of the pixels at (0, 0), (0, 1), (1, 0), (1, 1) of four
+    const float* weight;  // [outputs, blocks, 9, LANES]: of the pixels at (0, 0), (0, 1), (1, 0), (1, 1) of four
     const float* bias;    // [outputs]
     int threads;
 };
@@ -371,10 +384,11 @@ void planes(const Planes* c) {
                             x = right, y = other;
                         }
                     }
-                    const V sums = sums_of(v) + c->bias[n];
+                    float sums[16];
+                    sum_each(v, sums);
                     const int used = 2 * std::min(4, c->width - column);
                     float* to = c->out + ((static_cast<ptrdiff_t>(n) * c->height + row) * 2 * c->width + column) * 2;
-                    for (int i = 0; i < used; ++i) to[i] = sums[i], to[2 * c->width + i] = sums[8 + i];
+                    for (int i = 0; i < used; ++i) to[i] = sums[i] + c->bias[n], to[2 * c->width + i] = sums[8 + i] + c->bias[n];
                 }
             }
         }
@@ -384,16 +398,16 @@ void planes(const Planes* c) {
 struct Restormer {
     const float* x;  // [height, width, channels]
     int height, width, channels, x_stride, heads, hidden;
-    const float* qkv;            // 1x1, normalisation folded in: q, k, v, each of whole blocks of 16
+    const float* qkv;            // 1x1, normalisation folded in: q, k, v, each of whole blocks
     const float* qkv_bias;
-    const float* depthwise;      // [3 blocks, 9, 16]
-    float* value;                // [height, blocks, width, 16], and SLACK pixels
-    float* products;             // [threads, channels, 16 blocks]: q by k, summed over the pixels
-    float* squares;              // [threads, 2, 16 blocks]: of q and of k
+    const float* depthwise;      // [3 blocks, 9, LANES]
+    float* value;                // [height, blocks, width, LANES], and SLACK pixels
+    float* products;             // [threads, channels, LANES blocks]: q by k, summed over the pixels
+    float* squares;              // [threads, 2, LANES blocks]: of q and of k
     const float* mixing;         // 1x1, from value
-    const float* expand;         // 1x1, normalisation folded in: gate, passed, each of whole blocks of 16
+    const float* expand;         // 1x1, normalisation folded in: gate, passed, each of whole blocks
     const float* expand_bias;
-    const float* gate_depthwise; // [2 hidden blocks, 9, 16]
+    const float* gate_depthwise; // [2 hidden blocks, 9, LANES]
     const float* project;        // 1x1
     const float* zeros;
     float* out;
@@ -407,7 +421,7 @@ namespace {
 
 constexpr float EPSILON = 1e-5f;
 
-// Over the channels of each pixel, from and to blocks of 16; channels beyond stay zero.
+// Over the channels of each pixel, from and to blocks; channels beyond stay zero.
 void normalise(const float* x, ptrdiff_t x_block, float* out, ptrdiff_t out_block, int channels, int pixels) {
     const int blocks = blocks_of(channels), rest = channels - (blocks - 1) * LANES;
     V mask{};

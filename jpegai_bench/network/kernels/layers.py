@@ -13,9 +13,10 @@ from torch.nn import functional as F
 from jpegai_bench.network.kernels.library import Convolution, Planes, Restormer, library
 from jpegai_bench.network.restormer import ChannelNorm, RestormerBlock
 
-_LANES = 16
 _LARGE = 1 << 22
 """Bytes from which on a map gets large pages."""
+_BEYOND = 32
+"""Pixels that a product may read beyond a map."""
 
 
 class After(IntEnum):
@@ -112,8 +113,8 @@ class Product:
 
 
 def _padded(x: Tensor, dim: int) -> Tensor:
-    """Zeros up to a multiple of 16."""
-    more = -x.shape[dim] % _LANES
+    """Zeros up to whole vectors."""
+    more = -x.shape[dim] % library().lanes()
     return F.pad(x, (0, 0) * (x.dim() - 1 - dim) + (0, more)).float().contiguous()
 
 
@@ -167,7 +168,7 @@ class LastProduct:
     def __init__(self, layer: nn.ConvTranspose2d) -> None:
         taps = [weight for pixel in _PIXELS for _, _, weight in _doubled(layer, *pixel)]
         weight = _padded(torch.stack([tap.detach() for tap in taps], 1), 2)
-        self.weight = weight.unflatten(2, (-1, _LANES)).transpose(1, 2).contiguous()
+        self.weight = weight.unflatten(2, (-1, library().lanes())).transpose(1, 2).contiguous()
         none = torch.zeros(layer.out_channels)
         self.bias = none if layer.bias is None else layer.bias.detach()
         self.outputs = layer.out_channels
@@ -244,13 +245,14 @@ class Block:
 def room(x: Tensor) -> Tensor:
     """For the values of a picture `[B, C, H, W]`, and for what a product may read beyond."""
     _, channels, height, width = x.shape
-    return torch.empty((height * width * -(-channels // _LANES) + 2 * _LANES) * _LANES)
+    lanes = library().lanes()
+    return torch.empty((height * width * -(-channels // lanes) + _BEYOND) * lanes)
 
 
 def _normalised(layer: nn.Conv2d, norm: ChannelNorm, parts: int) -> tuple[Tensor, Tensor]:
     """Weight and bias of a 1x1 convolution with scale and bias of the normalisation before it, packed.
 
-    Each of the parts of the outputs takes whole blocks of 16.
+    Each of the parts of the outputs takes whole vectors.
     """
     weight = layer.weight[:, :, 0, 0].detach()
     bias = torch.zeros(len(weight)) if norm.bias is None else weight @ norm.bias.detach()
@@ -259,6 +261,6 @@ def _normalised(layer: nn.Conv2d, norm: ChannelNorm, parts: int) -> tuple[Tensor
 
 
 def _by_channel(layer: nn.Conv2d, parts: int) -> Tensor:
-    """A depthwise 3x3 as `[blocks, 9, 16]`."""
+    """A depthwise 3x3 as `[blocks, 9, lanes]`."""
     taps = _padded(layer.weight.detach().flatten(1).unflatten(0, (parts, -1)), 1)
-    return taps.flatten(0, 1).unflatten(0, (-1, _LANES)).transpose(1, 2).contiguous()
+    return taps.flatten(0, 1).unflatten(0, (-1, library().lanes())).transpose(1, 2).contiguous()

@@ -20,7 +20,7 @@ SOURCE = Path(__file__).with_name("kernels.cpp")
 _COMPILERS = ("c++", "g++", "clang++")
 _FLAGS = ("-std=c++17", "-O3", "-shared", "-fPIC", "-fopenmp")
 _LEVELS = {"AVX512": "-march=x86-64-v4", "AVX2": "-march=x86-64-v3"}
-"""By what torch finds in the processor; of others the compiler's default."""
+"""By what torch finds in the processor; for others no kernels were measured."""
 _TIMEOUT = 300.0
 
 MOST_TAPS, MOST_PHASES = 9, 4
@@ -107,14 +107,17 @@ def library() -> ctypes.CDLL:
     """
     if os.environ.get(SWITCH, "").lower() in ("no", "off", "0"):
         raise Unavailable(f"switched off by {SWITCH}")
+    level = _LEVELS.get(torch.backends.cpu.get_cpu_capability())
+    if level is None:
+        raise Unavailable(f"a processor without {' or '.join(_LEVELS)}")
     compiler = os.environ.get("CXX") or next(filter(shutil.which, _COMPILERS), "")
     if not shutil.which(compiler):
         raise Unavailable(f"no C++ compiler ({compiler or ', '.join(_COMPILERS)})")
-    level = _LEVELS.get(torch.backends.cpu.get_cpu_capability())
     try:
-        kernels = ctypes.CDLL(str(_built([compiler, *_FLAGS, *([level] if level else [])])))
+        kernels = ctypes.CDLL(str(_built([compiler, *_FLAGS, level])))
     except OSError as error:
         raise Failed(str(error)) from None
+    kernels.lanes.argtypes = ()
     kernels.panel_width.argtypes = (c_int,)
     kernels.use_large_pages.argtypes = (c_void_p, c_size_t)
     kernels.convolve.argtypes = (POINTER(Convolution),)
