@@ -123,6 +123,14 @@ def test_a_processor_that_has_less_computes_the_same(kernels, processor, name):
     assert torch.equal(first, last)
 
 
+@pytest.mark.parametrize("name", ["RNAB", "ResAU", "split", "last, one plane", "residual blocks"])
+def test_a_slice_of_the_channels_is_taken_as_it_lies(kernels, name):
+    module, x = awake(MODULES[name](16)), noise(2, 40, 8, 10).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        plain, fast = module(x[:, 8:24]), by_kernels(module)(x[:, 8:24])
+    same(fast, plain)
+
+
 def test_stripes_of_a_wide_picture_meet_without_a_seam(kernels):
     for name in ("three of Restormer", "RNAB"):
         plain, first, _ = both(name, 128, (4, 400))

@@ -95,7 +95,7 @@ class Product:
     ) -> Tensor:
         """`[B, inputs, H, W]` to `[B, outputs, H * spread / stride, …]`.
 
-        `a` and `b` lie in memory as `out`, or as a new map of its shape, and may be `out`.
+        `a` and `b` are of the output's shape, and may be `out`.
         """
         x = rows(x)
         batch, _, height, width = x.shape
@@ -104,6 +104,7 @@ class Product:
         call.rows, call.columns = -(-height // self.stride), -(-width // self.stride)
         if out is None:
             out = empty(batch, self.outputs, call.rows * self.spread, call.columns * self.spread)
+        a, b = (y if y is None or y.stride() == out.stride() else empty(*y.shape).copy_(y) for y in (a, b))
         call.out_stride, call.after, call.threads = out.stride(3), after, torch.get_num_threads()
         for image in range(batch):
             call.x, call.out = x[image].data_ptr(), out[image].data_ptr()
