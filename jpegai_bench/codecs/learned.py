@@ -41,6 +41,7 @@ class LearnedCodec:
         """The loaded network; a `BenchError` where weights or device are missing or do not fit."""
         from jpegai_bench.network import weights
         from jpegai_bench.network.coding import RDO
+        from jpegai_bench.network.kernels.decoder import use_kernels
 
         network = self.make_network()
         coder = weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
@@ -50,6 +51,8 @@ class LearnedCodec:
         except (RuntimeError, AssertionError) as error:  # the latter of a torch without CUDA
             reason = str(error).partition("\n")[0]
             raise BenchError(f"device={self.device}: cannot be used ({reason})") from None
+        if self.device == "cpu":
+            use_kernels(network.synthesis)
         return coder
 
     @cached_property

@@ -135,6 +135,18 @@ def _machine() -> Iterator[Finding]:
     else:
         todo = "training=paper needs one, all else runs without; with one, see to driver and torch's build"
         yield Finding("machine", "GPU", "missing", "none that torch can use", todo)
+    yield _kernels()
+
+
+def _kernels() -> Finding:
+    from jpegai_bench.network.kernels import library
+
+    try:
+        library.library()
+    except library.Unavailable as reason:
+        todo = "decoding is slower without; GCC 12 or newer makes them when first needed, for AVX2"
+        return Finding("machine", "kernels", "missing", str(reason), todo)
+    return Finding("machine", "kernels", "ok", f"compiled, in {library.folder()}")
 
 
 def _cpu() -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
-from jpegai_bench.codecs.protocol import Codec
+from jpegai_bench.codecs.protocol import Codec, PartedCodec
 from jpegai_bench.codecs.rates import WANTED_BPP
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
@@ -86,6 +86,10 @@ def time_codec(
         | {"jpegai-bench": __version__, "python": python_version()},
         "start": now(),
     }
+    if isinstance(codec, PartedCodec):
+        from jpegai_bench.network.kernels import library
+
+        about["versions"]["kernels"] = library.version()  # compiled here, and not where it is timed
     job = Job(codec, tuple(images), tuple(qualities), repeats)
     first = _in_a_process(job, beat)
     job = replace(job, qualities=(first["quality"],), memory=False)

@@ -10,6 +10,7 @@ import pytest
 from command import bench, fails, several
 
 from jpegai_bench.commands.catalogue import COMMANDS
+from jpegai_bench.network.kernels import library
 
 
 def examined(cwd, code: int = 0, *words: str, **environment: str) -> dict[tuple[str, str], dict]:
@@ -45,6 +46,13 @@ def test_what_is_missing_says_what_to_do_and_is_no_failure(tmp_path):
     assert kodak["state"] == "missing"
     assert "jpegai-bench data get kodak" in kodak["todo"]
     assert found["anchors", "compressai"]["state"] == "missing"
+
+
+def test_without_a_compiler_there_are_no_kernels_and_that_is_no_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(library, "library", library.library.__wrapped__)
+    kernels = examined(tmp_path, 0, CXX=str(tmp_path / "nowhere"))["machine", "kernels"]
+    assert kernels["state"] == "missing"
+    assert kernels["todo"]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from jpegai_bench.latency import timing
 from jpegai_bench.latency.timing import time_codec
 from jpegai_bench.network import weights
 from jpegai_bench.network.codec import Network
+from jpegai_bench.network.kernels import library
 from jpegai_bench.report.tables.latency import as_frame
 from jpegai_bench.store.leases import Holder
 from jpegai_bench.store.store import Store
@@ -154,6 +155,7 @@ def test_every_picture_takes_what_the_codec_takes_though_it_keeps_what_it_saw(st
         pixels = 80 * 72 + 65 * 81
         assert summary[f"{what}_mp_s"] == pytest.approx(pixels / 1e6 / sum(medians))
     assert summary["encode_start_up_s"] is None  # it runs no program
+    assert "kernels" not in told["versions"]
     assert told["busy"] is True  # its core had nothing to do for it
     assert told["cpu_share"] < 0.5
 
@@ -166,6 +168,7 @@ def test_a_module_that_cannot_be_counted_is_timed_all_the_same(store, images, ti
     weights.save(make(), tmp_path, "mine", structure, {}, shared_from=tiny_weights)
     mine = replace(base, name="mine", make_network=make, structure=structure, folder=tmp_path)
     _, told = time_it(store, mine, images[:1])
+    assert told["versions"]["kernels"] == library.version()
     assert "aten::linalg_inv" in told["work_not_counted"]
     parts = {part["part"]: part for part in told["decode_parts"]}
     assert parts["luma act1"]["s"] > 0
