@@ -37,6 +37,7 @@ shows the codecs, and which can be used here.
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer, a file for each rate
   --config-dir my_conf codec=mine  a codec of your own: my_conf/anchor/mine.yaml
   workers=2                        processes that measure
+  metrics.only=[ms_ssim,psnr_rgb]  these alone are computed
   pictures=all                     keep the decoded pictures of every image for the report""",
     settings=AnchorSettings,
     results="points.csv, run.json and log.txt in results/anchors/CODEC/KEY; means on stdout.",

@@ -102,8 +102,8 @@ def _prepared(settings: RunSettings) -> _Run:
     store.prepare()
     dataset = images(settings)
     codec, anchors = learned_codec(settings, variant, settings.rdo), anchor_codecs(settings)
-    pictures = settings.pictures_of(len(dataset.images))
-    work = plan(codec, dataset.images, rates, fingerprint(settings.metrics.backend), store, pictures)
+    pictures, metrics = settings.pictures_of(len(dataset.images)), fingerprint(settings.metrics.backend)
+    work = plan(codec, dataset.images, rates, metrics, store, pictures, settings.metrics.asked)
     return _Run(variant, codec, anchors, dataset, store, work)
 
 
