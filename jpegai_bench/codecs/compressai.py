@@ -132,8 +132,8 @@ class CompressAI:
         body = data[: -_CRC.size]
         if not body.startswith(_MAGIC) or _CRC.pack(zlib.crc32(body, self._seed)) != data[-_CRC.size :]:
             raise BenchError(
-                f"{self.name}: {len(data)} bytes are none of this codec, damaged, of other checkpoints, or of "
-                "another device"
+                f"{self.name}: {len(data)} bytes are none of this codec, damaged, of other checkpoints, "
+                "or of another device"
             )
         width, height, step, strings, shape = _unpack(body, len(_MAGIC))[0]
         if width * height > MAX_PIXELS:
