@@ -15,6 +15,7 @@ from pathlib import Path
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.images.read import read_rgb
+from jpegai_bench.system.devices import prepare_device
 from jpegai_bench.system.files import as_text
 from jpegai_bench.system.processes import spread
 
@@ -100,7 +101,7 @@ def measure_pairs(
         BenchError: there is no such device, no temporary folder for several processes, or one died.
     """
     if device != "cpu":
-        _require_device(device)
+        prepare_device(device)  # once, before every pair would complain of it
     if min(workers, len(pairs)) > 1:
         _require_temporary_folder()
     threads = max(1, workers // max(1, len(pairs)))
@@ -125,15 +126,6 @@ def _require_temporary_folder() -> None:
         raise BenchError(
             "no temporary folder can be written, which several processes need; set TMPDIR, or use workers=1"
         ) from None
-
-
-def _require_device(device: str) -> None:
-    """Try the device once, before every pair would complain of it."""
-    import numpy as np
-
-    from jpegai_bench.metrics.measure import Reference
-
-    Reference(np.zeros((1, 1, 3), np.uint8), ["psnr_rgb"], device)
 
 
 def _measure(pair: Pair, only: Sequence[str] | None, device: str, threads: int, backend: str) -> Measured:

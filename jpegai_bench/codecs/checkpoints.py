@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
+from jpegai_bench.system.devices import prepare_device
 
 PADDING = 64
 """Sides are padded to multiples of it, as CompressAI's own evaluation does, or of what a model asks for."""
@@ -41,10 +42,11 @@ _FURTHEST = 2**14
 
 
 @lru_cache(maxsize=16)
-def peer(kind: type, path: Path, sha256: str, is_vbr: bool) -> "Peer":
+def peer(kind: type, path: Path, sha256: str, is_vbr: bool, device: str) -> "Peer":
     """The network that `load` gives; loaded when first asked for, and once in each process."""
+    prepare_device(device)
     with one_thread():
-        return Peer(load(kind, path, sha256), is_vbr)
+        return Peer(load(kind, path, sha256).to(device), is_vbr, device)
 
 
 class Peer:
@@ -54,9 +56,9 @@ class Peer:
     its encoder did. Steps are qualities in thousandths.
     """
 
-    def __init__(self, network: Any, is_vbr: bool) -> None:
-        """`is_vbr`: the network is one of CompressAI's with gains."""
-        self.network, self.is_vbr = network, is_vbr
+    def __init__(self, network: Any, is_vbr: bool, device: str) -> None:
+        """`is_vbr`: the network is one of CompressAI's with gains; `device`: where it is."""
+        self.network, self.is_vbr, self.device = network, is_vbr, device
         _guard(network)
         self._step = 0
         self._multiple = math.lcm(PADDING, int(getattr(network, "downsampling_factor", 1)))
@@ -67,7 +69,8 @@ class Peer:
         Raises:
             BenchError: the model's `compress` returns something else, or its latents cannot be coded.
         """
-        pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().div(255)[None]
+        levels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+        pixels = levels.to(self.device).float().div(255)[None]
         pad, _ = compute_padding(*image.shape[:2], min_div=self._multiple)
         with one_thread(), torch.no_grad():
             coded = self.network.compress(functional.pad(pixels, pad), **self._rate(step))
@@ -88,7 +91,7 @@ class Peer:
         if picture.shape != (1, 3, height, width) or not torch.isfinite(picture).all():
             raise BenchError(f"decompress() returns no picture of {width}x{height}, or not a finite one")
         levels = picture[0].clamp(0, 1).mul(255).round().byte()
-        return np.ascontiguousarray(levels.permute(1, 2, 0).numpy())
+        return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
 
     def _rate(self, step: int) -> dict[str, Tensor]:
         """What a variable-rate model is to be called with."""

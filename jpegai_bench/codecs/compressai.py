@@ -18,6 +18,7 @@ from jpegai_bench.fingerprint.dependencies import reached
 from jpegai_bench.fingerprint.syntax import code_hash
 from jpegai_bench.images.read import MAX_PIXELS, Image8
 from jpegai_bench.store.keys import content_key
+from jpegai_bench.system.devices import CPU, kind_of, prepare_device
 from jpegai_bench.system.imports import locate
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _INTEGER, _BYTES, _SEQUENCE, _MAPPING = range(4)
 
 @dataclass(frozen=True)
 class CompressAI:
-    """A CompressAI image model, RGB 8 bit, on the CPU in one thread.
+    """A CompressAI image model, RGB 8 bit, on one thread of the CPU or on a GPU.
 
     `quality` k is the k-th of the checkpoints, a whole number from 1. A `-vbr` model has one checkpoint: 1 to
     8 are its gains (CompressAI's s + 1), and real numbers between them are interpolated; a higher one means a
@@ -61,6 +62,8 @@ class CompressAI:
     """Empty: `arch`, or the name of the user's class."""
     qualities: tuple[float, ...] = ()
     """What is measured where nothing else is asked for; empty: all checkpoints, or all 8 gains."""
+    device: str = CPU
+    """Where the network computes, as torch names it; symbols are range-coded on the CPU."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or (self.arch or "compressai").rpartition(".")[2])
@@ -82,7 +85,13 @@ class CompressAI:
         return "4:4:4"
 
     def check(self) -> None:
-        """Raises BenchError: a file is not there, `arch` or `checkpoint` is not given or of no use."""
+        """Raises BenchError: no such file or device, or `arch` or `checkpoint` is not given or of no use."""
+        self._require_files()
+        if self.device != CPU:
+            prepare_device(self.device)
+
+    def _require_files(self) -> None:
+        """Raises as `check`, but for the device: what is in a store is found without."""
         if not self.arch or not self.checkpoint:
             raise UsageError(
                 f"{self.name}: needs the weights of a network: give arch=mbt2018-mean, or another of "
@@ -123,7 +132,8 @@ class CompressAI:
         body = data[: -_CRC.size]
         if not body.startswith(_MAGIC) or _CRC.pack(zlib.crc32(body, self._seed)) != data[-_CRC.size :]:
             raise BenchError(
-                f"{self.name}: {len(data)} bytes are none of this codec, damaged, or of other checkpoints"
+                f"{self.name}: {len(data)} bytes are none of this codec, damaged, of other checkpoints, "
+                "or of another device"
             )
         width, height, step, strings, shape = _unpack(body, len(_MAGIC))[0]
         if width * height > MAX_PIXELS:
@@ -135,7 +145,8 @@ class CompressAI:
         """One line for captions, as `CompressAI 1.2.8 mbt2018-mean, 4 checkpoints, RGB 4:4:4 8 bit`."""
         slow = ", autoregressive" if self.arch in AUTOREGRESSIVE else ""
         count = f", {len(self.checkpoint)} checkpoints" if len(self.checkpoint) > 1 else ""
-        return f"CompressAI {version('compressai')} {self.arch}{slow}{count}, RGB {self.chroma} 8 bit"
+        place = f", on {kind_of(self.device)}" if self.device != CPU else ""
+        return f"CompressAI {version('compressai')} {self.arch}{slow}{count}, RGB {self.chroma} 8 bit{place}"
 
     def fingerprint(self) -> dict[str, str]:
         """Architecture, content of the checkpoints, versions, and a hash of this code and of a user's class.
@@ -153,6 +164,7 @@ class CompressAI:
             "compressai": version("compressai"),
             "torch": version("torch"),
             "source": content_key([code, reached([self.arch])]),
+            **({"device": kind_of(self.device)} if self.device != CPU else {}),
         }
 
     @property
@@ -162,7 +174,7 @@ class CompressAI:
     @cached_property
     def _hashes(self) -> tuple[str, ...]:
         """SHA-256 of the files when first asked; other processes are to find the same."""
-        self.check()
+        self._require_files()
         try:
             return tuple(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in self.checkpoint)
         except OSError as error:
@@ -170,12 +182,13 @@ class CompressAI:
 
     @cached_property
     def _seed(self) -> int:
-        """Starts the CRC, so that other weights do not pass it, at no cost in bytes."""
-        return zlib.crc32(" ".join((self.arch, *self._hashes)).encode())
+        """Starts the CRC, so that other weights or devices do not pass it, at no cost in bytes."""
+        place = [] if self.device == CPU else [kind_of(self.device)]
+        return zlib.crc32(" ".join((self.arch, *self._hashes, *place)).encode())
 
     def _step(self, quality: float) -> int:
         """A quality in thousandths."""
-        self.check()
+        self._require_files()
         highest = _VBR_LEVELS if self._is_vbr else len(self.checkpoint)
         if not 1 <= quality <= highest or (not self._is_vbr and quality != int(quality)):
             kind = "a real" if self._is_vbr else "a whole"
@@ -207,7 +220,7 @@ class CompressAI:
         index = 0 if self._is_vbr else step // 1000 - 1
         try:
             path = Path(self.checkpoint[index])
-            yield checkpoints.peer(self._class(), path, self._hashes[index], self._is_vbr)
+            yield checkpoints.peer(self._class(), path, self._hashes[index], self._is_vbr, self.device)
         except BenchError as error:
             raise BenchError(f"{self.name}: {error}") from None
 

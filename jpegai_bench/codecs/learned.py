@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from jpegai_bench.codecs import fingerprint
 from jpegai_bench.codecs.protocol import Encoded, Work
 from jpegai_bench.codecs.stopwatch import Stopwatch
-from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import weight_files
 from jpegai_bench.network.bitstream import Bitstream
+from jpegai_bench.system.devices import CPU, kind_of, prepare_device
 
 if TYPE_CHECKING:
     from jpegai_bench.network.codec import Network
@@ -33,7 +33,7 @@ class LearnedCodec:
     """Holds `shared.safetensors` and `<name>.safetensors`."""
     rdo: bool = True
     """Whether the encoder weighs the bits of a symbol against its error (`coding.quantize`)."""
-    device: str = "cpu"
+    device: str = CPU
     """Where the network computes, as torch names it; symbols are range-coded on the CPU."""
 
     @cached_property
@@ -43,15 +43,12 @@ class LearnedCodec:
         from jpegai_bench.network.coding import RDO
         from jpegai_bench.network.kernels.decoder import use_kernels
 
+        prepare_device(self.device)
         network = self.make_network()
         coder = weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
         coder.rdo = RDO if self.rdo else 0.0
-        try:
-            network.to(self.device)
-        except (RuntimeError, AssertionError) as error:  # the latter of a torch without CUDA
-            reason = str(error).partition("\n")[0]
-            raise BenchError(f"device={self.device}: cannot be used ({reason})") from None
-        if self.device == "cpu":
+        network.to(self.device)
+        if self.device == CPU:
             use_kernels(network.synthesis)
         return coder
 
@@ -76,7 +73,7 @@ class LearnedCodec:
 
     def fingerprint(self) -> dict[str, str]:
         """Weights, structure, source of everything between image and bytes, encoder's choices, device."""
-        place = {"device": self.device} if self.device != "cpu" else {}
+        place = {"device": kind_of(self.device)} if self.device != CPU else {}
         plain = {} if self.rdo else {"rdo": "no"}
         return fingerprint.fingerprint(self.weight_ids, self.structure) | place | plain
 
@@ -105,7 +102,7 @@ class LearnedCodec:
 
     def describe(self) -> str:
         """What the name leaves open."""
-        place = f", on {self.device}" if self.device != "cpu" else ""
+        place = f", on {kind_of(self.device)}" if self.device != CPU else ""
         own = self.folder.parent.name + "/" if self.folder.name == "weights" else ""  # of a training
         plain = "" if self.rdo else ", rounded without rate-distortion optimisation"
         return f"weights {own}{self.folder.name}, encoder {self.weight_ids.shared}{plain}{place}"

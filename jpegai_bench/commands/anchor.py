@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame
-from jpegai_bench.config.command_settings import PeerSettings, PictureSettings
+from jpegai_bench.config.command_settings import DeviceSettings, PeerSettings, PictureSettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, say
+from jpegai_bench.system.devices import CPU
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(kw_only=True)
-class AnchorSettings(PeerSettings, PictureSettings):
+class AnchorSettings(PeerSettings, PictureSettings, DeviceSettings):
     """What `anchor` takes."""
 
     codec: Any
@@ -35,8 +36,10 @@ shows the codecs, and which can be used here.
 
   anchor.vvc.preset=slow           any setting of a codec's node: jpegai-bench anchor codec=vvc --cfg job
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer, a file for each rate
+  device=cuda                      learned peers on a GPU; its points are apart from those of the CPU
   --config-dir my_conf codec=mine  a codec of your own: my_conf/anchor/mine.yaml
   workers=2                        processes that measure
+  metrics.only=[ms_ssim,psnr_rgb]  these alone are computed
   pictures=all                     keep the decoded pictures of every image for the report""",
     settings=AnchorSettings,
     results="points.csv, run.json and log.txt in results/anchors/CODEC/KEY; means on stdout.",
@@ -54,7 +57,11 @@ def command(settings: AnchorSettings) -> int:
     from jpegai_bench.store.store import Store
 
     _take_qualities(settings)
-    codecs, dataset = inputs.anchor_codecs(settings), inputs.images(settings)
+    codecs = inputs.anchor_codecs(settings)
+    if settings.device != CPU and not any(hasattr(codec, "device") for codec in codecs):
+        names = ", ".join(codec.name for codec in codecs)
+        raise UsageError(f"device={settings.device}: {names} computes on the CPU; leave it out")
+    dataset = inputs.images(settings)
     store = Store(settings.results)
     store.prepare()
     measured: list[tuple[str, Path, pd.DataFrame]] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import require_png, require_separate_files
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import DeviceSettings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system import console
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class DecodeSettings(Settings):
+class DecodeSettings(DeviceSettings):
     """What `decode` takes."""
 
     max_megapixels: float
@@ -39,7 +39,8 @@ USAGE = Command(
   jpegai-bench decode photo.jai photo.png max_megapixels=200
 
   weights=FOLDER       those that the bitstream was written with, where they do not ship
-  max_megapixels=50    what claims more is refused before any work: a few bytes can claim any size""",
+  max_megapixels=50    what claims more is refused before any work: a few bytes can claim any size
+  device=cuda          the network on a GPU: the same symbols, pictures within a level of the CPU's""",
     settings=DecodeSettings,
     words=("IN", "OUT"),
     variant="base",
@@ -57,12 +58,14 @@ def command(settings: DecodeSettings, source: str, target: str) -> int:
     from jpegai_bench.config.variants import variant_of
     from jpegai_bench.images.read import write_png
     from jpegai_bench.runner.inputs import learned_codec
+    from jpegai_bench.system.devices import prepare_device
 
     require_separate_files(IN=source, OUT=target)
     require_png(OUT=target)
     with _errors_with_name(source):
         data, pixels = _read_bitstream(Path(source), settings)
-    codec = learned_codec(settings, variant_of(settings), rdo=False)
+    codec = learned_codec(settings, variant_of(settings), rdo=False, device=settings.device)
+    prepare_device(settings.device)
     with _errors_with_name(source), _progress_shown(codec, pixels, settings):
         image = codec.decode(data)
     write_png(target, image)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import require_png, require_separate_files
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import DeviceSettings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.system import console
 
 
 @dataclass(kw_only=True)
-class EncodeSettings(Settings):
+class EncodeSettings(DeviceSettings):
     """What `encode` takes."""
 
     quality: float | None
@@ -32,7 +32,8 @@ one that meets a rate within 2%, or the nearest.
   jpegai-bench encode photo.png photo.jai reconstruction=expected.png
 
   rdo=false            round to the nearest: more bits, less error
-  weights=FOLDER       weights of your own; whoever decodes needs the same""",
+  weights=FOLDER       weights of your own; whoever decodes needs the same
+  device=cuda          the network on a GPU; any device decodes it""",
     settings=EncodeSettings,
     words=("IN", "OUT"),
     variant="base",
@@ -61,7 +62,7 @@ def command(settings: EncodeSettings, source: str, target: str) -> int:
     else:
         check_target("target_bpp", aim)
     image = read_rgb(source)
-    codec = learned_codec(settings, variant_of(settings), settings.rdo)
+    codec = learned_codec(settings, variant_of(settings), settings.rdo, settings.device)
     if aim is not None:
         [quality] = codec.qualities_for(image, [aim])
     encoded = codec.encode(image, quality)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,8 +141,7 @@ def _codecs(settings: LatencySettings) -> list[Any]:
     codecs: list[Any] = []
     for variant in variants:
         try:
-            codec = inputs.learned_codec(settings, variant, settings.rdo)
-            codecs.append(replace(codec, device=settings.device))
+            codecs.append(inputs.learned_codec(settings, variant, settings.rdo, settings.device))
         except BenchError as error:
             if len(variants) == 1:
                 raise

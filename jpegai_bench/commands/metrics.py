@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_latex, print_rich
-from jpegai_bench.config.schema import Settings
-from jpegai_bench.errors import BenchError, UsageError, hint
+from jpegai_bench.config.schema import Settings, chosen_metrics
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.metrics.failures import is_failure
 from jpegai_bench.system.console import complain, say
 from jpegai_bench.version import __version__
@@ -51,15 +51,13 @@ comes first. What has no partner or cannot be read is named; the rest goes on.
 def command(settings: MetricsSettings, reference: str, distorted: str) -> int:
     """Measure and print; 1 where a picture was left out."""
     from jpegai_bench.analysis.pairs import find_pairs
-    from jpegai_bench.metrics.catalogue import NAMES, chosen
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file can be any bytes
-    try:
-        names = chosen(settings.only)
-    except BenchError as error:
-        wrong = next((name for name in settings.only or () if name not in NAMES), "")
-        raise UsageError(f"{error}{hint(wrong, NAMES)}") from None
+    if settings.only is not None and settings.metrics.only is not None:
+        raise UsageError("only and metrics.only are given; they say the same, give one")
+    only = settings.metrics.only if settings.only is None else settings.only
+    names = chosen_metrics("only", only)
     pairing = find_pairs(reference, distorted)
     if os.path.samefile(reference, distorted):
         say(f"{reference} is compared with itself")
@@ -77,7 +75,7 @@ def command(settings: MetricsSettings, reference: str, distorted: str) -> int:
     if settings.format == "json":
         print(_as_json(good, names, [*pairing.left_out, *failures], settings))
     elif settings.format != "csv" and good:
-        _print_sheet(settings, good, alone, f"{distorted} against {reference}{by}")
+        _print_sheet(settings.format, good, only, alone, f"{distorted} against {reference}{by}")
     if settings.format == "csv":
         for line in _not_applicable(good, lambda reason: not is_failure(reason)):
             say(line)
@@ -178,15 +176,17 @@ def _as_json(
     return json.dumps(content, indent=1)
 
 
-def _print_sheet(settings: MetricsSettings, good: "Sequence[Measured]", alone: bool, title: str) -> None:
+def _print_sheet(
+    layout: str, good: "Sequence[Measured]", only: Sequence[str] | None, alone: bool, title: str
+) -> None:
     from jpegai_bench.report.tables.scores import BESIDE_NAMES, as_list, as_table
     from jpegai_bench.report.tables.sheets import to_markdown, to_rich
 
-    shown = settings.only or BESIDE_NAMES
+    shown = only or BESIDE_NAMES
     sheet = as_list(good[0], title) if alone else as_table(good, shown, title)
-    if settings.format == "markdown":
+    if layout == "markdown":
         print(to_markdown([sheet]), end="")
-    elif settings.format == "latex":
+    elif layout == "latex":
         print_latex([sheet])
     else:
         print_rich(to_rich([sheet]))

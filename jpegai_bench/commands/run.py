@@ -31,7 +31,9 @@ command goes on where a killed one stopped.
   targets=[0.1,0.3]    with rates=target: others, in bpp
   weights=FOLDER       weights of your own         weights=train           train them first
   workers=2            processes that measure      results=PATH            where results go
+  device=cuda          networks on a GPU, each worker on a picture; points apart from those of the CPU
   pictures=all         keep the decoded pictures of every image for the report; 4 unless given
+  metrics.only=[ms_ssim,psnr_rgb]   these alone are computed and shown; others can be added later
   -m                   for each of several variants or settings, as `sweep`""",
     settings=RunSettings,
     variant="base",
@@ -119,7 +121,7 @@ def _require_peers(settings: RunSettings) -> None:
     if peers := wanted_peers(settings.peers):
         dataset, anchors = images(settings), [codec.name for codec in anchor_codecs(settings)]
         metrics, typed = fingerprint(settings.metrics.backend), of_dataset(settings.words_again())
-        conditions = Conditions(dataset.name, dataset.hashes(), metrics, typed)
+        conditions = Conditions(dataset.name, dataset.hashes(), metrics, typed, settings.metrics.asked)
         require_peers(Store(settings.results), peers, conditions, anchors)
 
 
@@ -134,5 +136,6 @@ def _selection(settings: RunSettings, dataset: str) -> "Selection":
         settings.chosen_rates.kind,
         peers=wanted_peers(settings.peers),
         hvs=settings.metrics.hvs,
+        only=settings.metrics.only,
         method=settings.method,
     )

@@ -44,5 +44,6 @@ def selection(settings: "SelectionSettings") -> "Selection":
         anchors=settings.anchors,
         peers=wanted_peers(settings.peers),
         hvs=settings.metrics.hvs,
+        only=settings.metrics.only,
         method=settings.method,
     )

@@ -10,7 +10,7 @@ from jpegai_bench.config.schema import Settings
 def anchor_nodes(settings: Settings) -> dict[str, Any]:
     """Every node of the `anchor` group by its label, the package's and those of `--config-dir`."""
     nodes: dict[str, Any] = {}
-    outside = dict.fromkeys(("arch", "checkpoint"))
+    outside = dict.fromkeys(("arch", "checkpoint", "device"))
     for path in sorted(
         {path for folder in settings.config_folders for path in (folder / "anchor").glob("*.yaml")}
     ):

@@ -21,6 +21,14 @@ class PeerSettings(Settings):
 
 
 @dataclass(kw_only=True)
+class DeviceSettings(Settings):
+    """Of what has networks code or decode."""
+
+    device: str
+    """Where torch computes, as it names it."""
+
+
+@dataclass(kw_only=True)
 class PictureSettings(Settings):
     """Of what codes a data set."""
 
@@ -38,7 +46,7 @@ class PictureSettings(Settings):
 
 
 @dataclass(kw_only=True)
-class RunSettings(PeerSettings, PictureSettings):
+class RunSettings(PeerSettings, PictureSettings, DeviceSettings):
     """Of the main job, alone or in a sweep."""
 
     rates: str

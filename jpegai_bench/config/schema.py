@@ -11,8 +11,9 @@ from jpegai_bench.codecs.rates import KINDS
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.overrides import key_of
 from jpegai_bench.config.training import TrainingSettings
-from jpegai_bench.errors import BenchError, one_of
+from jpegai_bench.errors import BenchError, UsageError, hint, one_of
 from jpegai_bench.metrics.backends import BACKENDS
+from jpegai_bench.metrics.catalogue import NAMES, chosen
 
 if TYPE_CHECKING:
     from jpegai_bench.network.codec import NetworkSize
@@ -126,14 +127,34 @@ class DatasetSettings:
 
 @dataclass
 class MetricSettings:
-    """Which metrics are the seven, and who computes four of them."""
+    """Which metrics are the seven, who computes four of them, and which are asked for."""
 
     hvs: str = "hvs_m"
     backend: str = "own"
+    only: list[str] | None = None
 
     def __post_init__(self) -> None:
         for name, words in METRIC_WORDS.items():
             one_of(f"metrics.{name}", getattr(self, name), words)
+        chosen_metrics("metrics.only", self.only)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The names of the metrics that are asked for, in the catalogue's order."""
+        return chosen(self.only)
+
+
+def chosen_metrics(setting: str, only: Sequence[str] | None) -> tuple[str, ...]:
+    """The metrics that a setting names, in the catalogue's order; all where it is null.
+
+    Raises:
+        UsageError: a name that is no metric, or no name at all.
+    """
+    try:
+        return chosen(only)
+    except BenchError as error:
+        wrong = next((name for name in only or () if name not in NAMES), "")
+        raise UsageError(f"{setting}: {error}{hint(wrong, NAMES)}") from None
 
 
 @dataclass

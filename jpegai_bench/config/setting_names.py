@@ -28,6 +28,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     **{f"training.{name}": words for name, words in TRAINING_WORDS.items()},
     "model.context": schema.CONTEXTS,
     "only": NAMES,
+    "metrics.only": NAMES,
     "weights": ("shipped", "train"),
     "device": ("cpu", "cuda"),
     "training.loggers": LOGGERS,

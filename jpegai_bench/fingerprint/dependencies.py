@@ -225,7 +225,9 @@ def _parsed(path: Path) -> ast.Module:
 
 @cache
 def _library(top: str) -> str | None:
-    """The version of the installed library of a top-level module; None for Python's own."""
+    """The version of the installed library of a top-level module; None for Python's own, or for no name."""
+    if not top:  # what follows reads the metadata of all that is installed
+        return None
     try:
         return version(top)
     except (PackageNotFoundError, ValueError):

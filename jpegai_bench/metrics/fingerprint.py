@@ -33,6 +33,6 @@ def _ffmpeg_version() -> str:
 @cache
 def _source_hash() -> str:
     """Hash of our metrics' source files and of the colour conversion."""
-    apart = {_HERE / name for name in ("fingerprint.py", "by_piq.py", "backends.py", "failures.py")}
+    apart = {_HERE / f"{name}.py" for name in ("fingerprint", "by_piq", "backends", "asked", "failures")}
     files = set(_HERE.glob("*.py")) - apart
     return code_hash([*files, color.__file__])

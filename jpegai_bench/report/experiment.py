@@ -120,7 +120,7 @@ def _nothing_finished(store: Store, experiment: Experiment, selection: Selection
 def _part(
     store: Store, experiment: Experiment, figures: PublishedFigures, selection: Selection, runs: list[Run]
 ) -> Experimental:
-    fit = measured_alike(runs)
+    fit = measured_alike(runs, selection.only)
     latest = {run.label: run for run in fit}
     shown = [latest[label] for label in experiment.variants if label in latest]
     anchors, notes = _anchors(store, experiment, selection, fit[-1])
@@ -170,9 +170,9 @@ def _anchors(
 ) -> tuple[list[Entry], tuple[str, ...]]:
     """Those of the command line, else of the experiment, else what the newest run was made with."""
     if selection.anchors:
-        return chosen_anchors(store, newest, selection.anchors), ()
+        return chosen_anchors(store, newest, selection.anchors, selection.only), ()
     try:
-        return chosen_anchors(store, newest, experiment.anchors), ()
+        return chosen_anchors(store, newest, experiment.anchors, selection.only), ()
     except BenchError as error:
         made_with = anchors_of(store, newest)
         if not made_with:

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from jpegai_bench.codecs.rates import Rates, out_of_reach
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
 from jpegai_bench.metrics.backends import backend_of
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.metrics.failures import is_failure
 from jpegai_bench.runner.work_plan import Failure, Plan, PlannedImage
 from jpegai_bench.store.leases import Holder, claimed, holder_of
@@ -170,11 +172,13 @@ def _collect(evaluation: Evaluation, images: Sequence[PlannedImage], rates: Rate
             if unit is None:
                 continue
             aim = {"target_bpp": rate} if rates.kind == "target" else {}
-            rows.append({**unit, "image": name, "quality": quality, **aim})
+            asked = {key: value for key, value in unit.items() if key not in NAMES or key in image.asked}
+            rows.append({**asked, "image": name, "quality": quality, **aim})
             if quality not in noted:
                 evaluation.not_applicable += [
                     {"image": name, "quality": quality, "metric": metric, "reason": reason}
                     for metric, reason in unit.get("reasons", {}).items()
+                    if metric in image.asked
                 ]
             noted.add(quality)
     evaluation.failures += _failed_metrics(evaluation.not_applicable)
@@ -233,20 +237,38 @@ def _measure_image(task: _Task, result: _Result) -> None:
     torch.set_num_threads(1)
     image = task.image
     pixels = image.file.read()
-    reference = reference_of(backend_of(image.metrics))(pixels)
+    reference_for = cache(partial(reference_of(backend_of(image.metrics)), pixels))
     if image.keeps_pictures:
         keep(image.original_path, pixels)
     for quality in _searched(task, pixels):
-        key = image.unit_key(quality)
-        measured = image.is_measured(quality)
-        if measured and not (image.keeps_pictures and image.lacks_picture([quality])):
+        lacking = image.lacking(quality)
+        if not lacking and not (image.keeps_pictures and image.lacks_picture([quality])):
             continue
         coded = _code(task.codec, pixels, quality)
-        if not measured:
-            image.store.put_unit(key, _unit(coded, reference))
+        if lacking:
+            _complete(image, quality, lacking, coded, reference_for)
             result.computed += 1
         if image.keeps_pictures:
             keep(image.picture_path(quality), coded.decoded)
+
+
+def _complete(
+    image: PlannedImage,
+    quality: float,
+    lacking: tuple[str, ...],
+    coded: "_Coded",
+    reference_for: "Callable[[tuple[str, ...]], Reference]",
+) -> None:
+    """Measure what a unit lacks; all that is asked for where the bits are others than those of the unit."""
+    key, pixels = image.unit_key(quality), coded.decoded.shape[0] * coded.decoded.shape[1]
+    before = image.store.unit(key) or {}
+    same_bits = before.get("bpp") == coded.bits / pixels
+    names = lacking if same_bits else image.asked
+    unit = _unit(coded, reference_for(names))
+    if same_bits:
+        reasons = {name: why for name, why in before.get("reasons", {}).items() if name not in names}
+        unit = {**before, **unit, "reasons": reasons | unit["reasons"]}
+    image.store.put_unit(key, unit)
 
 
 def _searched(task: _Task, pixels: Image8) -> list[float]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jpegai_bench.metrics.asked import asked_of
 from jpegai_bench.system.wording import count
 
 _MOST = 3
@@ -19,7 +20,7 @@ def reason_to_measure(manifest: Mapping[str, Any], earlier: Sequence[Mapping[str
     """
     if not earlier:
         return "not measured before"
-    if all(manifest.get(part) == earlier[-1].get(part) for part in ("codec", "metrics", "images", *_RATES)):
+    if all(manifest.get(part) == earlier[-1].get(part) for part in _PARTS):
         return _unfinished(earlier[-1])
     nearest = max(earlier, key=lambda run: (_alike(manifest, run), str(run.get("start"))))
     reasons = [
@@ -43,12 +44,13 @@ def _unfinished(run: Mapping[str, Any]) -> str:
     return f"the run before was {status}" if status == "killed" else "its units were removed from the store"
 
 
-_RATES = ("rates", "qualities", "targets")
+_PARTS = ("codec", "metrics", "metrics_only", "images", "rates", "qualities", "targets")
+"""What makes two runs the same."""
 
 
 def _alike(manifest: Mapping[str, Any], run: Mapping[str, Any]) -> int:
     """In how many parts two manifests agree."""
-    return sum(manifest.get(part) == run.get(part) for part in ("codec", "metrics", "images", *_RATES))
+    return sum(manifest.get(part) == run.get(part) for part in _PARTS)
 
 
 def _codec(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
@@ -68,6 +70,9 @@ def _metrics(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:
     changed = _differing(old.get("metrics") or {}, new.get("metrics") or {})
     if changed:
         yield f"metrics changed: {_listed(changed)}"
+    before = asked_of(old)
+    if added := [name for name in asked_of(new) if name not in before]:
+        yield f"further metrics: {_listed(added)}"
 
 
 def _images(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterable[str]:

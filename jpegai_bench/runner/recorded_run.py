@@ -18,6 +18,7 @@ from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import Dataset
 from jpegai_bench.metrics.backends import backend_of
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.metrics.fingerprint import fingerprint
 from jpegai_bench.runner.evaluate import Evaluation, evaluate, gather
 from jpegai_bench.runner.reason_to_measure import reason_to_measure
@@ -61,17 +62,19 @@ class RunManifest:
         codec: Any = self.plan.codec
         rates, hashes, metrics = self.plan.rates, self.plan.hashes, self.plan.metrics
         made_by = codec.fingerprint()
+        only = [] if self.plan.asked == NAMES else [list(self.plan.asked)]
         return {
             "label": self.label,
             "note": codec.describe(),
             # Units are found by content alone; a run is of a data set by its name: one of two would lose it.
-            "key": content_key([made_by, self.dataset, hashes, rates.content(), metrics]),
+            "key": content_key([made_by, self.dataset, hashes, rates.content(), metrics, *only]),
             "dataset": self.dataset,
             "images": hashes,
             "images_key": content_key(hashes),
             "codec": made_by,
             "metrics": metrics,
             "metrics_backend": backend_of(metrics),
+            **({"metrics_only": only[0]} if only else {}),
             "rates": rates.kind,
             "targets" if rates.kind == "target" else "qualities": list(rates.values),
             "hvs": self.hvs,
@@ -129,7 +132,8 @@ def measure_anchor(
 def anchor_plan(settings: PictureSettings, codec: AnchorCodec, dataset: Dataset, store: Store) -> Plan:
     """An anchor's work on a data set, at its own qualities."""
     pictures, metrics = settings.pictures_of(len(dataset.images)), fingerprint(settings.metrics.backend)
-    return plan(codec, dataset.images, of_qualities(codec.qualities), metrics, store, pictures)
+    rates, asked = of_qualities(codec.qualities), settings.metrics.asked
+    return plan(codec, dataset.images, rates, metrics, store, pictures, asked)
 
 
 def warn_of_few_rates(rates: Rates, subject: str) -> None:

@@ -101,9 +101,10 @@ def _prepared(settings: RunSettings) -> _Run:
     store = Store(settings.results)
     store.prepare()
     dataset = images(settings)
-    codec, anchors = learned_codec(settings, variant, settings.rdo), anchor_codecs(settings)
-    pictures = settings.pictures_of(len(dataset.images))
-    work = plan(codec, dataset.images, rates, fingerprint(settings.metrics.backend), store, pictures)
+    codec = learned_codec(settings, variant, settings.rdo, settings.device)
+    anchors = anchor_codecs(settings)
+    pictures, metrics = settings.pictures_of(len(dataset.images)), fingerprint(settings.metrics.backend)
+    work = plan(codec, dataset.images, rates, metrics, store, pictures, settings.metrics.asked)
     return _Run(variant, codec, anchors, dataset, store, work)
 
 

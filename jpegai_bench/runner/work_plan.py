@@ -12,6 +12,7 @@ from jpegai_bench.codecs.protocol import Codec, RateCodec
 from jpegai_bench.codecs.rates import Rates
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import ImageFile
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.metrics.failures import is_failure
 from jpegai_bench.store.keys import content_key, search_key, unit_key
 from jpegai_bench.store.pictures import original_path, picture_path
@@ -40,6 +41,8 @@ class PlannedImage:
     store: Store
     keeps_pictures: bool
     """Whether its pictures are kept."""
+    asked: tuple[str, ...]
+    """The metrics that are asked for; a unit may hold more, and where it holds fewer it is completed."""
 
     def unit_key(self, quality: float) -> str:
         """Where its scores at a quality are in the store."""
@@ -56,14 +59,17 @@ class PlannedImage:
         return {target: self.store.found_quality(self.search_key(target)) for target in rates.values}
 
     def missing(self, rates: Rates) -> int:
-        """How many of its units are not there, or lack a metric that failed."""
+        """How many of its units are not there, or lack a metric that is asked for."""
         qualities = self.qualities(rates).values()
-        return sum(quality is None or not self.is_measured(quality) for quality in qualities)
+        return sum(quality is None or bool(self.lacking(quality)) for quality in qualities)
 
-    def is_measured(self, quality: float) -> bool:
-        """Whether its unit is there; one with a metric that failed is to be measured again."""
-        unit = self.store.unit(self.unit_key(quality))
-        return unit is not None and not any(map(is_failure, unit.get("reasons", {}).values()))
+    def lacking(self, quality: float) -> tuple[str, ...]:
+        """The metrics that are asked for and not in its unit, or there as a failure."""
+        unit = self.store.unit(self.unit_key(quality)) or {}
+        reasons = unit.get("reasons", {})
+        return tuple(
+            name for name in self.asked if name not in unit or (name in reasons and is_failure(reasons[name]))
+        )
 
     def lacks_pictures(self, rates: Rates) -> bool:
         """Whether one of its pictures is to be kept and is not there."""
@@ -95,6 +101,7 @@ class Plan:
     codec: Codec
     rates: Rates
     metrics: dict[str, str]
+    asked: tuple[str, ...]
     images: tuple[PlannedImage, ...]
     failures: tuple[Failure, ...]
     """Pictures that cannot be read."""
@@ -128,6 +135,7 @@ def plan(
     metrics: dict[str, str],
     store: Store,
     pictures: int = 0,
+    asked: tuple[str, ...] = NAMES,
 ) -> Plan:
     """Look up what is there already; nothing is measured, and of a learned codec nothing loaded.
 
@@ -138,6 +146,7 @@ def plan(
         metrics: the metrics' fingerprint; it is part of what names the work.
         store: where finished units are.
         pictures: of how many of the first images the decoded pictures are kept.
+        asked: the metrics that are wanted.
 
     Raises:
         BenchError: target rates are asked of a codec that cannot search for them.
@@ -149,10 +158,18 @@ def plan(
     for number, file in enumerate(images):
         try:
             planned.append(
-                PlannedImage(file, file.sha256, fingerprint, metrics, store, keeps_pictures=number < pictures)
+                PlannedImage(
+                    file,
+                    file.sha256,
+                    fingerprint,
+                    metrics,
+                    store,
+                    keeps_pictures=number < pictures,
+                    asked=asked,
+                )
             )
         except BenchError as error:
             failures.append(Failure(file.name, str(error)))
     missing = tuple(image.missing(rates) for image in planned)
     undrawn = tuple(image.lacks_pictures(rates) for image in planned)
-    return Plan(codec, rates, metrics, tuple(planned), tuple(failures), missing, undrawn)
+    return Plan(codec, rates, metrics, asked, tuple(planned), tuple(failures), missing, undrawn)

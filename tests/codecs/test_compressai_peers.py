@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from messages import refused
 from safetensors.torch import save_file
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from jpegai_bench.codecs import checkpoints
 from jpegai_bench.codecs.compressai import ARCHITECTURES, CompressAI
@@ -559,3 +561,39 @@ def test_the_caption_says_version_number_of_checkpoints_and_what_is_slow(peer):
         peer.describe() == f"CompressAI {compressai.__version__} mbt2018-mean, 2 checkpoints, RGB 4:4:4 8 bit"
     )
     assert "autoregressive" in CompressAI(arch="cheng2020-attn", checkpoint=peer.checkpoint).describe()
+
+
+def test_another_device_has_points_of_its_own_and_refuses_the_bytes(peer, picture):
+    on_gpu = replace(peer, device="cuda:1")
+    on_cpu, other = peer.fingerprint(), on_gpu.fingerprint()
+    assert (other.pop("device"), other) == ("cuda", {**on_cpu, "settings": other["settings"]})
+    assert on_gpu.describe() == f"{peer.describe()}, on cuda"
+    with refused("of another device"):
+        on_gpu.decode(peer.encode(picture, 1).data)
+
+
+class WhereItIs(nn.Module):
+    """A model that tells where its picture is."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def compress(self, x):
+        assert (x * self.weight).device == x.device
+        return {"strings": [[x.device.type.encode()]], "shape": (1, 1)}
+
+
+def test_a_picture_goes_to_the_device_of_its_network(picture):
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        with torch.device("cuda"):
+            model = WhereItIs()
+        strings, _ = checkpoints.Peer(model, False, "cuda").compress(picture, 1000)
+    assert strings == [[b"cuda"]]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_decodes_what_it_wrote(peer, picture):
+    on_gpu = replace(peer, device="cuda")
+    decoded = on_gpu.decode(on_gpu.encode(picture, 1).data)
+    assert abs(decoded.astype(int) - peer.decode(peer.encode(picture, 1).data)).mean() < 1

@@ -229,11 +229,9 @@ def test_mistakes_are_told_in_one_line(tmp_path, folders):
         ("a.png", "cut.png"): "cut.png: damaged",
         ("a.png", "cut.png", "format=csv"): "cut.png: damaged",
         ("a.png", ref / "small.png"): "of another size, 30x20, than a.png, 80x72",
-        (ref, dist, "device=toaster"): "device=toaster: cannot be used",
     }
-    if not torch.cuda.is_available():
-        cases[ref, dist, "device=cuda", "workers=2"] = "device=cuda: cannot be used"
     usage = {
+        (ref, dist, "device=toaster"): "device=toaster: cannot be used",
         (ref, dist, "only=[ssim,vmaf]"): f"no metric 'ssim'; there are {', '.join(NAMES)}",
         (ref, dist, "only=vmaf"): "needs a list, as only=[",
         (ref, dist, "only=[]"): "no metric is chosen",
@@ -242,6 +240,8 @@ def test_mistakes_are_told_in_one_line(tmp_path, folders):
         ("a.png",): "DISTORTED is missing",
         ("a", "b", "c"): "'c' is too much",
     }
+    if not torch.cuda.is_available():
+        usage[ref, dist, "device=cuda", "workers=2"] = "device=cuda: cannot be used"
     done = several(*(["metrics", *words] for words in (*cases, *usage)), cwd=tmp_path)
     for one, (words, said) in zip(done, (cases | usage).items(), strict=True):
         fails(one, said, code=2 if words in usage else 1)

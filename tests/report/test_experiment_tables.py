@@ -265,7 +265,7 @@ def test_what_is_missing_is_told_with_the_command_that_makes_it(tmp_path, experi
         "upsampling failed: out of memory",
         "combined is being run since 2026-02-02T00 (process 1 on elsewhere)",
         "attention_cs was not run",
-        "attention_ds was run on other images or by other versions of the metrics",
+        "attention_ds was run on other images or by other metrics",
         "run -m +variant=attention_cs,attention_ds,upsampling,combined,combined_ds dataset=kodak "
         f"results={tmp_path}",
     ):

@@ -13,8 +13,10 @@ from jpegai_bench.codecs.shipped_points import shipped_runs
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.overrides import key_of
 from jpegai_bench.errors import BenchError
-from jpegai_bench.images.datasets import NAMES
+from jpegai_bench.images.datasets import NAMES as DATASETS
+from jpegai_bench.metrics.asked import asked_of, labels_of
 from jpegai_bench.metrics.backends import backend_of
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Run, Store
@@ -36,6 +38,8 @@ class Conditions:
     """Versions that decide the scores, as in `run.json`."""
     typed: tuple[str, ...] = field(default=(), compare=False)
     """The overrides that choose the data set, where it is known what was typed."""
+    asked: tuple[str, ...] = NAMES
+    """The metrics that are shown."""
 
     @property
     def chosen_by(self) -> str:
@@ -88,8 +92,8 @@ def why_not(runs: Sequence[Run], label: str, conditions: Conditions) -> str:
     lack = next((reason for reason in reasons if "lacks" in reason), "")
     if lack and any(_shares(run, conditions) for run in candidates):
         return f"{label} {lack} of {conditions.dataset}"
-    for why in ("by other versions of the metrics", "by another backend of the metrics"):
-        if why in reasons:
+    for how in ("without ", "by other versions of the metrics", "by another backend of the metrics"):
+        if why := next((reason for reason in reasons if reason.startswith(how)), ""):
             return f"{label} on {conditions.dataset} was measured {why}"
     return f"no points of {label!r} on the images of {conditions.dataset}"
 
@@ -128,7 +132,7 @@ def of_dataset(overrides: Sequence[str]) -> tuple[str, ...]:
 
 def by_name(dataset: str) -> list[str]:
     """Of a folder nobody knows here where it is: what only reads the store needs no more than its name."""
-    return [f"dataset={dataset}"] if dataset in NAMES else ["dataset=folder", f"dataset.path={dataset}"]
+    return [f"dataset={dataset}"] if dataset in DATASETS else ["dataset=folder", f"dataset.path={dataset}"]
 
 
 def images_of(run: Run) -> dict[str, str]:
@@ -143,6 +147,8 @@ def _unfit(run: Run, conditions: Conditions) -> str:
         return "by another backend of the metrics"
     if run.manifest.get("metrics") != conditions.metrics and run.manifest.get("key") not in _shipped_keys():
         return "by other versions of the metrics"
+    if lacking := set(conditions.asked) - set(asked_of(run.manifest)):
+        return f"without {labels_of(lacking)}"
     sources = _sources(run, conditions)
     missing = [name for name in conditions.images if name not in sources]
     if not missing:

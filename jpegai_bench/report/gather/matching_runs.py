@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jpegai_bench.analysis.bdrate import FEWEST_POINTS
 from jpegai_bench.errors import BenchError
+from jpegai_bench.metrics.asked import asked_of
+from jpegai_bench.metrics.catalogue import chosen
 from jpegai_bench.report.gather.codec_points import (
     Conditions,
     chosen_by,
@@ -64,13 +66,14 @@ def variant_runs(store: Store, labels: Sequence[str], choice: Choice) -> list[Ru
     [runs] = chosen.values()
     sets: dict[str, list[Run]] = {}
     for run in runs:
-        conditions = [run.rates, run.manifest.get("images_key"), run.manifest.get("metrics")]
+        of_run = run.manifest
+        conditions = [run.rates, of_run.get("images_key"), of_run.get("metrics"), asked_of(of_run)]
         sets.setdefault(repr(conditions), []).append(run)
     fit = [runs for runs in sets.values() if _has_all(runs, labels)]
     if not fit:
         raise BenchError(
-            f"{store.root}: {names} were never measured on the same images with the same kind of rates and "
-            "versions of the metrics; run them again: "
+            f"{store.root}: {names} were never measured on the same images with the same kind of rates, "
+            "metrics and versions of them; run them again: "
             f"jpegai-bench run -m +variant={','.join(dict.fromkeys(labels))}"
         )
     return max(fit, key=lambda runs: _end(runs[-1]))
@@ -117,14 +120,16 @@ def anchors_of(store: Store, run: Run) -> list[Entry]:
     return list(entries.values())
 
 
-def chosen_anchors(store: Store, run: Run, labels: Sequence[str]) -> list[Entry]:
+def chosen_anchors(
+    store: Store, run: Run, labels: Sequence[str], only: Sequence[str] | None = None
+) -> list[Entry]:
     """Codecs by their labels, on the pictures of a run: its own anchors, else the newest, else what ships.
 
     Raises:
         BenchError: there are no points of one.
     """
     made_with = {entry.label: entry for entry in _own_anchors(store, run).values()}
-    conditions = conditions_of(run)
+    conditions = conditions_of(run, only)
     required_runs = required(
         codec_runs(store), [label for label in labels if label not in made_with], conditions
     )
@@ -134,10 +139,11 @@ def chosen_anchors(store: Store, run: Run, labels: Sequence[str]) -> list[Entry]
     return [entries[label] for label in dict.fromkeys(labels)]
 
 
-def conditions_of(run: Run) -> Conditions:
-    """What a codec's points must be of to stand beside a run."""
-    typed = of_dataset([str(word) for word in run.manifest.get("overrides") or ()])
-    return Conditions(str(run.manifest.get("dataset")), images_of(run), run.manifest.get("metrics"), typed)
+def conditions_of(run: Run, only: Sequence[str] | None = None) -> Conditions:
+    """What a codec's points must be of to stand beside a run, by its metrics or `only` some."""
+    manifest, asked = run.manifest, chosen(only) if only else asked_of(run.manifest)
+    typed = of_dataset([str(word) for word in manifest.get("overrides") or ()])
+    return Conditions(str(manifest.get("dataset")), images_of(run), manifest.get("metrics"), typed, asked)
 
 
 def shared_qualities(runs: Sequence[Run]) -> tuple[set[float] | None, list[str]]:

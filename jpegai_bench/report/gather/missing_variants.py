@@ -12,7 +12,7 @@ class Missing:
 
     variant: str
     status: str
-    """`failed`, `running`, `killed`, `other` (of other images or versions of the metrics), `not run`."""
+    """`failed`, `running`, `killed`, `other` (of other images or metrics), `not run`."""
     reason: str
     """Why there is no figure, for people."""
 
@@ -44,4 +44,4 @@ def _missing(variant: str, runs: Sequence[Run]) -> Missing:
         return Missing(variant, "failed", f"{variant} failed: {lines[0]}")
     if last.state == "killed":
         return Missing(variant, "killed", f"the run of {variant} was killed")
-    return Missing(variant, "other", f"{variant} was run on other images or by other versions of the metrics")
+    return Missing(variant, "other", f"{variant} was run on other images or by other metrics")

@@ -1,11 +1,14 @@
 """Studies with further codecs beside the variants, or of codecs alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from jpegai_bench.codecs.anchors import AS_PUBLISHED
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.metrics.asked import asked_of
 from jpegai_bench.metrics.backends import backend_of
+from jpegai_bench.metrics.catalogue import NAMES, chosen
 from jpegai_bench.report.gather.codec_points import (
     MAIN_ANCHOR,
     Conditions,
@@ -54,8 +57,9 @@ def study_with(
     labels = wanted if wanted != "all" else [peer.label for peer in peers]
     if len(anchors) == 1 and anchors[0].label in labels:
         raise UsageError(f"peers={anchors[0].label}: that is the anchor already; leave it out")
-    entries = (*variants, *anchors, *peers)
+    entries = tuple(_of_metrics(entry, conditions.asked) for entry in (*variants, *anchors, *peers))
     notes += _by_other_versions(entries, conditions)
+    notes += _on_devices(entries)
     if backend_of(conditions.metrics) == "piq":
         notes.append(f"MS-SSIM, FSIM, IW-SSIM and VIF by piq {conditions.metrics['piq']}.")
     return Study(
@@ -64,6 +68,7 @@ def study_with(
         dataset=conditions.dataset,
         peers=tuple(labels),
         notes=tuple(notes),
+        asked=conditions.asked,
         **about,
     )
 
@@ -76,9 +81,16 @@ def require_peers(store: Store, wanted: Wanted, conditions: Conditions, anchors:
 
 
 def codecs_alone(
-    store: Store, dataset: str, anchors: Sequence[str] | None, wanted: Wanted, **about: Any
+    store: Store,
+    dataset: str,
+    anchors: Sequence[str] | None,
+    wanted: Wanted,
+    only: Sequence[str] | None = None,
+    **about: Any,
 ) -> Study:
-    """A study of codecs without any variant; `about` goes to `Study`.
+    """A study of codecs without any variant, by all metrics of the main anchor, or `only` some.
+
+    `about` goes to `Study`.
 
     The pictures are those of the main anchor, of its run with the most.
 
@@ -98,7 +110,8 @@ def codecs_alone(
     measured = set(main.points()["image"])
     images = {name: pixels for name, pixels in images_of(main).items() if name in measured}
     newest = main if main.folder.is_relative_to(store.root) else runs[0]  # what ships is of any version
-    conditions = Conditions(dataset, images, newest.manifest.get("metrics"))
+    asked = chosen(only) if only else asked_of(newest.manifest)
+    conditions = Conditions(dataset, images, newest.manifest.get("metrics"), asked=asked)
     entries = [entry_of(store, run, conditions) for run in (main, *required(runs, labels[1:], conditions))]
     study = study_with(store, (), entries, wanted, conditions, **about)
     if not study.rows(labels[0]):
@@ -125,6 +138,21 @@ def _peers(
         measure = f"jpegai-bench anchor codec=all {conditions.chosen_by}"
         notes.append(f"No further codec was measured on these images; {measure} does it.")
     return [entry_of(store, by_label[label], conditions) for label in sorted(by_label)], notes
+
+
+def _of_metrics(entry: Entry, asked: Collection[str]) -> Entry:
+    """Its points without the columns of metrics that were not asked for."""
+    return replace(entry, points=entry.points.drop(columns=[*set(NAMES) - set(asked)], errors="ignore"))
+
+
+def _on_devices(entries: Sequence[Entry]) -> list[str]:
+    """Whose networks computed elsewhere than on the CPU, which moves symbols, rates and pictures."""
+    labels: dict[str, list[str]] = {}
+    for entry in entries:
+        made_by = entry.run.manifest.get("codec") if entry.run else None
+        if isinstance(made_by, dict) and (device := made_by.get("device")):
+            labels.setdefault(str(device), []).append(entry.label)
+    return [f"Coded and decoded on {device}: {', '.join(names)}." for device, names in labels.items()]
 
 
 def _by_other_versions(entries: Sequence[Entry], conditions: Conditions) -> list[str]:

@@ -50,7 +50,8 @@ def first_run_command(dataset: str | None, model: str | None, results: str) -> s
 
 def anchor_command(label: str, dataset: str, like: Run | None, results: str) -> str:
     """What measures a codec on the pictures of a run, whatever ships."""
-    words = by_name(dataset) if like is None else _typed(like, ("dataset",)) or by_name(dataset)
+    typed = [] if like is None else _typed(like, ("dataset", "metrics"))
+    words = typed if any(_group(word) == "dataset" for word in typed) else [*by_name(dataset), *typed]
     return _command("anchor", [f"codec={label}", *words], results)
 
 

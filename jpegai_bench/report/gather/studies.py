@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.metrics.asked import asked_of
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.report.gather import encoders, training_remarks
 from jpegai_bench.report.gather.codec_points import images_of
 from jpegai_bench.report.gather.matching_runs import (
@@ -32,6 +34,8 @@ class Selection:
     peers: Wanted = ()
     hvs: str = "hvs_m"
     """As in `Study`: points hold both metrics, so a table may take either."""
+    only: Sequence[str] | None = None
+    """The metrics that are shown; None are those that the newest run was asked for."""
     method: str = "pchip"
 
 
@@ -51,6 +55,7 @@ def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
             selection.anchors,
             selection.peers,
             base=BASE,
+            only=selection.only,
             hvs=selection.hvs,
             method=selection.method,
         )
@@ -73,16 +78,31 @@ def finished_groups(store: Store, selection: Selection) -> dict[tuple[str, str, 
     choices = (selection.dataset, selection.model, selection.rates)
     for run in store.runs("runs"):
         key = (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
-        if run.done and all(choice in (None, value) for choice, value in zip(choices, key, strict=True)):
+        fits = all(choice in (None, value) for choice, value in zip(choices, key, strict=True))
+        if run.done and fits and set(selection.only or ()) <= set(asked_of(run.manifest)):
             groups.setdefault(key, []).append(run)
     return groups
 
 
-def measured_alike(runs: Sequence[Run]) -> list[Run]:
-    """Those on the images and by the versions of the metrics of the newest, which is the last."""
+def measured_alike(runs: Sequence[Run], only: Sequence[str] | None = None) -> list[Run]:
+    """Those on the images and by the versions of the metrics of the newest, which is the last.
+
+    Each has the metrics that are shown: `only`, which all of the runs have, or else those of the newest.
+    """
     runs = sorted(runs, key=lambda run: str(run.manifest["end"]))
     conditions = {key: runs[-1].manifest.get(key) for key in ("images_key", "metrics")}
-    return [run for run in runs if {key: run.manifest.get(key) for key in conditions} == conditions]
+    shown = set(only or asked_of(runs[-1].manifest))
+    return [
+        run
+        for run in runs
+        if {key: run.manifest.get(key) for key in conditions} == conditions
+        and shown <= set(asked_of(run.manifest))
+    ]
+
+
+def metrics_of_all(runs: Sequence[Run]) -> list[str]:
+    """The metrics that every run was asked for."""
+    return [name for name in NAMES if all(name in asked_of(run.manifest) for run in runs)]
 
 
 def of_other_pictures(runs: Sequence[Run], newest: Run) -> list[str]:
@@ -103,7 +123,7 @@ def study_of(
     notes: Sequence[str] = (),
 ) -> Study:
     """A study of runs that are alike, one a variant, in their order."""
-    conditions = conditions_of(runs[0])
+    conditions = conditions_of(runs[0], selection.only or metrics_of_all(runs))
     shared, quality_notes = shared_qualities(runs)
     trained, encoder = training_remarks.remarks(runs), encoders.remarks(runs)
     variants = [
@@ -124,11 +144,11 @@ def study_of(
 
 
 def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
-    fit = measured_alike(runs)
+    fit = measured_alike(runs, selection.only)
     latest = {run.label: run for run in fit}
     order = encoders.in_order(list(latest.values()))
     if selection.anchors:
-        anchors = chosen_anchors(store, fit[-1], selection.anchors)
+        anchors = chosen_anchors(store, fit[-1], selection.anchors, selection.only)
     else:
         anchors = anchors_of(store, fit[-1])
     return study_of(store, order, anchors, selection, notes=of_other_pictures(runs, fit[-1]))

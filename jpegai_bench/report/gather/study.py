@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.metrics.asked import labels_of
+from jpegai_bench.metrics.catalogue import NAMES, average_of
 
 if TYPE_CHECKING:
     from jpegai_bench.store.store import Run
@@ -73,6 +75,8 @@ class Study:
     """Labels of the codecs that have rows beside the variants."""
     notes: tuple[str, ...] = ()
     """What a reader of the numbers must know of the points, in sentences."""
+    asked: tuple[str, ...] = NAMES
+    """The metrics that were asked for; entries have no columns of others."""
 
     def __post_init__(self) -> None:
         """Raises BenchError: two entries of one label, or no entry for an anchor or a peer."""
@@ -88,6 +92,17 @@ class Study:
                 )
         if not self.anchors:
             raise BenchError(f"study of {self.dataset}: no anchor to compare with")
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The metrics with columns in tables: the seven, or where not all were asked for, those that were."""
+        return average_of(self.hvs) if self.asked == NAMES else self.asked
+
+    @property
+    def no_mean(self) -> str:
+        """Why there is no mean of seven; empty where all of them were asked for."""
+        missing = [name for name in average_of(self.hvs) if name not in self.asked]
+        return f"not asked for: {labels_of(missing)}" if missing else ""
 
     @property
     def variants(self) -> tuple[Entry, ...]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from jpegai_bench.metrics.asked import labels_of
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.report.gather.study import Study
 from jpegai_bench.store.store import Run
 
@@ -26,6 +28,7 @@ def about(study: Study, images: int) -> list[tuple[str, str]]:
         ),
         ("Weights", _weights(study)),
         ("Rates", _rates(variants)),
+        ("Metrics", "" if study.asked == NAMES else f"{labels_of(study.asked)}; others were not asked for"),
         ("Measured", _dates(runs)),
         ("Software", _software(runs)),
     ]

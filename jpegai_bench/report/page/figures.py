@@ -34,6 +34,7 @@ def figures(tables: Tables, images: list[str], results: str, experiment: Experim
         "anchors": list(study.anchors),
         "entries": [_entry(study, entry) for entry in study.entries],
         "metrics": _metrics(study),
+        "no_mean": study.no_mean,
         "results": _records(tables.results),
         "per_image": _per_image(tables),
         "paper": _paper(study, experiment),
@@ -62,7 +63,6 @@ def _role(study: Study, entry: Entry) -> str:
 
 
 def _metrics(study: Study) -> list[dict[str, Any]]:
-    seven = average_of(study.hvs)
     return [
         {
             "name": metric.name,
@@ -70,9 +70,10 @@ def _metrics(study: Study) -> list[dict[str, Any]]:
             "unit": metric.unit,
             "higher": metric.higher_is_better,
             "decimals": metric.decimals,
-            "seven": metric.name in seven,
+            "shown": metric.name in study.shown,
         }
         for metric in METRICS
+        if metric.name in study.asked
     ]
 
 
@@ -95,7 +96,7 @@ def _per_image(tables: Tables) -> list[dict[str, Any]]:
     for row in rows:
         if row["metric"] in seven:
             groups.setdefault((row["anchor"], row["variant"], row["image"]), []).append(row)
-    for (anchor, variant, image), group in groups.items():
+    for (anchor, variant, image), group in groups.items() if not tables.study.no_mean else ():
         absent = [row for row in group if row["bd_rate"] is None]
         value = None if absent else math.fsum(row["bd_rate"] for row in group) / len(group)
         reason = "; ".join(dict.fromkeys(f"{row['metric']}: {row['reason']}" for row in absent))

@@ -10,8 +10,8 @@ from jpegai_bench.store.store import Run, Store
 
 _SHOWN = (
     "note", "chroma", "model", "weights", "dataset", "rates", "qualities", "targets", "hvs", "bd_method",
-    "start", "end", "host", "codec", "metrics", "versions", "images", "anchors", "trained", "config",
-    "not_applicable", "out_of_reach", "failures",
+    "start", "end", "host", "codec", "metrics", "metrics_only", "versions", "images", "anchors", "trained",
+    "config", "not_applicable", "out_of_reach", "failures",
 )  # fmt: skip
 
 

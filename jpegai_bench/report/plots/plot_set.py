@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.gather.study import Study
 from jpegai_bench.report.plots import complexity_plot, curves, draw, labels, parts_plot, style
 from jpegai_bench.report.plots.curves import Panel, by_height, quality_limits, rate_limits
@@ -83,7 +83,7 @@ def plots(study: Study, tables: Tables | None = None, parts: bool = False) -> li
         Plot(f"rd_{name}", {"title": subtitle, "panels": [_plain(study, panel)]}, draw.rate_distortion)
         for name, panel in panels.items()
     ]
-    overview = [panels[name] for name in (*average_of(study.hvs), "psnr_y") if name in panels]
+    overview = [panels[name] for name in dict.fromkeys((*study.shown, "psnr_y")) if name in panels]
     if len(overview) > 1:
         result.append(
             Plot(

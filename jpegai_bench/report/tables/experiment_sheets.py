@@ -9,7 +9,6 @@ import pandas as pd
 
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.config.experiment import Ablation
-from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.gather.published_figures import Figure
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.report.gather.training_noise import seed_names
@@ -114,16 +113,16 @@ def _beyond(row: dict[str, Any]) -> Cell | str:
 def _by_metric(
     part: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]
 ) -> Sheet:
-    seven = average_of(part.tables.study.hvs)
+    shown = part.tables.study.shown
     sheet = Sheet(
         _title(part, ablation, "BD-rate by metric, %", anchor),
-        ["variant", *(labels()[name] for name in seven)],
+        ["variant", *(labels()[name] for name in shown)],
         [],
         _caption(part, rows),
         common=(caption(part.tables, anchor),),
     )
     for row in rows:
-        sheet.rows.append([row["variant"], *(bd_rate(row, name) for name in seven)])
+        sheet.rows.append([row["variant"], *(bd_rate(row, name) for name in shown)])
     variants = {row["variant"] for row in rows}
     sheet.notes = left_out(part.tables, anchor, variants)
     return sheet

@@ -9,7 +9,6 @@ import pandas as pd
 
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.config.experiment import Ablation, Experiment
-from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.gather.missing_variants import Missing
 from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures
 from jpegai_bench.report.gather.study import kmacs
@@ -170,9 +169,9 @@ def _blank(label: str, anchor: str, reason: str, part: Experimental) -> dict[str
     """A row as in `Tables.results` without a figure, each NA for that reason."""
     like: dict[Any, Any] = part.tables.results.iloc[0].to_dict()
     row: dict[str, Any] = dict.fromkeys(like, math.nan)
-    for name in (*average_of(part.tables.study.hvs), "mean", "vs_base"):
+    for name in (*part.tables.study.shown, "mean", "vs_base"):
         row[f"{name}_reason"] = reason
-    for name in average_of(part.tables.study.hvs):
+    for name in part.tables.study.shown:
         row |= {f"{name}_vs_base_reason": reason, f"{name}_images": 0}
     entry = part.tables.study.entry(anchor)
     return row | {

@@ -9,7 +9,7 @@ import pandas as pd
 
 from jpegai_bench.analysis.statistics import RESAMPLES, Interval, Summary, summarize
 from jpegai_bench.codecs.rates import coded_once
-from jpegai_bench.metrics.catalogue import average_of
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.report.gather.study import Entry, Study, kmacs
 
 
@@ -28,14 +28,14 @@ class Tables:
 
 def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tables:
     """Compare every variant and peer with each anchor, and with the base."""
-    base, seven = study.base_entry, average_of(study.hvs)
+    base, only = study.base_entry, None if study.asked == NAMES else study.asked
     against_base: dict[str, Summary] = {}
     rows, per_image = [], []
     for anchor in study.anchor_entries:
         for entry in study.rows(anchor.label):
             if base is not None and entry.label not in against_base:
-                against_base[entry.label] = _compare(study, base, entry, resamples, seed, seven)
-            summary = _compare(study, anchor, entry, resamples, seed)
+                against_base[entry.label] = _compare(study, base, entry, resamples, seed, study.shown)
+            summary = _compare(study, anchor, entry, resamples, seed, only)
             rows.append(_row(study, anchor, entry, summary, against_base.get(entry.label)))
             per_image.append(summary.per_image.assign(anchor=anchor.label, variant=entry.label))
     columns = ["anchor", "variant", "image", "metric", "bd_rate", "overlap", "reason"]
@@ -79,22 +79,23 @@ def _row(
         "reduction_percent": 100.0 * (base - count) / base if base else math.nan,
         "decode_s": math.nan if entry.decode_s is None else entry.decode_s,
     }
-    row["images_fewest"], row["images_most"] = against_anchor.images
-    for name in average_of(study.hvs):
+    images = [against_anchor.metrics[name].images for name in study.shown]
+    row["images_fewest"], row["images_most"] = min(images), max(images)
+    for name in study.shown:
         metric = against_anchor.metrics[name]
         row |= _interval_columns(name, metric.bd_rate, metric.reason)
         row |= {f"{name}_images": metric.images, f"{name}_overlap": metric.overlap}
-    row |= _interval_columns("mean", against_anchor.average, against_anchor.reason)
+    row |= _interval_columns("mean", against_anchor.average, study.no_mean or against_anchor.reason)
     return row | _against_base(study, against_base)
 
 
 def _against_base(study: Study, summary: Summary | None) -> dict[str, Any]:
     if summary is None:
         absent, reason = Interval(math.nan), f"no points of the base {study.base!r}"
-        names = ["vs_base", *(f"{name}_vs_base" for name in average_of(study.hvs))]
+        names = ["vs_base", *(f"{name}_vs_base" for name in study.shown)]
         return {key: cell for name in names for key, cell in _interval_columns(name, absent, reason).items()}
-    row = _interval_columns("vs_base", summary.average, summary.reason)
-    for name in average_of(study.hvs):
+    row = _interval_columns("vs_base", summary.average, study.no_mean or summary.reason)
+    for name in study.shown:
         metric = summary.metrics[name]
         row |= _interval_columns(f"{name}_vs_base", metric.bd_rate, metric.reason)
     return row

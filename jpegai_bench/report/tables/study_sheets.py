@@ -8,7 +8,8 @@ from typing import Any
 
 from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from jpegai_bench.codecs.rates import out_of_reach
-from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.metrics.asked import labels_of
+from jpegai_bench.metrics.catalogue import METRICS, NAMES, average_of
 from jpegai_bench.report.gather.study import Entry, Study
 from jpegai_bench.report.tables.cells import NONE, Cell, bd_rate, image_count
 from jpegai_bench.report.tables.csv_frames import write_csv
@@ -98,29 +99,29 @@ def _seconds(row: dict[str, Any]) -> Cell:
 
 
 def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
-    seven = average_of(tables.study.hvs)
-    columns = ["variant" if tables.study.variants else "codec", *(labels()[name] for name in seven)]
+    shown = tables.study.shown
+    columns = ["variant" if tables.study.variants else "codec", *(labels()[name] for name in shown)]
     title = _title(tables, "BD-rate by metric, %", anchor)
     sheet = Sheet(title, columns, [], common=(caption(tables, anchor),))
     for row in _rows(tables, anchor):
-        sheet.rows.append([_name(tables, row), *(bd_rate(row, name) for name in seven)])
+        sheet.rows.append([_name(tables, row), *(bd_rate(row, name) for name in shown)])
     sheet.notes = [*left_out(tables, anchor), *not_applicable(tables.study)]
     return sheet
 
 
 def _by_metric_against_base(tables: Tables) -> Sheet:
     study = tables.study
-    seven = average_of(study.hvs)
+    shown = study.shown
     sheet = Sheet(
         _title(tables, f"BD-rate against {study.base} by metric, %"),
-        ["variant", *(labels()[name] for name in seven)],
+        ["variant", *(labels()[name] for name in shown)],
         [],
         f"Rates of {study.base} are the reference; {_reading(tables)}",
     )
     rows = {row["variant"]: row for anchor in study.anchor_entries for row in _rows(tables, anchor)}
     for label, row in rows.items():
         if label != study.base:
-            cells = (bd_rate(row, f"{name}_vs_base", digits=2) for name in seven)
+            cells = (bd_rate(row, f"{name}_vs_base", digits=2) for name in shown)
             sheet.rows.append([_name(tables, row), *cells])
     return sheet
 
@@ -133,9 +134,9 @@ def described(study: Study) -> list[str]:
 
 def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None) -> list[str]:
     """Images that are missing from means, by reason; of all rows, or of some."""
-    metric_labels, seven = labels(), average_of(tables.study.hvs)
+    metric_labels, shown = labels(), tables.study.shown
     frame = tables.per_image[tables.per_image.anchor == anchor.label]
-    frame = frame[(frame.reason != "") & frame.metric.isin(seven)]
+    frame = frame[(frame.reason != "") & frame.metric.isin(shown)]
     if only is not None:
         frame = frame[frame.variant.isin(list(only))]
     cases_of = Counter(zip(frame.reason, frame.variant, frame.metric, strict=True))
@@ -145,7 +146,7 @@ def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None)
     lines = []
     for reason, cases in where.items():
         listed = [
-            f"{images} of {variant} ({'all metrics' if len(metrics) == len(seven) else ', '.join(metrics)})"
+            f"{images} of {variant} ({'all metrics' if len(metrics) == len(shown) else ', '.join(metrics)})"
             for (variant, images), metrics in cases.items()
         ]
         lines.append(f"Images left out of means, {reason}: {', '.join(listed)}.")
@@ -154,15 +155,15 @@ def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None)
 
 def not_applicable(study: Study) -> list[str]:
     """Of metrics that some images do not have the reason, as their runs have it on record."""
-    metric_labels, seven = labels(), average_of(study.hvs)
+    metric_labels, shown = labels(), study.shown
     metrics_of: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in study.entries:
         for gap in entry.run.manifest.get("not_applicable", ()) if entry.run else ():
-            if gap["metric"] in seven:
+            if gap["metric"] in shown:
                 metrics_of[gap["image"], gap["reason"]].add(gap["metric"])
     cases: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (image, reason), metrics in metrics_of.items():
-        cases[", ".join(metric_labels[name] for name in seven if name in metrics), reason].append(image)
+        cases[", ".join(metric_labels[name] for name in shown if name in metrics), reason].append(image)
     lines = []
     for (listed, reason), images in cases.items():
         more = f" and {len(images) - 1} more" if images[1:] else ""
@@ -199,9 +200,10 @@ def caption(tables: Tables, anchor: Entry) -> str:
     """What every BD-rate in a table depends on."""
     study = tables.study
     hvs = next(labels()[name] for name in average_of(study.hvs) if "hvs" in name)
+    last = f"Metrics that were asked for: {labels_of(study.asked)}" if study.asked != NAMES else ""
     return (
         f"Anchor {anchor.described}; dataset {study.dataset}. {study.method.upper()} on log rate, mean over"
-        f" images, {_intervals(tables)}; negative is better. HVS in the mean of 7: {hvs}."
+        f" images, {_intervals(tables)}; negative is better. {last or f'HVS in the mean of 7: {hvs}'}."
     )
 
 

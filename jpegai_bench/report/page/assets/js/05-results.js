@@ -44,7 +44,7 @@ function resultColumns(study, anchor, rows) {
   if (rows.some((row) => row.images_fewest !== row.images_most || row.images_most !== rows[0].images_most)) columns.push(IMAGES);
   if (rows.some((row) => row.variant === study.base) && rows.length > 1) columns.push(bdColumn(study, "vs_base", `vs ${study.base}`, "BD-rate, %", 2, anchor));
   columns.push(bdColumn(study, "mean", "Mean of 7", against, 1, anchor));
-  for (const metric of study.metrics.filter((one) => one.seven)) columns.push(bdColumn(study, metric.name, metric.label, against, 1, anchor));
+  for (const metric of study.metrics.filter((one) => one.shown)) columns.push(bdColumn(study, metric.name, metric.label, against, 1, anchor));
   return columns;
 }
 
@@ -107,10 +107,11 @@ function hasIntervals(rows) {
 }
 
 function showResultNotes(study, anchor, rows, columns, withPeers) {
-  const hvs = study.metrics.find((metric) => metric.seven && metric.name.includes("hvs")).label;
+  const hvs = study.metrics.find((metric) => metric.name === `psnr_${study.hvs}`)?.label;
+  const mean = study.no_mean ? `There is no mean of 7: ${study.no_mean}.` : `The mean of 7 is over the seven metrics, with ${hvs}.`;
   const said = [
     `Anchor ${entryOf(study, anchor).described}. BD-rate: ${study.method} on log rate per image, mean over images, ` +
-      `${hasIntervals(rows) ? "with 95% bootstrap intervals" : "too few for 95% intervals"}; negative means less rate at equal quality. The mean of 7 is over the metrics of this table, with ${hvs}.`,
+      `${hasIntervals(rows) ? "with 95% bootstrap intervals" : "too few for 95% intervals"}; negative means less rate at equal quality. ${mean}`,
     columns.includes(IMAGES) || !rows[0]?.images_most ? "" : `All means are over ${count(rows[0].images_most, "image")}.`,
     rows.some((row) => columns.some((column) => paperFigure(study, row.variant, column.key, anchor))) ? "In gray: the paper\u2019s figures, from its own weights, training and images." : "",
     withPeers ? `Codecs: ${study.entries.filter((entry) => entry.role === "peer").map((entry) => entry.described).join("; ")}.` : "",

@@ -6,8 +6,8 @@ function setUpImages() {
 
 function fillImages() {
   const { study } = page;
-  const seven = study.metrics.filter((metric) => metric.seven).map((metric) => [metric.name, metric.label]);
-  fill(byId("image-metric"), [["mean", "Mean of 7"], ...seven]);
+  const shown = study.metrics.filter((metric) => metric.shown).map((metric) => [metric.name, metric.label]);
+  fill(byId("image-metric"), study.no_mean ? shown : [["mean", "Mean of 7"], ...shown]);
   fill(byId("image-anchor"), study.anchors.map((label) => [label, entryOf(study, label).name]));
   replace(byId("image-downloads"), study.csv.filter((file) => file.table === "per_image").map((file) => download(file.name, file.text)));
 }

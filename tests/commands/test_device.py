@@ -1,0 +1,55 @@
+"""`device=`: of what codes and decodes, told in one line where there is no such device, and below a table."""
+
+import pytest
+import torch
+from command import RUN, TINY, bench, fails, photographs
+from plausible_store import write_seven
+
+from jpegai_bench.report.gather.studies import Selection, studies
+from jpegai_bench.store.store import Store, pretty
+
+WITHOUT = "cuda:99" if torch.cuda.is_available() else "cuda"
+
+
+@pytest.mark.parametrize("device", [WITHOUT, "toaster"])
+def test_a_device_that_is_not_there_is_told_before_any_work(tmp_path, tiny_weights, device):
+    photos = photographs(tmp_path / "photos")
+    own = (*TINY, f"weights={tiny_weights}", f"device={device}")
+    coded = bench("encode", photos / "a.png", "a.jai", *TINY, f"weights={tiny_weights}", cwd=tmp_path)
+    assert coded.code == 0, coded.err
+    lines = (
+        ("run", "+variant=base", *RUN, *own[len(TINY) :]),
+        ("encode", photos / "a.png", "b.jai", *own),
+        ("decode", "a.jai", "a.png", *own),
+    )
+    for line in lines:
+        fails(bench(*line, cwd=tmp_path), f"device={device}", "cannot be used", code=2)
+    assert not list(tmp_path.glob("results/runs/*"))
+    assert not (tmp_path / "b.jai").exists()
+
+
+def test_a_codec_that_no_gpu_helps_refuses_it(tmp_path):
+    photographs(tmp_path / "photos")
+    words = ("anchor", "codec=jpeg", "dataset=folder", "dataset.path=photos", "device=cuda")
+    fails(bench(*words, cwd=tmp_path), "device=cuda", "jpeg", code=2)
+
+
+def test_a_table_says_what_a_gpu_coded(tmp_path):
+    store = Store(tmp_path)
+    write_seven(store)
+    for run in store.runs():
+        if run.label in ("base", "combined"):
+            made_by = {**run.manifest["codec"], "device": "cuda"}
+            (run.folder / "run.json").write_bytes(pretty({**run.manifest, "codec": made_by}))
+    [(study, _)] = studies(store, Selection())
+    assert "Coded and decoded on cuda: base, combined." in study.notes
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_run_on_a_gpu_is_a_run_of_its_own(tmp_path, tiny_weights):
+    photographs(tmp_path / "photos")
+    words = ("run", "+variant=base", *RUN, f"weights={tiny_weights}", "metrics.only=[psnr_rgb]")
+    on_cpu, on_gpu = (bench(*words, f"device={device}", cwd=tmp_path) for device in ("cpu", "cuda"))
+    assert (on_cpu.code, on_gpu.code) == (0, 0), on_gpu.err
+    assert "device changed" in on_gpu.err
+    assert len(list(tmp_path.glob("results/runs/base/*"))) == 2
