@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config.command_settings import PeerSettings
+from jpegai_bench.config.command_settings import CompressAISettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, report
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class LatencySettings(PeerSettings):
+class LatencySettings(CompressAISettings):
     """What `latency` takes."""
 
     codec: Any

@@ -12,8 +12,8 @@ INTERNAL = ("shard",)
 
 
 @dataclass(kw_only=True)
-class PeerSettings(Settings):
-    """Of the node `compressai` of the `anchor` group, which refers to them."""
+class CompressAISettings(Settings):
+    """What `anchor=compressai` measures."""
 
     arch: str | None
     checkpoint: Any
@@ -46,7 +46,7 @@ class PictureSettings(Settings):
 
 
 @dataclass(kw_only=True)
-class RunSettings(PeerSettings, PictureSettings, DeviceSettings):
+class RunSettings(CompressAISettings, PictureSettings, DeviceSettings):
     """Of the main job, alone or in a sweep."""
 
     rates: str

@@ -81,8 +81,8 @@ def evaluate(
     evaluation = Evaluation(pd.DataFrame(), plan.hashes, failures=list(plan.failures))
     tasks = [
         _Task(plan.codec, image, plan.rates)
-        for image, missing, undrawn in zip(plan.images, plan.missing, plan.undrawn, strict=True)
-        if missing or undrawn
+        for image, missing, lacks_pictures in zip(plan.images, plan.missing, plan.lacks_pictures, strict=True)
+        if missing or lacks_pictures
     ]
     with _watched(plan, tasks, advance) as ended:
         _work_off(evaluation, tasks, workers, ended, waiting)

@@ -190,8 +190,8 @@ def _report_work(store: Store, run: RunManifest, folder: Path) -> dict[str, str]
             if count
         ]
         detail(f"{subject}: units to measure, by image: {', '.join(lacking)}")
-    elif undrawn := sum(work.undrawn):
-        report(f"{subject}: pictures of {count(undrawn, 'image')} to keep, nothing to measure")
+    elif lacks_pictures := sum(work.lacks_pictures):
+        report(f"{subject}: pictures of {count(lacks_pictures, 'image')} to keep, nothing to measure")
     else:
         detail(f"{subject}: all {units} units are in the store")
     if manifest.get("weights"):

@@ -107,13 +107,13 @@ class Plan:
     """Pictures that cannot be read."""
     missing: tuple[int, ...]
     """Units that are not there, of each image."""
-    undrawn: tuple[bool, ...]
+    lacks_pictures: tuple[bool, ...]
     """Whether a picture is to be kept and is not there, of each image."""
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to code."""
-        return not any(self.missing) and not any(self.undrawn)
+        return not any(self.missing) and not any(self.lacks_pictures)
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -124,7 +124,7 @@ class Plan:
         """Every `shards`-th image, from the one of that number on."""
         selected = slice(number, None, shards)
         failures = self.failures if number == 0 else ()
-        part = {name: getattr(self, name)[selected] for name in ("images", "missing", "undrawn")}
+        part = {name: getattr(self, name)[selected] for name in ("images", "missing", "lacks_pictures")}
         return replace(self, failures=failures, **part)
 
 
@@ -171,5 +171,5 @@ def plan(
         except BenchError as error:
             failures.append(Failure(file.name, str(error)))
     missing = tuple(image.missing(rates) for image in planned)
-    undrawn = tuple(image.lacks_pictures(rates) for image in planned)
-    return Plan(codec, rates, metrics, asked, tuple(planned), tuple(failures), missing, undrawn)
+    lacks_pictures = tuple(image.lacks_pictures(rates) for image in planned)
+    return Plan(codec, rates, metrics, asked, tuple(planned), tuple(failures), missing, lacks_pictures)
