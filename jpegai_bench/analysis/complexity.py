@@ -270,14 +270,14 @@ def _input(module: nn.Module, shape: tuple[int, ...]) -> Tensor:
 def _is_linear(module: nn.Module, shape: tuple[int, ...]) -> bool:
     """Whether four times the pixels take four times the products; convolutions do."""
     channels, height, width = shape
-    usual, large = (
-        operations.weighted.total() + operations.unweighted.total()
-        for operations in (
-            _operations(module, shape),
-            _operations(module, (channels, 2 * height, 2 * width)),
-        )
-    )
-    return 4 * usual == large
+    usual = _products(module, shape)
+    return not usual or 4 * usual == _products(module, (channels, 2 * height, 2 * width))
+
+
+def _products(module: nn.Module, shape: tuple[int, ...]) -> int:
+    """Those of no layer of convolution."""
+    operations = _operations(module, shape)
+    return operations.weighted.total() + operations.unweighted.total()
 
 
 def _convolutions(module: nn.Module, shape: tuple[int, ...]) -> tuple[Counter[str], Counter[str]]:
