@@ -53,7 +53,10 @@ def followers(devices: int, work: Callable[..., None], *arguments: Any) -> Itera
         for follower in started:
             follower.process.join(60)
     except RuntimeError as error:  # what a collective operation raises when a partner is gone
-        wait([follower.process.sentinel for follower in started], _GRACE)
+        gone = wait([follower.process.sentinel for follower in started], _GRACE)
+        for follower in started:
+            if follower.process.sentinel in gone:  # what it had open is closed, and it may still be ending
+                follower.process.join(_GRACE)
         raise _reason(started) or error from None
     finally:
         over.set()

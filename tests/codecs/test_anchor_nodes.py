@@ -18,7 +18,8 @@ OWN = sorted((CONF / "anchor").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
 def test_every_node_that_ships_is_a_codec_of_its_name(path):
-    config = OmegaConf.merge({"arch": "mbt2018-mean", "checkpoint": "a.pth.tar"}, OmegaConf.load(path))
+    settings = {"arch": "mbt2018-mean", "checkpoint": "a.pth.tar", "device": "cpu"}
+    config = OmegaConf.merge(settings, OmegaConf.load(path))
     node = OmegaConf.to_container(config, resolve=True)[path.stem]
     codec = codec_of(path.stem, node)
     assert codec.name == node.get("name", path.stem) or node["name"] is None
