@@ -299,6 +299,7 @@ def test_a_run_keeps_what_its_weights_say_of_their_training(tmp_path):
         "training.data=[photos]",
         "training=smoke",
         "training.precision=float32",
+        "training.threads=1",
         "training.steps=2",
         "training.warmup_steps=2",
         "training.seed=11",

@@ -170,7 +170,7 @@ def test_what_changes_the_bitstream_has_shared_weights_of_its_own(here):
     """Trained on base's encoder it codes and decodes; base takes neither stream nor weights."""
     picture = photographs(here / "photos") / "a.png"
     smoke = ("training=smoke", "training.steps=3", "training.warmup_steps=1", "training.data=[photos]")
-    smoke += ("training.precision=float32",)
+    smoke += ("training.precision=float32", "training.threads=1")
     base = bench("train", *TINY, "+variant=base", *smoke, cwd=here)
     assert base.code == 0, base.err
     first = base.out.strip()

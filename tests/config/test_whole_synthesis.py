@@ -99,6 +99,7 @@ def test_a_whole_synthesis_is_trained_codes_and_decodes(tmp_path):
     steps = (
         "training=smoke",
         "training.precision=float32",
+        "training.threads=1",
         "training.steps=3",
         "training.attention_from_step=2",
         "training.warmup_steps=1",

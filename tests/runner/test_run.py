@@ -216,6 +216,7 @@ def test_a_variant_of_ones_own_from_an_empty_folder(tmp_path):
         "weights=train",
         "training=smoke",
         "training.precision=float32",
+        "training.threads=1",
         "training.steps=1",
         "training.warmup_steps=1",
         "training.data=[photos]",

@@ -83,6 +83,7 @@ def test_a_job_beside_others_sees_one_gpu_before_torch_is_loaded_and_keeps_it(tm
         "training=smoke",
         "training.data=[photos]",
         "training.precision=float32",
+        "training.threads=1",
         "training.steps=1",
         "training.warmup_steps=1",
     )

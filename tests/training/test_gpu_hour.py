@@ -26,7 +26,13 @@ def run(*words, cwd, **settings):
 
 def test_it_checks_tries_stops_goes_on_and_finds_what_is_finished(photographs, tmp_path):
     (tmp_path / "photos, mine").symlink_to(photographs)
-    words = ("photos, mine", *TINY, "training.threads=1", "training.log_every=1")
+    words = (
+        "photos, mine",
+        *TINY,
+        "training.threads=1",
+        "training.precision=float32",
+        "training.log_every=1",
+    )
     settings = {"DEVICE": "cpu", "TRIAL": "1e-9", "FOLDER": "here/run"}
     first = run(*words, cwd=tmp_path, MINUTES="1e-9", **settings)
     assert first.returncode == 0, first
