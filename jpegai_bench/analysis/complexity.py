@@ -122,18 +122,20 @@ def measure(size: NetworkSize, modules: NetworkModules) -> Complexity:
     with check_modules(modules, size):
         network = Network(size, modules)
     transforms = _transforms(network)
-    by_child = count(*transforms["luma synthesis"])
+    operations = {name: _operations(*transform) for name, transform in transforms.items()}
+    counted = {name: count(*transform, operations[name]) for name, transform in transforms.items()}
     luma = dict.fromkeys(PARTS.values(), Counts())
-    for name, counts in by_child.items():
+    for name, counts in counted.pop("luma synthesis").items():
         label = next((label for prefix, label in PARTS.items() if name.startswith(prefix)), name)
         luma[label] = luma.get(label, Counts()) + counts
-    encoder = ("luma analysis", "chroma analysis", "luma hyper-analysis", "chroma hyper-analysis")
+    wholes = {name: total(by_child.values()) for name, by_child in counted.items()}
+    linear = {name: _is_linear(*transform, operations[name]) for name, transform in transforms.items()}
     return Complexity(
         luma,
-        whole(*transforms["chroma synthesis"]),
-        total(whole(*transforms[f"{branch} hyper-synthesis"]) for branch in BRANCHES) + context(network),
-        total(whole(*transforms[name]) for name in encoder),
-        tuple(name for name, (module, shape) in transforms.items() if not _is_linear(module, shape)),
+        wholes["chroma synthesis"],
+        total(wholes[f"{branch} hyper-synthesis"] for branch in BRANCHES) + context(network),
+        total(counts for name, counts in wholes.items() if name.endswith("analysis")),
+        tuple(name for name in transforms if not linear[name]),
     )
 
 
@@ -231,10 +233,15 @@ def whole(module: nn.Module, shape: tuple[int, ...]) -> Counts:
     return total(count(module, shape).values())
 
 
-def count(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Counts]:
-    """Count each child of `module` for an input of `shape`, without the batch; last what no child does."""
+def count(
+    module: nn.Module, shape: tuple[int, ...], operations: Operations | None = None
+) -> dict[str, Counts]:
+    """Count each child of `module` for an input of `shape`, without the batch; last what no child does.
+
+    `operations`: what it does for such an input, where that is known.
+    """
     published, needed = _convolutions(module, shape)
-    operations = _operations(module, shape)
+    operations = operations or _operations(module, shape)
     in_children = [parameter for child in module.children() for parameter in child.parameters()]
     params = {name: child.parameters() for name, child in module.named_children()}
     params[OWN] = (own for own in module.parameters() if all(own is not other for other in in_children))
@@ -267,17 +274,11 @@ def _input(module: nn.Module, shape: tuple[int, ...]) -> Tensor:
     return torch.zeros(1, *shape, device=device)
 
 
-def _is_linear(module: nn.Module, shape: tuple[int, ...]) -> bool:
-    """Whether four times the pixels take four times the products; convolutions do."""
+def _is_linear(module: nn.Module, shape: tuple[int, ...], operations: Operations) -> bool:
+    """Whether four times the pixels take four times the products of `operations`; convolutions do."""
     channels, height, width = shape
-    usual = _products(module, shape)
-    return not usual or 4 * usual == _products(module, (channels, 2 * height, 2 * width))
-
-
-def _products(module: nn.Module, shape: tuple[int, ...]) -> int:
-    """Those of no layer of convolution."""
-    operations = _operations(module, shape)
-    return operations.weighted.total() + operations.unweighted.total()
+    usual = operations.products
+    return not usual or 4 * usual == _operations(module, (channels, 2 * height, 2 * width)).products
 
 
 def _convolutions(module: nn.Module, shape: tuple[int, ...]) -> tuple[Counter[str], Counter[str]]:

@@ -61,6 +61,11 @@ class Operations(TorchDispatchMode):
         """What follows from weights alone; held, so that no other tensor gets the storage of one."""
         self.storages = {_storage(tensor) for tensor in self.weights}
 
+    @property
+    def products(self) -> int:
+        """MACs of those of no layer of convolution."""
+        return self.weighted.total() + self.unweighted.total()
+
     def _leave(self) -> None:
         self.within.pop()
 

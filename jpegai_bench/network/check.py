@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -28,6 +29,7 @@ _AT = (64, 96)
 """Not square, so that a module that swaps the two is noticed."""
 
 
+@cache
 def check_modules(modules: NetworkModules, size: NetworkSize) -> torch.device:
     """Build and run each module for the channel counts of both branches, on torch's meta device if it can be.
 
