@@ -13,7 +13,7 @@ from jpegai_bench.codecs.stopwatch import Stopwatch
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import weight_files
 from jpegai_bench.network.bitstream import Bitstream
-from jpegai_bench.system.devices import CPU, kind_of, prepare_device
+from jpegai_bench.system.devices import BF16, CPU, FLOAT32, kind_of, prepare_device
 
 if TYPE_CHECKING:
     from jpegai_bench.network.codec import Network
@@ -35,11 +35,14 @@ class LearnedCodec:
     """Whether the encoder weighs the bits of a symbol against its error (`coding.quantize`)."""
     device: str = CPU
     """Where the network computes, as torch names it; symbols are range-coded on the CPU."""
+    precision: str = FLOAT32
+    """What the synthesis computes in, one of `PRECISIONS`; streams and latents do not depend on it."""
 
     @cached_property
     def coder(self) -> "Coder":
         """The loaded network; a `BenchError` where weights or device are missing or do not fit."""
         from jpegai_bench.network import weights
+        from jpegai_bench.network.bfloat16 import use_bfloat16
         from jpegai_bench.network.coding import RDO
         from jpegai_bench.network.kernels.decoder import use_kernels
 
@@ -48,7 +51,9 @@ class LearnedCodec:
         coder = weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
         coder.rdo = RDO if self.rdo else 0.0
         network.to(self.device)
-        if self.device == CPU:
+        if self.precision == BF16:
+            use_bfloat16(network.synthesis)
+        elif self.device == CPU:
             use_kernels(network.synthesis)
         return coder
 
@@ -72,14 +77,14 @@ class LearnedCodec:
         return self.coder.decode(Bitstream.from_bytes(data))
 
     def fingerprint(self) -> dict[str, str]:
-        """Weights, structure, source of everything between image and bytes, encoder's choices, device."""
+        """All that decides bytes and picture: weights, structure, source, encoder's choices, device."""
         place = {"device": kind_of(self.device)} if self.device != CPU else {}
         plain = {} if self.rdo else {"rdo": "no"}
-        return fingerprint.fingerprint(self.weight_ids, self.structure) | place | plain
+        return fingerprint.fingerprint(self.weight_ids, self.structure, self.precision) | place | plain
 
     def sources(self) -> dict[str, str]:
         """Name and hash of every part of the source that the fingerprint is of."""
-        return fingerprint.sources(self.structure)
+        return fingerprint.sources(self.structure, self.precision)
 
     @property
     def alignment(self) -> int:
@@ -98,11 +103,12 @@ class LearnedCodec:
         """The multiplications of each part that has some; a `BenchError` where they cannot be counted."""
         from jpegai_bench.codecs.timed_parts import work
 
-        return work(self.make_network)
+        return work(self.make_network, self.precision)
 
     def describe(self) -> str:
         """What the name leaves open."""
         place = f", on {kind_of(self.device)}" if self.device != CPU else ""
+        place += f", decoded in {self.precision}" if self.precision != FLOAT32 else ""
         own = self.folder.parent.name + "/" if self.folder.name == "weights" else ""  # of a training
         plain = "" if self.rdo else ", rounded without rate-distortion optimisation"
         return f"weights {own}{self.folder.name}, encoder {self.weight_ids.shared}{plain}{place}"

@@ -16,7 +16,7 @@ class Work:
     kmacs_px: float
     """kMACs per image pixel, matrix products of the attention included; sides that are whole multiples."""
     precision: str = "float32"
-    """`float32` or `float64`."""
+    """`float32`, `float64` or `bfloat16`, as torch names it."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,8 @@ class PartedCodec(Codec, Protocol):
 
     device: str
     """Where it computes: `cpu`, or as torch names a GPU."""
+    precision: str
+    """What its synthesis computes in: `float32` or `bf16`."""
     alignment: int
     """The sides of a picture are padded to multiples of it before the multiplications."""
 

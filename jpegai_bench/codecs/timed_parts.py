@@ -14,6 +14,7 @@ from jpegai_bench.network.cdf_tables import Tables
 from jpegai_bench.network.codec import BRANCHES, Network
 from jpegai_bench.network.coding import Coder
 from jpegai_bench.network.range_coder import Reader, Writer
+from jpegai_bench.system.devices import BF16, FLOAT32
 
 EXACT = ("hyper-synthesis", "context model")
 """Computed in exact integers, which are held in float64."""
@@ -30,8 +31,8 @@ def watched(coder: Coder, watch: Stopwatch) -> Iterator[None]:
         yield
 
 
-def work(make_network: Callable[[], Network]) -> dict[str, Work]:
-    """The multiplications of each part that has some.
+def work(make_network: Callable[[], Network], precision: str = FLOAT32) -> dict[str, Work]:
+    """The multiplications of each part that has some; `precision` is that of the synthesis.
 
     Raises:
         BenchError: a module under study cannot be counted.
@@ -40,10 +41,15 @@ def work(make_network: Callable[[], Network]) -> dict[str, Work]:
         network = make_network()
     counted = by_part(network)
     return {
-        part: Work(counts.all, "float64" if part in EXACT else "float32")
-        for part, counts in counted.items()
-        if counts.all > 0
+        part: Work(counts.all, _dtype(part, precision)) for part, counts in counted.items() if counts.all > 0
     }
+
+
+def _dtype(part: str, precision: str) -> str:
+    """What a part multiplies in, as torch names it."""
+    if part in EXACT:
+        return "float64"
+    return "bfloat16" if precision == BF16 and not part.endswith("analysis") else "float32"
 
 
 def _modules(coder: Coder) -> Iterator[tuple[str, nn.Module]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import require_png, require_separate_files
-from jpegai_bench.config.command_settings import DeviceSettings
+from jpegai_bench.config.command_settings import DecodingSettings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system import console
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class DecodeSettings(DeviceSettings):
+class DecodeSettings(DecodingSettings):
     """What `decode` takes."""
 
     max_megapixels: float
@@ -40,7 +40,8 @@ USAGE = Command(
 
   weights=FOLDER       those that the bitstream was written with, where they do not ship
   max_megapixels=50    what claims more is refused before any work: a few bytes can claim any size
-  device=cuda          the network on a GPU: the same symbols, pictures within a level of the CPU's""",
+  device=cuda          the network on a GPU: the same symbols, pictures within a level of the CPU's
+  precision=bf16       the synthesis in bfloat16: the same symbols, pictures a few levels apart at most""",
     settings=DecodeSettings,
     words=("IN", "OUT"),
     variant="base",
@@ -64,7 +65,7 @@ def command(settings: DecodeSettings, source: str, target: str) -> int:
     require_png(OUT=target)
     with _errors_with_name(source):
         data, pixels = _read_bitstream(Path(source), settings)
-    codec = learned_codec(settings, variant_of(settings), rdo=False, device=settings.device)
+    codec = learned_codec(settings, variant_of(settings), False, settings.device, settings.precision)
     prepare_device(settings.device)
     with _errors_with_name(source), _progress_shown(codec, pixels, settings):
         image = codec.decode(data)

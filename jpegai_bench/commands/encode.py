@@ -5,13 +5,13 @@ from pathlib import Path
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import require_png, require_separate_files
-from jpegai_bench.config.command_settings import DeviceSettings
+from jpegai_bench.config.command_settings import DecodingSettings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.system import console
 
 
 @dataclass(kw_only=True)
-class EncodeSettings(DeviceSettings):
+class EncodeSettings(DecodingSettings):
     """What `encode` takes."""
 
     quality: float | None
@@ -33,7 +33,8 @@ one that meets a rate within 2%, or the nearest.
 
   rdo=false            round to the nearest: more bits, less error
   weights=FOLDER       weights of your own; whoever decodes needs the same
-  device=cuda          the network on a GPU; any device decodes it""",
+  device=cuda          the network on a GPU; any device decodes it
+  precision=bf16       reconstruction as `decode precision=bf16` shows it; the bitstream is the same""",
     settings=EncodeSettings,
     words=("IN", "OUT"),
     variant="base",
@@ -62,7 +63,7 @@ def command(settings: EncodeSettings, source: str, target: str) -> int:
     else:
         check_target("target_bpp", aim)
     image = read_rgb(source)
-    codec = learned_codec(settings, variant_of(settings), settings.rdo, settings.device)
+    codec = learned_codec(settings, variant_of(settings), settings.rdo, settings.device, settings.precision)
     if aim is not None:
         [quality] = codec.qualities_for(image, [aim])
     encoded = codec.encode(image, quality)

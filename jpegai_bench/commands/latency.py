@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config.command_settings import CompressAISettings
+from jpegai_bench.config.command_settings import CompressAISettings, DecodingSettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, report
+from jpegai_bench.system.devices import CPU, FLOAT32
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.protocol import AnchorCodec
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class LatencySettings(CompressAISettings):
+class LatencySettings(CompressAISettings, DecodingSettings):
     """What `latency` takes."""
 
     codec: Any
@@ -28,7 +29,6 @@ class LatencySettings(CompressAISettings):
     rdo: bool
     repeats: int
     processes: int
-    device: str
 
 
 USAGE = Command(
@@ -50,6 +50,7 @@ in results/latency/, and measured again whenever they are asked for.
   repeats=9            how often each is timed
   processes=1          by one process alone: a third of the time
   device=cuda          variants on a GPU; range coding stays on the core
+  precision=bf16       each synthesis in bfloat16, by torch's layers
   quality=32           on one codec's scale; otherwise that of its grid whose mean rate is nearest 0.5 bpp
   codec=compressai arch=mbt2018-mean checkpoint=[q1.pth.tar,q2.pth.tar]   a learned peer""",
     settings=LatencySettings,
@@ -141,7 +142,8 @@ def _codecs(settings: LatencySettings) -> list[Any]:
     codecs: list[Any] = []
     for variant in variants:
         try:
-            codecs.append(inputs.learned_codec(settings, variant, settings.rdo, settings.device))
+            codec = inputs.learned_codec(settings, variant, settings.rdo, settings.device, settings.precision)
+            codecs.append(codec)
         except BenchError as error:
             if len(variants) == 1:
                 raise
@@ -151,8 +153,9 @@ def _codecs(settings: LatencySettings) -> list[Any]:
             f"no variant of the package has weights for model={settings.model.name} in {settings.weights}: "
             "name one with +variant=NAME, or a codec with codec=NAME"
         )
-    if is_codec_chosen and settings.device != "cpu":
-        raise BenchError(f"device={settings.device}: only variants can be timed there; leave codec=… out")
+    for name, plain in (("device", CPU), ("precision", FLOAT32)):
+        if is_codec_chosen and (value := getattr(settings, name)) != plain:
+            raise BenchError(f"{name}={value}: only variants can be timed so; leave codec=… out")
     return codecs + (inputs.anchor_codecs(settings) if is_codec_chosen else [])
 
 

@@ -32,6 +32,7 @@ command goes on where a killed one stopped.
   weights=FOLDER       weights of your own         weights=train           train them first
   workers=2            processes that measure      results=PATH            where results go
   device=cuda          networks on a GPU, each worker on a picture; points apart from those of the CPU
+  precision=bf16       decode in bfloat16, with points of their own (training.precision is a training's)
   pictures=all         keep the decoded pictures of every image for the report; 4 unless given
   metrics.only=[ms_ssim,psnr_rgb]   these alone are computed and shown; others can be added later
   -m                   for each of several variants or settings, as `sweep`""",

@@ -29,6 +29,14 @@ class DeviceSettings(Settings):
 
 
 @dataclass(kw_only=True)
+class DecodingSettings(DeviceSettings):
+    """Of what decodes with our networks."""
+
+    precision: str
+    """What a synthesis computes in."""
+
+
+@dataclass(kw_only=True)
 class PictureSettings(Settings):
     """Of what codes a data set."""
 
@@ -46,7 +54,7 @@ class PictureSettings(Settings):
 
 
 @dataclass(kw_only=True)
-class RunSettings(CompressAISettings, PictureSettings, DeviceSettings):
+class RunSettings(CompressAISettings, PictureSettings, DecodingSettings):
     """Of the main job, alone or in a sweep."""
 
     rates: str

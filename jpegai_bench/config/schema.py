@@ -14,6 +14,7 @@ from jpegai_bench.config.training import TrainingSettings
 from jpegai_bench.errors import BenchError, UsageError, hint, one_of
 from jpegai_bench.metrics.backends import BACKENDS
 from jpegai_bench.metrics.catalogue import NAMES, chosen
+from jpegai_bench.system.devices import PRECISIONS
 
 if TYPE_CHECKING:
     from jpegai_bench.network.codec import NetworkSize
@@ -28,6 +29,7 @@ WORDS = {
     "curve": CURVES,
     "rates": KINDS,
     "images": ("embedded", "linked"),
+    "precision": PRECISIONS,
 }
 """What a setting may be, where that is one of a few words."""
 COUNTS = ("workers", "shards", "repeats", "processes")

@@ -39,7 +39,7 @@ def measured_peak(precision: str, device: str, wait: Callable[[], None]) -> Peak
     there products of matrices alone count, rounded alike.
 
     Args:
-        precision: `float32` or `float64`.
+        precision: `float32`, `float64` or `bfloat16`.
         device: as torch names it.
         wait: returns when the device has done all that it was asked for.
     """

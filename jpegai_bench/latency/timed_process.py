@@ -21,6 +21,7 @@ from jpegai_bench.latency.by_part import Coded, summary
 from jpegai_bench.latency.clocks import Times, timed
 from jpegai_bench.latency.memory import peak_bytes
 from jpegai_bench.latency.peak import measured_peak
+from jpegai_bench.system.devices import FLOAT32
 
 START_UP_SIDE = 16
 """Side in pixels of the picture by which the start-up of a program is measured."""
@@ -76,6 +77,7 @@ def measure(job: Job, beat: Beat) -> dict[str, Any]:
     return {
         "quality": quality,
         "device": job.device,
+        "precision": getattr(job.codec, "precision", FLOAT32),
         "core": core,
         "affinity": sorted(os.sched_getaffinity(0)) if core is not None else None,
         "threads": _threads(),

@@ -29,6 +29,7 @@ from jpegai_bench.latency.timed_process import Beat, Job, measure
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Store, now, pretty
 from jpegai_bench.store.times import runs_under_way
+from jpegai_bench.system.devices import FLOAT32
 from jpegai_bench.system.files import make_folder, write_bytes
 from jpegai_bench.system.processes import join_work, kill_group, own_imports
 from jpegai_bench.version import __version__
@@ -89,7 +90,10 @@ def time_codec(
     if isinstance(codec, PartedCodec):
         from jpegai_bench.network.kernels import library
 
-        about["versions"]["kernels"] = library.version()  # compiled here, and not where it is timed
+        if codec.precision == FLOAT32:
+            about["versions"]["kernels"] = library.version()  # compiled here, and not where it is timed
+        else:
+            about["versions"]["kernels"] = "none"
     job = Job(codec, tuple(images), tuple(qualities), repeats)
     first = _in_a_process(job, beat)
     job = replace(job, qualities=(first["quality"],), memory=False)

@@ -1,9 +1,12 @@
 """Convolutions as every transform uses them, and the residual block."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
+
+Forward = Callable[[Tensor], Tensor]
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -21,6 +24,11 @@ def full_precision(like: Tensor) -> AbstractContextManager[None]:
     if like.device.type == "meta":  # counting operations; there is no autocast for it
         return nullcontext()
     return torch.autocast(like.device.type, enabled=False)
+
+
+def channels_first(forward: Forward) -> Forward:
+    """For what may take it that channels come first in memory, whatever lies before it."""
+    return lambda x: forward(x.contiguous())
 
 
 class ResidualBlock(nn.Module):

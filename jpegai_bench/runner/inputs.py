@@ -25,7 +25,7 @@ from jpegai_bench.network.weight_files import (
 from jpegai_bench.runner.dataset_name import name_in
 from jpegai_bench.store.store import Store
 from jpegai_bench.system.console import report, say
-from jpegai_bench.system.devices import CPU
+from jpegai_bench.system.devices import CPU, FLOAT32
 
 
 def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
@@ -39,12 +39,17 @@ def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
     return codecs
 
 
-def learned_codec(settings: Settings, variant: Variant, rdo: bool, device: str = CPU) -> LearnedCodec:
-    """The variant as a codec on a device, with the weights that `weights=` names; `rdo` is of its encoder."""
+def learned_codec(
+    settings: Settings, variant: Variant, rdo: bool, device: str = CPU, precision: str = FLOAT32
+) -> LearnedCodec:
+    """The variant as a codec on a device, with the weights that `weights=` names.
+
+    `rdo` is of its encoder, `precision` of its synthesis.
+    """
     structure, folder = structure_of(settings, variant), weights_folder(settings, variant)
     _warn_of_other_code(folder, variant, structure)
     network = partial(variant.network, settings.model)
-    return LearnedCodec(variant.name, network, structure, folder, rdo, device)
+    return LearnedCodec(variant.name, network, structure, folder, rdo, device, precision)
 
 
 def _warn_of_other_code(folder: Path, variant: Variant, structure: dict[str, Any]) -> None:

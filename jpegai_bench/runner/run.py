@@ -101,7 +101,7 @@ def _prepared(settings: RunSettings) -> _Run:
     store = Store(settings.results)
     store.prepare()
     dataset = images(settings)
-    codec = learned_codec(settings, variant, settings.rdo, settings.device)
+    codec = learned_codec(settings, variant, settings.rdo, settings.device, settings.precision)
     anchors = anchor_codecs(settings)
     pictures, metrics = settings.pictures_of(len(dataset.images)), fingerprint(settings.metrics.backend)
     work = plan(codec, dataset.images, rates, metrics, store, pictures, settings.metrics.asked)

@@ -49,11 +49,12 @@ def latest_of(store: Store, label: str, like: Mapping[str, Any]) -> dict[str, An
 
 
 def comparable(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two variants were timed on the same bytes of the same pictures, by like machines."""
+    """Whether two were timed on the same bytes of the same pictures, in one precision, by like machines."""
     alike = all(first.get(key) == second.get(key) for key in ("images_key", "quality", "device", "versions"))
-    encoders = (manifest["codec"].get("shared_weights") for manifest in (first, second))
+    kept = ("shared_weights", "precision")
+    codecs = ([manifest["codec"].get(key) for key in kept] for manifest in (first, second))
     machines = ([manifest["machine"].get(key) for key in ("cpu", "gpus")] for manifest in (first, second))
-    return alike and len(set(encoders)) == 1 and next(machines) == next(machines)
+    return alike and next(codecs) == next(codecs) and next(machines) == next(machines)
 
 
 def decode_seconds(

@@ -3,6 +3,8 @@
 from jpegai_bench.errors import UsageError
 
 CPU = "cpu"
+FLOAT32, BF16 = PRECISIONS = ("float32", "bf16")
+"""What a synthesis computes in; all else of a codec is in float32 or in exact integers."""
 
 
 def prepare_device(device: str) -> None:

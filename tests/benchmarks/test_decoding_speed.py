@@ -1,4 +1,4 @@
-"""How much faster a synthesis is by kernels and Restormer blocks are in strips, with the same output.
+"""How much faster a synthesis is by kernels or in bfloat16, and Restormer blocks are in strips.
 
 pytest -m benchmark -s tests/benchmarks/test_decoding_speed.py
 JPEGAI_BENCH_SECONDS=5 is how long those that are compared take turns. The fastest of each counts.
@@ -20,6 +20,7 @@ from jpegai_bench.codecs.timed_parts import work
 from jpegai_bench.config.variants import packaged_variant
 from jpegai_bench.latency.peak import measured_peak
 from jpegai_bench.network.attention import RestormerStack
+from jpegai_bench.network.bfloat16 import use_bfloat16
 from jpegai_bench.network.codec import Latents, Network
 from jpegai_bench.network.kernels import library
 from jpegai_bench.network.kernels.decoder import use_kernels
@@ -118,6 +119,19 @@ def test_synthesis_by_kernels(model) -> None:
         print(f"{best[f'base by {way}'] / best[f'combined by {way}']:.2f}", end="")
     print(f"\n{model}: apart by {apart:.0e} of the largest")
     assert apart < 1e-5
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("model", ["small", "small_wide", "paper"])
+def test_synthesis_in_bfloat16(model, variant) -> None:
+    plain = random_network(model, variant)
+    fast, half, latents = by_kernels(plain), deepcopy(plain), random_latents(plain)
+    use_bfloat16(half.synthesis)
+    networks = {"torch": plain, "kernels": fast, "bf16": half}
+    with torch.inference_mode():
+        best = fastest({name: partial(network.synthesize, latents) for name, network in networks.items()})
+    print(f"\n{model}, {variant}: ", end="")
+    print(", ".join(f"{name} {seconds:.3f} s" for name, seconds in best.items()), end="")
 
 
 @pytest.mark.parametrize("model", ["small_wide", "paper"])

@@ -283,6 +283,20 @@ def test_which_runs_are_seeds_of_one_training(lab, tmp_path):
     assert says(verdict, "not known", "one training of silent")
 
 
+@pytest.mark.parametrize("changed", [{"precision": "bf16"}, {"device": "cuda"}], ids=str)
+def test_runs_of_another_precision_or_device_are_no_seeds_beside(lab, tmp_path, changed):
+    weights = {"shared_weights": "encoder-1", "structure": "s"}
+    for number, rate in ((1, 1.1), (2, 1.2)):
+        lab.run("base", faster(rate), seed=number)
+    lab.run("base", faster(1.3), seed=3, codec={**weights, "synthesis_weights": "3", **changed})
+    [done] = several(["compare", "base", "base", "format=json"], cwd=tmp_path)
+    told = json.loads(done.out)
+    assert told["a"]["seeds"] == ["3"]
+    others, computed = told["notes"]
+    assert says(others, "2 other weights of base", *changed)
+    assert says(computed, *changed.values(), "base")
+
+
 def test_seeds_on_encoders_of_several_seeds_are_named_by_both(lab, tmp_path):
     lab.run("base", faster(1.1), seed=1, encoder_seed=1)
     lab.run("base", faster(1.2), seed=1, encoder_seed=2)

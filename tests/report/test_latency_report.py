@@ -73,6 +73,7 @@ def test_time_and_multiplications_stand_side_by_side_each_by_those_of_base():
         {"device": "cuda"},
         {"machine": {"cpu": "another", "gpus": []}},
         {"codec": {"shared_weights": "another"}},
+        {"codec": {"shared_weights": "s", "precision": "bf16"}},
         {"versions": {"torch": "3"}},
     ],
 )
@@ -83,6 +84,13 @@ def test_what_was_timed_otherwise_is_not_compared(changes):
     assert row["decode_s_vs_base"] is None
     assert row["luma_synthesis_kmacs_px"] == pytest.approx(15.0)
     assert "NA" in printed([OTHER], base)
+
+
+def test_a_precision_is_told_and_float32_goes_without_saying():
+    half = variant("base", 1.0, 100.0, precision="bf16", codec={"shared_weights": "s", "precision": "bf16"})
+    assert as_frame([BASE, half])["precision"].tolist() == ["float32", "bf16"]
+    assert "bf16" in printed([half], half)
+    assert "bf16" not in printed([BASE], BASE)
 
 
 def test_every_part_has_columns_and_of_one_variant_a_table():

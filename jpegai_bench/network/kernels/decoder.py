@@ -13,7 +13,7 @@ from jpegai_bench.network.attention import (
     DownsampledAttention,
     RestormerStack,
 )
-from jpegai_bench.network.blocks import ResidualBlock
+from jpegai_bench.network.blocks import Forward, ResidualBlock, channels_first
 from jpegai_bench.network.kernels import layers
 from jpegai_bench.network.kernels.layers import After
 from jpegai_bench.network.kernels.library import Failed, Unavailable, library
@@ -23,7 +23,6 @@ from jpegai_bench.network.transforms import Reduction, Synthesis
 from jpegai_bench.network.upsampling import PixelShuffleUpsampling, TransposedConvolution
 from jpegai_bench.system.console import detail, say
 
-Forward = Callable[[Tensor], Tensor]
 _PLANES = 4
 """Channels that a last transposed convolution has at most, to be summed over lanes of input channels."""
 
@@ -51,12 +50,7 @@ def _use_in(network: nn.Module) -> None:
         elif type(child) in (Synthesis, Reduction):
             _use_in(child)
         else:
-            child.forward = _as_ever(child.forward)
-
-
-def _as_ever(plain: Forward) -> Forward:
-    """What is not ours may take it that channels come first in memory."""
-    return lambda x: plain(x.contiguous())
+            child.forward = channels_first(child.forward)
 
 
 def _where_it_fits(fast: Forward, plain: Forward) -> Forward:

@@ -10,6 +10,7 @@ from jpegai_bench.codecs.rates import coded_once
 from jpegai_bench.codecs.shipped_points import shipped_folder
 from jpegai_bench.errors import BenchError, hint
 from jpegai_bench.report.gather.codec_points import MAIN_ANCHOR
+from jpegai_bench.report.gather.computing import computed_otherwise
 from jpegai_bench.report.gather.matching_runs import (
     Choice,
     anchor_names,
@@ -127,7 +128,9 @@ def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:
     if qualities is not None:
         points = [frame[frame["quality"].isin(qualities)] for frame in points]
     contender = Contender(word, tuple(coded_once(frame) for frame in points))
-    return Side(contender, kind, trainings.seeds, (*trainings.notes, *notes), trainings.runs[-1])
+    newest = trainings.runs[-1]
+    notes = [*trainings.notes, *notes, *computed_otherwise({word: newest})]
+    return Side(contender, kind, trainings.seeds, tuple(notes), newest)
 
 
 def _marked(side: Side, letter: str) -> Side:
@@ -171,7 +174,9 @@ def _from_file(word: str) -> Side:
     owner = run_in(path if path.is_dir() else path.parent)
     if owner:
         run = owner[1]
-        return Side(Contender(f"{run.label}@{run.folder.name[:6]}", (coded_once(run.points()),)), "file")
+        label = f"{run.label}@{run.folder.name[:6]}"
+        notes = tuple(computed_otherwise({label: run}))
+        return Side(Contender(label, (coded_once(run.points()),)), "file", notes=notes)
     points = read_rd(path)
     notes = (f"{path.name} names no images: its one curve counts as one image",) if points.one_curve else ()
     return Side(Contender(path.stem, (points.frame,), points.metrics), "file", notes=notes)

@@ -20,6 +20,7 @@ from jpegai_bench.report.gather.codec_points import (
     left_out,
     required,
 )
+from jpegai_bench.report.gather.computing import computed_otherwise
 from jpegai_bench.report.gather.study import Entry, Study
 from jpegai_bench.store.store import Run, Store
 
@@ -59,7 +60,7 @@ def study_with(
         raise UsageError(f"peers={anchors[0].label}: that is the anchor already; leave it out")
     entries = tuple(_of_metrics(entry, conditions.asked) for entry in (*variants, *anchors, *peers))
     notes += _by_other_versions(entries, conditions)
-    notes += _on_devices(entries)
+    notes += [f"{note}." for note in computed_otherwise({e.label: e.run for e in entries if e.run})]
     if backend_of(conditions.metrics) == "piq":
         notes.append(f"MS-SSIM, FSIM, IW-SSIM and VIF by piq {conditions.metrics['piq']}.")
     return Study(
@@ -143,16 +144,6 @@ def _peers(
 def _of_metrics(entry: Entry, asked: Collection[str]) -> Entry:
     """Its points without the columns of metrics that were not asked for."""
     return replace(entry, points=entry.points.drop(columns=[*set(NAMES) - set(asked)], errors="ignore"))
-
-
-def _on_devices(entries: Sequence[Entry]) -> list[str]:
-    """Whose networks computed elsewhere than on the CPU, which moves symbols, rates and pictures."""
-    labels: dict[str, list[str]] = {}
-    for entry in entries:
-        made_by = entry.run.manifest.get("codec") if entry.run else None
-        if isinstance(made_by, dict) and (device := made_by.get("device")):
-            labels.setdefault(str(device), []).append(entry.label)
-    return [f"Coded and decoded on {device}: {', '.join(names)}." for device, names in labels.items()]
 
 
 def _by_other_versions(entries: Sequence[Entry], conditions: Conditions) -> list[str]:

@@ -31,7 +31,8 @@ def replicates(runs: Sequence[Run]) -> Replicates:
     """The newest run and those whose training differs from its by seeds alone, the newest of each.
 
     Recipe, photographs, network structure and rates must be the same, for the encoder and for the
-    synthesis. `trained` in `run.json` holds what the weights files note; a run without it stands alone.
+    synthesis, and device and precision of the run. `trained` in `run.json` holds what the weights files
+    note; a run without it stands alone.
 
     Args:
         runs: of one variant on the same images and anchor, the newest last; at least one.
@@ -50,7 +51,8 @@ def replicates(runs: Sequence[Run]) -> Replicates:
             by_seeds[training.seeds] = run
     used = {_weights(run) for run in by_seeds.values()}
     if other_weights := {_weights(run) for run in runs} - used:
-        reason = "another recipe, structure, set of qualities or unknown seed, or were trained again"
+        differing = "recipe, structure, set of qualities, device, precision"
+        reason = f"another {differing} or unknown seed, or were trained again"
         notes.append(
             f"{len(other_weights)} other weights of {label} in the store do not count: they have {reason}"
         )
@@ -85,7 +87,8 @@ def _training(run: Run) -> _Training | None:
         return None
     config = run.manifest.get("config") or {}
     rates = [run.rates, config.get("qualities"), config.get("targets")]
-    conditions = [_deciding(note) for note in notes] + [codec.get("structure"), rates]
+    conditions: list[Any] = [*map(_deciding, notes), rates]
+    conditions += [codec.get(key) for key in ("structure", "device", "precision")]
     encoder = str(codec.get("shared_weights")) if shared is None else str(shared)
     if shared is None:
         conditions.append(encoder)  # it may have been trained in any way: only the same one is the same

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from jpegai_bench.store.times import comparable
+from jpegai_bench.system.devices import FLOAT32
 from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def as_frame(manifests: Sequence[Manifest], base: Manifest | None = None) -> pd.
             "repeats": timing["repeats"],
             "processes": len(timing["processes"]),
             "device": timing["device"],
+            "precision": timing.get("precision", FLOAT32),
             "cpu": timing["machine"]["cpu"],
             "busy": timing["busy"],
         }
@@ -197,6 +199,8 @@ def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Ma
     ]
     if first["device"] != "cpu":
         lines.append(f"Networks on {first['device']}: {', '.join(first['machine']['gpus']) or 'a GPU'}.")
+    if (precision := first.get("precision", FLOAT32)) != FLOAT32:
+        lines.append(f"Each synthesis in {precision}, by torch's layers.")
     if any(timing["summary"]["decode_peak_mb"] is not None for timing in manifests):
         lines.append("decode MB: the most memory that decoding took, above what the process held before.")
     if any(timing["summary"]["encode_start_up_s"] is not None for timing in manifests):
