@@ -13,6 +13,9 @@ from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.report.gather.study import Entry, Study, kmacs
 
 
+_AXES = ("image", "quality", "target_bpp", "bpp")
+
+
 @dataclass(frozen=True)
 class Tables:
     """A study's numbers at full precision; NaN is NA."""
@@ -24,6 +27,13 @@ class Tables:
     and `_overlap`; the same against the base as `vs_base` (mean) and `<metric>_vs_base`."""
     per_image: pd.DataFrame
     """BD-rate against the anchor: columns anchor, variant, image, metric, bd_rate, overlap, reason."""
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """What the BD-rates are made from, one after the other: a codec or variant, an image, a rate a row."""
+        entries, columns = self.study.entries, ("codec", *_AXES, *self.study.asked)
+        frame = pd.concat([entry.points.assign(codec=entry.label) for entry in entries], ignore_index=True)
+        return frame[[column for column in columns if column in frame]].dropna(axis=1, how="all")
 
 
 def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tables:
