@@ -12,7 +12,6 @@ from jpegai_bench.codecs.rates import coded_once
 from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.report.gather.study import Entry, Study, kmacs
 
-
 _AXES = ("image", "quality", "target_bpp", "bpp")
 
 
@@ -30,7 +29,7 @@ class Tables:
 
     @property
     def points(self) -> pd.DataFrame:
-        """What the BD-rates are made from, one after the other: a codec or variant, an image, a rate a row."""
+        """What the BD-rates are made from: a row for each variant or `codec`, image and rate."""
         entries, columns = self.study.entries, ("codec", *_AXES, *self.study.asked)
         frame = pd.concat([entry.points.assign(codec=entry.label) for entry in entries], ignore_index=True)
         return frame[[column for column in columns if column in frame]].dropna(axis=1, how="all")
