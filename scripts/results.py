@@ -55,7 +55,7 @@ def rows(text: str) -> Iterator[Row]:
     for line in section.splitlines():
         cells = [re.findall(r"`([^`]+)`", cell) for cell in line.strip("| ").split(" | ")]
         if line.startswith("| ") and len(cells) >= 2 and cells[1]:
-            yield Row(tuple(cells[0]), tuple(cells[1]), "".join(cells[2] if cells[2:] else []))
+            yield Row(tuple(cells[0]), tuple(cells[1]), "".join(cells[2][:1] if cells[2:] else []))
 
 
 def lack(row: Row) -> str:
@@ -65,7 +65,7 @@ def lack(row: Row) -> str:
         return f"{name} is not set"
     for dataset in row.values("dataset"):
         try:
-            load(dataset)
+            load(dataset, next(iter(row.values("dataset.path")), None))
         except BenchError as error:
             return str(error)
     return ""
