@@ -1,4 +1,4 @@
-# make install | demo | test | lint | coverage.  PYTHON=… chooses the Python, VENV=… the folder of the environment.
+# make install | demo | results | test | lint | coverage.  PYTHON=… chooses the Python, VENV=… the folder of the environment.
 
 PYTHON ?=
 VENV ?= .venv
@@ -9,10 +9,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 QUIET := $(shell test -t 2 || echo --quiet)
 INSTALL = $(PIP) install $(QUIET) --constraint constraints.txt --editable
 
-.PHONY: help install demo test lint coverage ruff format types clean
+.PHONY: help install demo results test lint coverage ruff format types clean
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      code and measure the sample photographs, print the table"
+	@echo "make results   make all of results/ again, from the weights that ship and the Kodak photographs; hours"
 	@echo "make test      run the tests"
 	@echo "make lint      ruff and mypy"
 	@echo "make coverage  the tests once more, and which lines they run"
@@ -24,6 +25,10 @@ demo: $(VENV)/.installed
 	@$(BIN)/jpegai-bench run -m +variant=base,combined dataset=sample results=$(RESULTS) > /dev/null
 	@$(BIN)/jpegai-bench tables results=$(RESULTS)
 	@echo "Plots: $(RESULTS)/plots"
+
+# ONLY="complexity codecs" chooses rows of results/README.md; SEEDS=FOLDER and REPEATS=1 add what it says.
+results: $(VENV)/.installed
+	@$(BIN)/python scripts/results.py $(ONLY)
 
 test: $(VENV)/.installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

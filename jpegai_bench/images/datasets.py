@@ -14,7 +14,7 @@ from jpegai_bench.images.read import Image8, opened, read_rgb
 from jpegai_bench.images.test_sets import COUNTED, PUBLISHED, CountedSet, PublishedSet
 from jpegai_bench.system.files import as_text, below
 
-NAMES = ("sample", "kodak", "folder", "jpegai-test", "clic2020", "tecnick")
+NAMES = ("sample", "kodak", "folder", "jpegai-test", "clic2020", "tecnick", "bsds500")
 SUFFIXES = frozenset(
     {
         ".png",
@@ -94,8 +94,8 @@ def load(name: str, path: str | Path | None = None) -> Dataset:
     Args:
         name: `sample`, five photographs that come with scikit-image; `kodak`, the 24 Kodak photographs, and
             `jpegai-test`, the 50 test images of JPEG AI, `clic2020`, a part of the professional pictures of
-            CLIC 2020, and `tecnick`, the 100 of TESTIMAGES, each in its `folder_of`; `folder`, every picture
-            below `path`.
+            CLIC 2020, `tecnick`, the 100 of TESTIMAGES, and `bsds500`, the test part of BSDS500, each in its
+            `folder_of`; `folder`, every picture below `path`.
         path: the folder, for all but `sample`.
 
     Raises:
@@ -158,6 +158,8 @@ def _counted(chosen: CountedSet, folder: Path) -> Dataset:
             "or take dataset=folder"
         )
     for image in images:
+        if chosen.names and image.path.stem not in chosen.names:
+            raise BenchError(f"{where}: {image.path.name} is of another part or set; {chosen.by_hand} there")
         with opened(image.path) as picture:
             sides = picture.size
         if min(sides) < chosen.shortest or max(sides) > chosen.longest:

@@ -31,6 +31,8 @@ class CountedSet:
     """Sides of its pictures, in samples."""
     by_hand: str
     """What a person puts into the folder, and where it is to be had."""
+    names: frozenset[str] = field(default=frozenset(), repr=False)
+    """Its pictures' names without suffix, where another set has as many of these sizes; empty is any."""
 
 
 # Numbers of pictures: https://www.tensorflow.org/datasets/catalog/clic, of the professional ones.
@@ -49,6 +51,34 @@ TECNICK = CountedSet(
     shortest=1200,
     longest=1200,
     by_hand="put the 100 PNGs of RGB/RGB_OR_1200x1200 of TESTIMAGES (testimages.org)",
+)
+
+# Its train part has as many pictures of the same sizes, and the weights that ship were trained on them.
+BSDS500 = CountedSet(
+    name="bsds500",
+    parts={200: "bsds500"},
+    shortest=321,
+    longest=481,
+    by_hand="put the 200 JPEGs of BSDS500/data/images/test (Berkeley Segmentation Data Set)",
+    names=frozenset(
+        """
+        2018 3063 5096 6046 8068 10081 14085 14092 15011 15062 16004 16068 17067 20069 23050 28083 29030
+        33044 35028 35049 36046 41006 41029 41085 41096 43033 43051 45000 48017 48025 49024 51084 61034
+        64061 65084 69000 69007 69022 70011 70090 71076 71099 77062 78098 79073 80085 80090 81066 81090
+        81095 87015 92014 94095 97010 100007 100039 100099 101027 101084 102062 103006 103029 103078
+        104010 104055 105027 106005 106047 107014 107045 107072 108004 108036 108069 109055 112056
+        112090 117025 118015 118031 118072 120003 120093 123057 128035 130014 130066 134049 134067
+        140006 140088 141012 141048 145059 145079 146074 147077 147080 156054 157032 157087 159002
+        159022 160006 160067 161045 163004 163096 164046 168084 175083 176051 179084 181021 183066
+        185092 187058 187099 188025 189006 189013 189029 189096 196027 196040 196062 196088 198087
+        201080 202000 206062 206097 207038 207049 208078 209021 217013 217090 220003 223004 223060
+        225022 226022 226033 226043 226060 228076 230063 230098 232076 235098 238025 243095 246009
+        247003 247012 249021 250047 250087 253016 253092 257098 258089 259060 267036 268048 268074
+        277053 279005 281017 285022 288024 289011 290035 296028 296058 302022 306051 306052 309040
+        317043 326025 326085 334025 335088 335094 344010 346016 347031 365072 368037 372019 376086
+        384022 384089 385022 388006 388018 388067 393035
+        """.split()  # noqa: SIM905
+    ),
 )
 
 KODAK = PublishedSet(
@@ -149,4 +179,4 @@ JPEGAI_TEST = PublishedSet(
 )
 
 PUBLISHED = {test_set.name: test_set for test_set in (KODAK, JPEGAI_TEST)}
-COUNTED = {test_set.name: test_set for test_set in (CLIC2020, TECNICK)}
+COUNTED = {test_set.name: test_set for test_set in (CLIC2020, TECNICK, BSDS500)}

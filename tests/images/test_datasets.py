@@ -11,6 +11,7 @@ from PIL import Image
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load, pixel_hash
 from jpegai_bench.images.read import write_png
+from jpegai_bench.images.test_sets import BSDS500
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 10, 3), dtype=np.uint8)
 
@@ -172,6 +173,25 @@ def test_a_set_is_known_by_how_many_pictures_it_has_and_by_their_sizes(name, cou
     (folder / "0.png").unlink()
     with pytest.raises(BenchError, match=rf"dataset {name}: .*wrong\.png is 1200x2049"):
         load(name, folder)
+
+
+def test_the_test_part_of_bsds500_is_known_from_its_train_part_of_as_many_pictures(tmp_path):
+    folder = tmp_path / "bsds500"
+    folder.mkdir()
+    first, *others = sorted(BSDS500.names)
+    assert len(others) == 199
+    Image.new("RGB", (321, 481)).save(folder / f"{first}.jpg")
+    for name in others:
+        os.link(folder / f"{first}.jpg", folder / f"{name}.jpg")
+    dataset = load("bsds500", folder)
+    assert (dataset.name, len(dataset.images)) == ("bsds500", 200)
+    (folder / f"{first}.jpg").rename(folder / "100075.jpg")  # of train
+    with pytest.raises(BenchError, match=r"bsds500: .*100075\.jpg is of another part"):
+        load("bsds500", folder)
+    (folder / "100075.jpg").unlink()
+    Image.new("RGB", (482, 321)).save(folder / f"{first}.jpg")
+    with pytest.raises(BenchError, match=rf"{first}\.jpg is 482x321"):
+        load("bsds500", folder)
 
 
 def test_a_set_that_is_not_there_says_what_to_put_where(tmp_path, monkeypatch):

@@ -285,7 +285,7 @@ def test_codecs_alone_need_neither_runs_nor_pictures(tmp_path):
     assert "torch" not in modules_loaded(["tables", *words], ["plots", *words], cwd=tmp_path)
     written = tree(tmp_path / "results")
     assert {name for name in written if name.endswith((".csv", ".md"))} == {
-        f"tables/kodak-codecs-{name}" for name in ("results.csv", "results.md", "per_image.csv")
+        f"tables/kodak-codecs-{name}" for name in ("results.csv", "results.md", "per_image.csv", "points.csv")
     }
     assert {"plots/kodak-codecs-overview.png", "plots/kodak-codecs-rd_vmaf.pdf"} <= written.keys()
     assert not any("complexity" in name for name in written)

@@ -13,6 +13,7 @@ from messages import says
 from rich.console import Console
 from synthetic import KMACS, SAVINGS, points, study, variant
 
+from jpegai_bench.analysis.statistics import summarize
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.gather.study import Study
@@ -82,10 +83,20 @@ def test_the_per_image_table_has_every_image_and_metric(tables):
     assert (tables.per_image.reason == "").all()
 
 
+def test_the_points_of_a_table_give_its_bd_rates(tables, tmp_path):
+    write_tables(tables, tmp_path)
+    points = pd.read_csv(tmp_path / "points.csv")
+    assert set(points.codec) == {entry.label for entry in tables.study.entries}
+    of = dict(list(points.groupby("codec")))
+    for row in tables.results.itertuples():
+        summary = summarize(of[row.anchor], of[row.variant])
+        assert summary.average.mean == pytest.approx(row.mean_bd_rate, abs=1e-6)
+
+
 def test_equal_input_gives_equal_bytes(tables, tmp_path):
     first = write_tables(tables, tmp_path / "a")
     second = write_tables(build_tables(study()), tmp_path / "b")
-    assert [path.name for path in first] == ["results.csv", "per_image.csv", "results.md"]
+    assert [path.name for path in first] == ["results.csv", "per_image.csv", "points.csv", "results.md"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(path.name for path in first)
 

@@ -100,7 +100,7 @@ def test_runs_at_qualities_and_at_targets_are_two_studies(store, tmp_path):
     assert {path.name for path in both.files} == {
         f"kodak-small-{kind}{name}"
         for kind in ("", "target-")
-        for name in ("results.csv", "results.md", "per_image.csv")
+        for name in ("results.csv", "results.md", "per_image.csv", "points.csv")
     }
     means = [made.results.mean_bd_rate.tolist() for made in both.tables]
     assert means[0] == pytest.approx([-20, -20], abs=0.5)

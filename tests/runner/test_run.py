@@ -53,6 +53,7 @@ def test_a_run_writes_tables_and_plots(study):
         "photos-small-results.csv",
         "photos-small-results.md",
         "photos-small-per_image.csv",
+        "photos-small-points.csv",
     }
     table = pd.read_csv(results / "tables/photos-small-results.csv").set_index("variant")
     assert list(table.index) == ["base", "combined"]

@@ -12,6 +12,8 @@ from jpegai_bench.codecs.rates import coded_once
 from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.report.gather.study import Entry, Study, kmacs
 
+_AXES = ("image", "quality", "target_bpp", "bpp")
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -24,6 +26,13 @@ class Tables:
     and `_overlap`; the same against the base as `vs_base` (mean) and `<metric>_vs_base`."""
     per_image: pd.DataFrame
     """BD-rate against the anchor: columns anchor, variant, image, metric, bd_rate, overlap, reason."""
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """What the BD-rates are made from: a row for each variant or `codec`, image and rate."""
+        entries, columns = self.study.entries, ("codec", *_AXES, *self.study.asked)
+        frame = pd.concat([entry.points.assign(codec=entry.label) for entry in entries], ignore_index=True)
+        return frame[[column for column in columns if column in frame]].dropna(axis=1, how="all")
 
 
 def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tables:

@@ -31,7 +31,10 @@ def sheets(tables: Tables) -> list[Sheet]:
 
 
 def write_tables(tables: Tables, folder: str | Path, prefix: str = "") -> list[Path]:
-    """Write results.csv, per_image.csv and results.md, `prefix` before each name; return the paths.
+    """Write results.csv, per_image.csv, points.csv and results.md, `prefix` before each name.
+
+    Returns:
+        Their paths.
 
     Raises:
         BenchError: the folder cannot be written.
@@ -40,6 +43,7 @@ def write_tables(tables: Tables, folder: str | Path, prefix: str = "") -> list[P
     return [
         write_csv(tables.results, folder / f"{prefix}results.csv"),
         write_csv(tables.per_image, folder / f"{prefix}per_image.csv"),
+        write_csv(tables.points, folder / f"{prefix}points.csv"),
         write_markdown(sheets(tables), folder / f"{prefix}results.md"),
     ]
 

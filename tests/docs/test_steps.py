@@ -1,0 +1,41 @@
+"""docs/steps.py on a few trainings."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+SCRIPT = Path(__file__).parents[2] / "docs/steps.py"
+ROWS = """steps,variant,seed,against,bd_rate
+10000,base,0,vvc,38
+20000,base,0,vvc,31
+20000,base,1,vvc,33
+10000,combined,0,vvc,45
+20000,combined,0,vvc,36
+10000,combined,0,base,4.4
+20000,combined,0,base,2.5
+"""
+
+
+def steps(*words, cwd):
+    return subprocess.run([sys.executable, SCRIPT, *words], cwd=cwd, capture_output=True, text=True)
+
+
+def test_the_plot_has_a_panel_for_each_anchor(tmp_path):
+    widths = []
+    for name, rows in (("both", ROWS), ("one", ROWS.replace("0,base,", "0,vvc,"))):
+        (tmp_path / f"{name}.csv").write_text(rows)
+        done = steps(f"{name}.csv", f"{name}.png", cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        widths.append(Image.open(tmp_path / f"{name}.png").width)
+    assert widths[0] == pytest.approx(2 * widths[1], abs=2)
+
+
+def test_a_column_that_is_lacking_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text(ROWS.replace("against", "anchor"))
+    done = steps("a.csv", "a.png", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no column against" in done.stderr
+    assert steps(cwd=tmp_path).returncode == 1

@@ -1,0 +1,142 @@
+"""scripts/results.py, which `make results` runs: the table of results/README.md, row after row."""
+
+import os
+import runpy
+import shlex
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from command import TINY, bench, photographs, save_tiny_weights
+from messages import says
+
+from jpegai_bench.config.folders import CONF
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts/results.py"
+README = (ROOT / "results/README.md").read_text()
+OWN = runpy.run_path(str(SCRIPT), run_name="own")
+ROWS = list(OWN["rows"](README))
+COMMANDS = [command for row in ROWS for command in row.commands]
+
+
+def results(*words, cwd, **settings):
+    return subprocess.run(
+        [sys.executable, SCRIPT, *words],
+        cwd=cwd,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+    )
+
+
+def readme(folder, *rows):
+    (folder / "results").mkdir(exist_ok=True)
+    table = [f"| {' | '.join(row)} |" for row in (("files", "commands", "needs"), ("---",) * 3, *rows)]
+    lines = [OWN["HEADING"], "", *table, "", "## More", "", "| `a` | `b` | |", ""]
+    (folder / "results/README.md").write_text("\n".join(lines))
+
+
+def test_every_committed_file_is_of_one_row():
+    if not (ROOT / ".git").exists():
+        pytest.skip("no clone: what is committed is not known")
+    listed = subprocess.run(
+        ["git", "ls-files", "tables", "plots"],
+        cwd=ROOT / "results",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = listed.stdout.split()
+    assert len(files) > 50
+    otherwise = README.partition("Not made by it")[2].partition("\n## ")[0]
+    for file in files:
+        patterns = [pattern for row in ROWS for pattern in row.files if fnmatch(file, pattern)]
+        assert len(patterns) == (0 if f"`{file}`" in otherwise else 1), (file, patterns)
+
+
+def test_every_experiment_and_no_row_without_files_or_condition():
+    assert len(ROWS) > 8
+    for path in (CONF / "experiment").glob("*.yaml"):
+        assert any(f"sweep dataset=kodak experiment={path.stem} " in command for command in COMMANDS), path
+    assert all(row.files or row.condition for row in ROWS)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("jpegai-bench")])
+def test_every_command_is_one_of_the_program(command, tmp_path):
+    words = shlex.split(command.partition(" > ")[0].replace("$REPEATS", "1"))[1:]
+    done = bench(*words, "--cfg", "job", cwd=tmp_path)
+    assert done.code == 0, done.err
+    for word in words:
+        if word.startswith("results="):
+            assert word.replace("=", ": ") in done.out.splitlines()
+
+
+def test_other_commands_are_of_files_that_there_are():
+    others = [shlex.split(command) for command in COMMANDS if not command.startswith("jpegai-bench")]
+    assert {words[0] for words in others} == {"python"}
+    assert all((ROOT / words[1]).is_file() for words in others)
+
+
+def test_rows_are_made_copied_and_found_again(tmp_path):
+    photographs(tmp_path / "photos")
+    save_tiny_weights(tmp_path / "weights")
+    run = (
+        f"jpegai-bench run +variant=base {' '.join(TINY)} weights=weights dataset=folder dataset.path=photos "
+        "anchor=jpeg 'anchor.jpeg.qualities=[10,25,50,80]' 'qualities=[0,1.5,3,5]' metrics.only=[psnr_y] "
+        "results=made"
+    )
+    compared = "jpegai-bench bdrate vvc/kodak vvc/kodak only=[psnr_y] format=csv"
+    readme(
+        tmp_path,
+        (
+            "`tables/photos-small-results.*`, `tables/mine-points.csv`, `plots/photos-small-rd_psnr_y.png`",
+            f"`{run}`",
+            "",
+        ),
+        ("`tables/same.csv`", f"`{compared} > results/tables/same.csv`", ""),
+        ("(seeds)", "`jpegai-bench no-such-command weights=$SEEDS/1`", "`SEEDS=FOLDER`"),
+        ("`tables/b.csv`", "`jpegai-bench tables dataset=bsds500`", "`dataset=bsds500`"),
+    )
+    first = results(cwd=tmp_path, JPEGAI_BENCH_DATA=str(tmp_path))
+    assert first.returncode == 0, first.stderr
+    assert says(first.stderr, "left out", "no-such-command", "SEEDS is not set")
+    assert says(first.stderr, "left out", "tables/b.csv", f"{tmp_path}/bsds500")
+    assert says(first.stderr, "8 units")
+    tables = tmp_path / "results/tables"
+    names = {path.relative_to(tmp_path / "results").as_posix() for path in tables.parent.rglob("*.*")}
+    assert names == {
+        *("README.md", "plots/photos-small-rd_psnr_y.png", "tables/mine-points.csv", "tables/same.csv"),
+        *("tables/photos-small-results.csv", "tables/photos-small-results.md"),
+    }
+    assert (tables / "same.csv").read_text().splitlines()[1].startswith("psnr_y,0.0,")
+    [made] = tmp_path.glob("made/runs/base/*/points.csv")
+    assert (tables / "mine-points.csv").read_bytes() == made.read_bytes()
+
+    before = (tables / "mine-points.csv").read_bytes()
+    again = results("mine", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "units to measure" not in again.stderr
+    assert says(again.stderr, "1 of 1")
+    assert (tables / "mine-points.csv").read_bytes() == before
+
+
+def test_what_is_missing_or_fails_is_said_in_a_line(tmp_path):
+    readme(
+        tmp_path, ("`tables/a.csv`", "`jpegai-bench tables dataset=kodak results=made > results/a.csv`", "")
+    )
+    (tmp_path / "results/a.csv").write_text("as it was")
+    missing = results(cwd=tmp_path, JPEGAI_BENCH_DATA=str(tmp_path))
+    assert missing.returncode == 1
+    [line] = missing.stderr.splitlines()
+    assert all(fact in line for fact in ("kodak", f"{tmp_path}/kodak", "JPEGAI_BENCH_DATA"))
+    readme(tmp_path, ("`a.csv`", "`jpegai-bench tables results=made nothing=here > results/a.csv`", ""))
+    failed = results(cwd=tmp_path)
+    assert failed.returncode == 2
+    assert says(failed.stderr, "nothing=here")
+    assert (tmp_path / "results/a.csv").read_text() == "as it was"
+    unknown = results("b.csv", cwd=tmp_path)
+    assert unknown.returncode == 2
+    assert says(unknown.stderr, "results/README.md", "b.csv")
