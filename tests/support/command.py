@@ -64,8 +64,8 @@ class Terminal(io.StringIO):
 def bench(*words, cwd, drawn: bool = False, stdout: type[io.StringIO] = io.StringIO) -> Done:
     """Run a command line in this process, which saves the seconds that importing torch takes.
 
-    Figures are coarse unless `drawn`, and of equal modules the operations are counted once: both take
-    seconds each time, and have tests of their own.
+    Figures are coarse and drawn once of equal data unless `drawn`, and of equal modules the operations are
+    counted once: both take seconds each time, and have tests of their own.
     """
     out, err = stdout(), io.StringIO()
     figures = nullcontext() if drawn else patch("jpegai_bench.report.plots.plot_set.draw", _coarsely())
@@ -86,14 +86,19 @@ def several(*lines, cwd, drawn: bool = False) -> list[Done]:
     return [bench(*line, cwd=cwd, drawn=drawn) for line in lines]
 
 
+_DRAWN = {}
+
+
 def _coarsely() -> SimpleNamespace:
     """The module that draws, at a tenth of the dots and as PNG alone: layout and files take the time."""
     from jpegai_bench.report.plots import draw
 
     def render(make, data, formats):
-        with patch.dict(draw.RC, {"savefig.dpi": 20}):
-            [png] = draw.render(make, data, ["png"])
-        return [png] * len(formats)
+        key = (make.__qualname__, json.dumps(data, sort_keys=True))
+        if key not in _DRAWN:
+            with patch.dict(draw.RC, {"savefig.dpi": 20}):
+                [_DRAWN[key]] = draw.render(make, data, ["png"])
+        return [_DRAWN[key]] * len(formats)
 
     return SimpleNamespace(**{**vars(draw), "render": render})
 
