@@ -11,6 +11,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_configure(config):
+    """Threads that wait for each other sleep: beside other work they would burn tens of times the CPU.
+
+    Benchmarks are timed as users run.
+    """
+    if not any("benchmark" in word for word in (config.option.markexpr, *config.args)):
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
+
+
 @pytest.hookimpl(trylast=True)  # when the browser's folder has marked its own
 def pytest_collection_modifyitems(config, items):
     """What is marked slow, slurm, benchmark or browser runs only where -m or its name asks for it."""

@@ -32,6 +32,21 @@ class WholeVariants(ConfigLoaderImpl):
         return complete(super().load_configuration(*args, **more))
 
 
+class ComposedOnce(hydra_itself.Hydra):
+    """Hydra, but it does not compose beforehand to learn whether a configuration asks for several jobs.
+
+    Only a user's can, by `hydra.mode`: ours leaves that to the words.
+    """
+
+    def get_mode(self, config_name: str | None, overrides: list[str]) -> Any:
+        """As Hydra's own: None where `-m` decides."""
+        folders = self.config_loader.get_search_path().get_path()
+        of_users = any(folder.provider == "command-line" for folder in folders)
+        if of_users or any(key_of(word).startswith("hydra") for word in overrides):
+            return super().get_mode(config_name, overrides)
+        return None
+
+
 def composed(words: Sequence[str], task: Callable[[Kind], Answer], kind: type[Kind]) -> Answer | None:
     """What `task` makes of the settings of one kind that these words give; None where they only show them.
 
@@ -62,6 +77,7 @@ def run_hydra(job: Callable[[DictConfig], None], words: Sequence[str]) -> None:
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, to be said in one line
     hydra_itself.ConfigLoaderImpl = WholeVariants  # type: ignore[misc]
+    hydra_itself.Hydra = ComposedOnce  # type: ignore[misc]
     saved = sys.argv
     try:
         group_names = groups(folders_of(words))

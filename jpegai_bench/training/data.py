@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -22,6 +21,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.images.color import RGB_TO_YUV
 from jpegai_bench.images.read import Image8, read_rgb
 from jpegai_bench.network.codec import Planes
+from jpegai_bench.training.fabric import Fabric
 from jpegai_bench.training.photograph_cache import PhotographCache
 from jpegai_bench.training.recipe import Operation, Recipe
 

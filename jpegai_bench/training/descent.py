@@ -5,13 +5,13 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import BRANCHES, Network
 from jpegai_bench.training.checkpoint import State
 from jpegai_bench.training.data import Batch, to_planes
+from jpegai_bench.training.fabric import Fabric
 from jpegai_bench.training.loss import Loss, betas, rate_distortion
 from jpegai_bench.training.recipe import Recipe
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
-from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 
 from jpegai_bench.errors import BenchError
@@ -22,6 +19,7 @@ from jpegai_bench.training.checkpoint import CHECKPOINT
 from jpegai_bench.training.checkpoint_guard import Keeper
 from jpegai_bench.training.data import Batch, Steps, loader, read
 from jpegai_bench.training.descent import PATIENCE, Descent
+from jpegai_bench.training.fabric import DDPStrategy, Fabric, LightningEnvironment
 from jpegai_bench.training.interrupts import Interrupts
 from jpegai_bench.training.logs import VALIDATION, Log, opened, record
 from jpegai_bench.training.photographs import Photographs

@@ -11,10 +11,9 @@ from math import isnan
 from pathlib import Path
 from typing import Any, Protocol
 
-from lightning_fabric.loggers import TensorBoardLogger
-
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.files import write_bytes
+from jpegai_bench.training.fabric import TensorBoardLogger
 
 ROWS = "log.csv"
 _RUN = "mlflow-run"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command import bench, fails, modules_loaded
+from command import bench, fails, modules_loaded, several
 
 BIN = str(Path(sys.executable).parent)
 PATH = f"{BIN}:{os.environ['PATH']}"
@@ -102,8 +102,21 @@ OFFERED = {
 }
 
 
-def test_bash_completes_words_groups_choices_settings_and_files(here):
-    for line, got in zip(OFFERED, completed(*OFFERED, cwd=here), strict=True):
+IN_BASH = [line for line in OFFERED if line.split()[1] in ("comp", "train", "encode", "nonsense", "--ver")]
+"""Words, a setting behind `=` and `[`, files, a blank in a name, nothing at all."""
+
+
+def test_words_groups_choices_settings_and_files_are_offered(here, monkeypatch):
+    breaks = subprocess.run(["bash", "-c", 'printf %s "$COMP_WORDBREAKS"'], capture_output=True, text=True)
+    assert "=" in breaks.stdout
+    monkeypatch.setenv("JPEGAI_BENCH_WORDBREAKS", breaks.stdout)
+    lines = [["completion", "answer", "bash", line, len(line)] for line in OFFERED]
+    for line, done in zip(OFFERED, several(*lines, cwd=here), strict=True):
+        assert sorted(done.out.splitlines()) == sorted(OFFERED[line]), line
+
+
+def test_bash_completes_by_what_is_offered(here):
+    for line, got in zip(IN_BASH, completed(*IN_BASH, cwd=here), strict=True):
         assert sorted(got) == sorted(OFFERED[line]), line
 
 

@@ -32,8 +32,8 @@ def decoded_elsewhere(seed: int, count: int, folder: Path) -> int:
     return int(done.stdout)
 
 
-def test_a_thousand_forged_streams_are_decoded_or_refused(tmp_path):
-    assert 80 < decoded_elsewhere(0, 1000, tmp_path) < 900
+def test_300_forged_streams_are_decoded_or_refused(tmp_path):
+    assert 24 < decoded_elsewhere(0, 300, tmp_path) < 270
 
 
 @pytest.mark.slow

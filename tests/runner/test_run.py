@@ -229,7 +229,7 @@ def test_a_variant_of_ones_own_from_an_empty_folder(tmp_path):
         *(["complexity", *own, f"+variant={name}"] for name in BAD_VARIANTS),
         cwd=tmp_path,
     )
-    rest = ("qualities=[0,5]", "+variant=gate", "workers=2")
+    rest = ("qualities=[0,5]", "+variant=gate", "workers=2", "metrics.only=[psnr_y]")
     ran = program("run", *own, *DATA, *rest, *training, cwd=tmp_path)
     assert json.loads(counted.out)[0]["attention_published_kmacs_px"] > 0
     fails(untrained, "variant gate", "weights=train")

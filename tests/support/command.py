@@ -29,6 +29,7 @@ from PIL import Image
 from jpegai_bench.cli.main import main
 from jpegai_bench.config.command_settings import RunSettings
 from jpegai_bench.config.schema import Settings
+from jpegai_bench.runner import complexity
 
 TINY = (
     *(f"model.{part}=8" for part in ("luma", "chroma", "latent_luma", "latent_chroma")),
@@ -53,13 +54,20 @@ class Done:
     err: str
 
 
-def bench(*words, cwd, drawn: bool = False) -> Done:
+class Terminal(io.StringIO):
+    """Takes what is written where a terminal would be, `COLUMNS` wide."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def bench(*words, cwd, drawn: bool = False, stdout: type[io.StringIO] = io.StringIO) -> Done:
     """Run a command line in this process, which saves the seconds that importing torch takes.
 
-    Figures are coarse unless `drawn`, and of equal modules the operations are counted once: both take
-    seconds each time, and have tests of their own.
+    Figures are coarse and drawn once of equal data unless `drawn`, and of equal modules the operations are
+    counted once: both take seconds each time, and have tests of their own.
     """
-    out, err = io.StringIO(), io.StringIO()
+    out, err = stdout(), io.StringIO()
     figures = nullcontext() if drawn else patch("jpegai_bench.report.plots.plot_set.draw", _coarsely())
     with (
         as_if_fresh(Path(cwd)),
@@ -78,14 +86,19 @@ def several(*lines, cwd, drawn: bool = False) -> list[Done]:
     return [bench(*line, cwd=cwd, drawn=drawn) for line in lines]
 
 
+_DRAWN = {}
+
+
 def _coarsely() -> SimpleNamespace:
     """The module that draws, at a tenth of the dots and as PNG alone: layout and files take the time."""
     from jpegai_bench.report.plots import draw
 
     def render(make, data, formats):
-        with patch.dict(draw.RC, {"savefig.dpi": 20}):
-            [png] = draw.render(make, data, ["png"])
-        return [png] * len(formats)
+        key = (make.__qualname__, json.dumps(data, sort_keys=True))
+        if key not in _DRAWN:
+            with patch.dict(draw.RC, {"savefig.dpi": 20}):
+                [_DRAWN[key]] = draw.render(make, data, ["png"])
+        return [_DRAWN[key]] * len(formats)
 
     return SimpleNamespace(**{**vars(draw), "render": render})
 
@@ -94,11 +107,21 @@ _COUNTED = {}
 
 
 def _counted_once() -> AbstractContextManager:
-    counting = sys.modules.get("jpegai_bench.analysis.complexity")
-    if counting is None:
-        return nullcontext()
-    measure = counting.measure
+    """Of a command that loads what counts, with torch, its summaries alone."""
+    if counting := sys.modules.get("jpegai_bench.analysis.complexity"):
+        return patch.object(counting, "measure", _once(counting.measure))
+    summarize = complexity.complexity_summary
 
+    def summary(settings, variant):
+        from jpegai_bench.analysis import complexity as counting
+
+        with patch.object(counting, "measure", _once(counting.measure)):
+            return summarize(settings, variant)
+
+    return patch.object(complexity, "complexity_summary", summary)
+
+
+def _once(measure):
     def once(size, modules):
         given = [part for part in vars(modules).items() if hasattr(part[1], "func")]
         parts = [(name, part.func, repr(part.args), repr(part.keywords)) for name, part in given]
@@ -107,7 +130,7 @@ def _counted_once() -> AbstractContextManager:
             _COUNTED[key] = measure(size, modules)
         return _COUNTED[key]
 
-    return patch.object(counting, "measure", once)
+    return once
 
 
 @contextmanager
@@ -171,8 +194,11 @@ def program(*words, cwd, **how) -> Done:
 _ELSEWHERE = """
 import contextlib, io, json, sys
 from jpegai_bench.cli.main import main
-done = []
-for words in json.loads(sys.argv[1]):
+lines, done = json.loads(sys.argv[1]), []
+if any(line[0] in ("plots", "export") for line in lines):  # they draw
+    from jpegai_bench.report.plots import draw
+    draw.RC["savefig.dpi"] = 20
+for words in lines:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -186,7 +212,7 @@ print(json.dumps({"done": done, "loaded": loaded}))
 
 
 def elsewhere(*lines, cwd) -> list[Done]:
-    """Run several command lines one after the other in one other process."""
+    """Run several command lines one after the other in one other process, where figures are coarse too."""
     return _elsewhere(lines, cwd)[0]
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from command import PROGRAM, RUN, TINY, bench, fails, program, several
+from command import PROGRAM, RUN, TINY, Terminal, bench, fails, program, several
 from messages import says
 
 from jpegai_bench.commands.output import print_rich
@@ -22,7 +22,8 @@ def here(study, tmp_path):
 
 
 def test_quiet_leaves_errors_alone_and_verbose_says_why_with_which_files_and_versions(here, tiny_weights):
-    run = ("run", "+variant=base", *RUN, f"weights={tiny_weights}", "workers=1")
+    own = (*RUN, f"weights={tiny_weights}", "workers=1", "metrics.only=[psnr_y]")
+    run = ("run", "+variant=base", *own)
     quiet, usual, verbose = several(
         ["-q", *run, "results=q"], [*run, "results=u"], [*run, "--verbose", "results=v"], cwd=here
     )
@@ -120,26 +121,29 @@ def on_a_terminal(*words: str, cwd, **environment: str) -> str:
 
 
 def test_escape_codes_go_to_a_terminal_alone_and_not_with_no_color(here):
-    complexity = ("complexity", "+variant=base")
+    bdrate = ("bdrate", "vvc/kodak", "jpeg/kodak", "only=[psnr_y]")  # a table, and torch is not loaded
     data = ("dataset=folder", "dataset.path=photos", "qualities=[30,60]", "workers=1")
-    anchor = ("anchor", "codec=jpeg", *data)
-    assert "\x1b[" in on_a_terminal(*complexity, cwd=here)
+    anchor = ("anchor", "codec=jpeg", *data, "metrics.only=[psnr_y]")
+    assert "\x1b[" in on_a_terminal(*bdrate, cwd=here)
     shown = on_a_terminal(*anchor, "results=colored", cwd=here)
     assert "\x1b[" in shown
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        assert "\x1b" not in on_a_terminal(*complexity, cwd=here, **environment)
+        assert "\x1b" not in on_a_terminal(*bdrate, cwd=here, **environment)
     plain = on_a_terminal(*anchor, "results=plain", cwd=here, NO_COLOR="1")
     assert "\x1b" not in plain
     assert "anchor jpeg on photos: 4 of 4 units" in plain
-    piped = program(*complexity, cwd=here, env={**os.environ, "FORCE_COLOR": "1"})
+    piped = program(*bdrate, cwd=here, env={**os.environ, "FORCE_COLOR": "1"})
     assert "\x1b" not in piped.out + piped.err
-    assert "base" in piped.out
+    assert "PSNR-Y" in piped.out
 
 
 @pytest.mark.parametrize("model", ["small", "paper"])
-def test_the_complexity_of_all_variants_fits_a_terminal_of_80_columns(tmp_path, model):
-    shown = on_a_terminal("complexity", f"model={model}", cwd=tmp_path, NO_COLOR="1", COLUMNS="80")
-    lines = shown.splitlines()
+def test_the_complexity_of_all_variants_fits_a_terminal_of_80_columns(tmp_path, monkeypatch, model):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ("complexity", f"model={model}", "model.restormer_blocks=1")  # as wide as with more
+    lines = bench(*words, cwd=tmp_path, stdout=Terminal).out.splitlines()
+    assert max(map(len, lines)) > 70
     assert max(map(len, lines)) <= 80
     assert not [line for line in lines if "…" in line]
     for row in ("base ", "attention_cs "):  # a line each in three tables
@@ -149,7 +153,7 @@ def test_the_complexity_of_all_variants_fits_a_terminal_of_80_columns(tmp_path, 
 
 
 def test_rates_too_few_for_a_bd_rate_are_told_before_any_coding(here, tiny_weights):
-    data = ("dataset=folder", "dataset.path=photos", "workers=1")
+    data = ("dataset=folder", "dataset.path=photos", "workers=1", "metrics.only=[psnr_y]")
     own = (*TINY, *data, "qualities=[1,3]", f"weights={tiny_weights}", "anchor=jpeg", "results=r")
     run, jpeg, four = several(
         ["run", "+variant=base", *own, "anchor.jpeg.qualities=[20,40,60,80]"],

@@ -32,22 +32,23 @@ def test_it_checks_tries_stops_goes_on_and_finds_what_is_finished(photographs, t
         "training.threads=1",
         "training.precision=float32",
         "training.log_every=1",
+        "training.steps=6",
     )
     settings = {"DEVICE": "cpu", "TRIAL": "1e-9", "FOLDER": "here/run"}
     first = run(*words, cwd=tmp_path, MINUTES="1e-9", **settings)
     assert first.returncode == 0, first
     assert says(first.stdout, "ok", "cores", "usable")  # of doctor
     for step in (1, 2):
-        assert says(first.stderr, f"at step {step} of 30", "same command", "here/run/unfinished")
-    assert says(first.stderr, "goes on from step 1 of 30")
+        assert says(first.stderr, f"at step {step} of 6", "same command", "here/run/unfinished")
+    assert says(first.stderr, "goes on from step 1 of 6")
     assert says(first.stderr, "step,loss,bpp")
     second = run(*words, cwd=tmp_path, MINUTES="10", **settings)
     assert second.returncode == 0, second
-    for fact in ("goes on from step 2 of 30", "30 of 30 steps", "finished: here/run/weights"):
+    for fact in ("goes on from step 2 of 6", "6 of 6 steps", "finished: here/run/weights"):
         assert says(second.stderr, fact)
     assert "trial" not in second.stderr
     assert second.stdout.splitlines()[-1] == "here/run/weights"
-    assert [int(row["step"]) for row in rows(tmp_path / "here/run/log.csv")] == list(range(1, 31))
+    assert [int(row["step"]) for row in rows(tmp_path / "here/run/log.csv")] == list(range(1, 7))
 
 
 def test_what_fails_is_its_exit_status(tmp_path):

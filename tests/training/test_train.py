@@ -97,12 +97,12 @@ def logged(folder, count):
 
 def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_weights(here, encoder):
     frozen = ("training.train=synthesis", f"training.init_from={encoder}")
-    words = (*SMOKE, *frozen, "training.steps=60", "training.log_every=1", "training.validate_every=20")
+    words = (*SMOKE, *frozen, "training.steps=30", "training.log_every=1", "training.validate_every=10")
     whole = train(*words, "results=whole", variant="combined")
 
     again = ("+variant=combined", *words, "results=killed", "training.data_workers=2")
     process = start(*again, cwd=here)
-    until(logged(here / "killed", 20), process)
+    until(logged(here / "killed", 10), process)
     process.send_signal(signal.SIGSTOP)  # or it may be done before the next line is
     with refused("another process"):
         train(*words, "results=killed", variant="combined")
@@ -116,14 +116,14 @@ def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_weights(here,
     assert done.code == 0, done
     folder = Path(done.out.strip())
     assert done.out == f"{folder}\n"
-    begun = r"training combined, seed 0: goes on from step (\d+) of 60\n"
-    found = re.fullmatch(begun + r"training combined, seed 0: 60 of 60 steps, \d+ s\n", done.err)
+    begun = r"training combined, seed 0: goes on from step (\d+) of 30\n"
+    found = re.fullmatch(begun + r"training combined, seed 0: 30 of 30 steps, \d+ s\n", done.err)
     assert found, done.err
-    assert 0 < int(found[1]) < 60
+    assert 0 < int(found[1]) < 30
     assert folder.parent.name == whole.parent.name
     assert weight_files.ids(here / folder, "combined") == weight_files.ids(whole, "combined")
     assert weight_files.shared_id(whole) == weight_files.shared_id(encoder)
-    for name, steps in (("log.csv", range(1, 61)), ("validation.csv", (20, 40, 60))):
+    for name, steps in (("log.csv", range(1, 31)), ("validation.csv", (10, 20, 30))):
         assert [int(row["step"]) for row in rows(here / folder.parent / name)] == list(steps)
     until(lambda: not any(is_alive(pid) for pid in readers))
 
@@ -138,6 +138,7 @@ def test_interrupted_it_ends_in_one_line_and_leaves_no_process(here):
     )
     process = start(*words, cwd=here)
     until(logged(here / "results", 3), process)
+    assert "torchvision" not in Path(f"/proc/{process.pid}/maps").read_text()  # seconds, for nothing
     readers = children(process.pid)
     assert len(readers) >= 2
     os.killpg(process.pid, signal.SIGINT)
