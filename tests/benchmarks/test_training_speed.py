@@ -17,6 +17,7 @@ import torch
 from command import settings
 from recipes import small_operation, small_recipe
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 
 from jpegai_bench.config.variants import variant_of
@@ -106,3 +107,18 @@ def test_steps_a_second(variant, photographs, tmp_path) -> None:
         f"plain loop {plain_speed:.2f}, ours {own_speed:.2f}, {own_speed / plain_speed:.2f} times"
     )
     assert len(theirs) == len(own) == TURNS * STEPS
+
+
+@pytest.mark.parametrize("variant", ["base", "combined"])
+def test_what_a_step_spends_its_time_on(variant, photographs, tmp_path) -> None:
+    recipe = small_recipe(steps=10, batch_size=4, crop=128)
+    with profile(activities=[ProfilerActivity.CPU]) as watched:
+        ours(variant, photographs, recipe, tmp_path)
+    seconds = {row.key: row.self_cpu_time_total for row in watched.key_averages()}
+    whole = sum(seconds.values())
+    largest = sorted(seconds, key=seconds.__getitem__, reverse=True)[:12]
+    print(
+        f"\n{variant}, {recipe.batch_size} crops of {recipe.crop}: share of the time of {recipe.steps} steps"
+    )
+    print("\n".join(f"{seconds[name] / whole:6.1%}  {name}" for name in largest))
+    assert any("convolution" in name for name in largest)
