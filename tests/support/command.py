@@ -194,11 +194,8 @@ def program(*words, cwd, **how) -> Done:
 _ELSEWHERE = """
 import contextlib, io, json, sys
 from jpegai_bench.cli.main import main
-lines, done = json.loads(sys.argv[1]), []
-if any(line[0] in ("plots", "export") for line in lines):  # they draw
-    from jpegai_bench.report.plots import draw
-    draw.RC["savefig.dpi"] = 20
-for words in lines:
+done = []
+for words in json.loads(sys.argv[1]):
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -212,7 +209,7 @@ print(json.dumps({"done": done, "loaded": loaded}))
 
 
 def elsewhere(*lines, cwd) -> list[Done]:
-    """Run several command lines one after the other in one other process, where figures are coarse too."""
+    """Run several command lines one after the other in one other process."""
     return _elsewhere(lines, cwd)[0]
 
 
