@@ -105,7 +105,7 @@ class GroupPass(Pass):
         known = known[:, : self.known]
         magnitude = known.abs()
         sums = F.avg_pool2d(magnitude, 3, stride=1, padding=1, divisor_override=1)
-        around = arithmetic.scale(sums, sums.new_tensor(-_ENERGY_SHARE * arithmetic.unit))
+        around = arithmetic.scale(sums, sums.new_full((), -_ENERGY_SHARE * arithmetic.unit))
         return known, torch.cat([magnitude, around], dim=1)
 
     def change(

@@ -4,8 +4,10 @@ On torch's meta device nothing has a value, so that asking for one fails; a tens
 the way would be copied to the GPU. The optimizer's step, which the meta device lacks, is watched on the CPU.
 """
 
+from contextlib import ExitStack
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -26,12 +28,32 @@ META = torch.device("meta")
 
 
 class Calls(TorchDispatchMode):
-    """Notes what reads a value of a tensor, and what has to do with tensors of another device."""
+    """Notes what reads a value of a tensor, and what has to do with tensors of another device.
+
+    Also what makes a tensor of numbers of the host, which are copied, and which no dispatch tells.
+    """
 
     def __init__(self, device):
         super().__init__()
         self.device = device
         self.noted = []
+        self.copied = ExitStack()
+
+    def __enter__(self):
+        for place, name in ((torch.Tensor, "new_tensor"), (torch, "tensor"), (torch, "as_tensor")):
+            self.copied.enter_context(patch.object(place, name, self._noting(name, getattr(place, name))))
+        return super().__enter__()
+
+    def __exit__(self, *details):
+        self.copied.close()
+        super().__exit__(*details)
+
+    def _noting(self, name, make):
+        def noting(*args, **kwargs):
+            self.noted.append(name)
+            return make(*args, **kwargs)
+
+        return noting
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         made = function(*args, **(kwargs or {}))
@@ -70,6 +92,7 @@ def batch(recipe, device):
         ("base", "entropy", ["model=small", "model.context=multistage"]),
         ("combined", "synthesis", ["model=paper"]),
         ("combined_ds", "all", ["model=small", "model.context=multistage"]),
+        ("base", "all", ["model=small_wide"]),
     ],
 )
 def test_the_gradient_of_a_step_asks_for_no_value_and_copies_nothing(variant, part, words):
@@ -94,10 +117,12 @@ def test_the_calls_are_noticed():
         float(torch.ones(1).sum())
         torch.ones(3).nonzero()
         torch.ones(1).to(META)
+        torch.ones(1).new_tensor(1.0)
     assert calls.noted == [
         "aten._local_scalar_dense.default",
         "aten.nonzero.default",
         "aten._to_copy.default",
+        "new_tensor",
     ]
 
 
