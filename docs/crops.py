@@ -130,7 +130,13 @@ def rows_of(settings: RunSettings) -> list[tuple[str, list[Coded]]]:
 
 
 def main(path: str, *words: str) -> None:
-    """Write the figure."""
+    """Write the figure.
+
+    Raises:
+        BenchError: it is no PNG, or its folder is missing, before any work; or a setting or a codec is wrong.
+    """
+    if Path(path).suffix != ".png" or not Path(path).parent.is_dir():
+        raise BenchError(f"{path}: give the path of a .png, in a folder that is there")
     anchors = [f"anchor=[{','.join(ANCHORS)}]", "anchor.jpeg.options={optimize: true}"]
     rows = composed(["+variant=base", *anchors, *words], rows_of, RunSettings)
     assert rows is not None

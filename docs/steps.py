@@ -11,16 +11,22 @@ import sys
 
 import pandas as pd
 from matplotlib.figure import Figure
+from pandas.api.types import is_numeric_dtype
 
 COLUMNS = ("steps", "variant", "seed", "against", "bd_rate")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 
 
 def read(path: str) -> pd.DataFrame:
-    """The trainings of a file; exits with a line where it lacks a column."""
-    frame = pd.read_csv(path)
+    """The trainings of a file; exits with a line where it cannot be read or lacks a column."""
+    try:
+        frame = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        sys.exit(f"steps: {path}: cannot be read ({str(error).strip()})")
     if missing := [column for column in COLUMNS if column not in frame]:
         sys.exit(f"steps: {path}: no column {', '.join(missing)}")
+    if worded := [name for name in ("steps", "bd_rate") if not is_numeric_dtype(frame[name])]:
+        sys.exit(f"steps: {path}: not all of {', '.join(worded)} are numbers")
     return frame
 
 
@@ -56,4 +62,7 @@ def figure(frame: pd.DataFrame) -> Figure:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python docs/steps.py CSV FIGURE")
-    figure(read(sys.argv[1])).savefig(sys.argv[2], dpi=150)
+    try:
+        figure(read(sys.argv[1])).savefig(sys.argv[2], dpi=150)
+    except (OSError, ValueError) as error:
+        sys.exit(f"steps: {sys.argv[2]}: cannot be written ({error})")

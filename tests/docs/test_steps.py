@@ -39,3 +39,22 @@ def test_a_column_that_is_lacking_is_named(tmp_path):
     assert done.returncode == 1
     assert "no column against" in done.stderr
     assert steps(cwd=tmp_path).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "figure", "said"),
+    [
+        (None, "a.png", "a.csv: cannot be read"),
+        ("a\n1,2\n1,2,3,4\n", "a.png", "a.csv: cannot be read"),
+        (ROWS.replace(",38", ",NA?"), "a.png", "a.csv: not all of bd_rate"),
+        (ROWS, "a.nonsense", "a.nonsense: cannot be written"),
+        (ROWS, "nowhere/a.png", "nowhere/a.png: cannot be written"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_one_line(tmp_path, rows, figure, said):
+    if rows:
+        (tmp_path / "a.csv").write_text(rows)
+    done = steps("a.csv", figure, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"steps: {said}")
+    assert done.stderr.count("\n") == 1
