@@ -8,6 +8,7 @@ nearest to that of the first variant. Further words are settings of `run`. Rates
 pictures.
 """
 
+import io
 import math
 import sys
 from collections.abc import Sequence
@@ -25,10 +26,11 @@ from jpegai_bench.codecs.rates import nearest_quality
 from jpegai_bench.config.command_settings import RunSettings
 from jpegai_bench.config.composition import composed
 from jpegai_bench.config.variants import packaged_variant
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import ImageFile
 from jpegai_bench.images.read import Image8
 from jpegai_bench.runner.inputs import anchor_codecs, images, learned_codec
+from jpegai_bench.system.files import make_folder, write_bytes
 from jpegai_bench.system.progress import progress
 
 VARIANTS = ("base", "combined")
@@ -116,9 +118,12 @@ def label(coded: Coded) -> str:
 
 def rows_of(settings: RunSettings) -> list[tuple[str, list[Coded]]]:
     """Title and crops of each picture and target."""
-    variants = [learned_codec(settings, packaged_variant(settings, name), settings.rdo) for name in VARIANTS]
+    how = (settings.rdo, settings.device, settings.precision)
+    variants = [learned_codec(settings, packaged_variant(settings, name), *how) for name in VARIANTS]
     anchors = anchor_codecs(settings)
     for codec in anchors:
+        if codec.name not in ANCHORS:
+            raise UsageError(f"anchor={codec.name}: crops are of {' and '.join(ANCHORS)}")
         codec.check()
     pictures, rows = chosen(images(settings).images), []
     with progress("crops", len(pictures), "pictures") as advance:
@@ -133,15 +138,20 @@ def main(path: str, *words: str) -> None:
     """Write the figure.
 
     Raises:
-        BenchError: it is no PNG, or its folder is missing, before any work; or a setting or a codec is wrong.
+        BenchError: it is no PNG, which is told before any work; a setting or a codec is wrong; or the figure
+            cannot be written.
     """
-    if Path(path).suffix != ".png" or not Path(path).parent.is_dir():
-        raise BenchError(f"{path}: give the path of a .png, in a folder that is there")
+    if Path(path).suffix.lower() != ".png":
+        raise UsageError(f"{path}: give the path of a .png")
+    make_folder(Path(path).parent)
     anchors = [f"anchor=[{','.join(ANCHORS)}]", "anchor.jpeg.options={optimize: true}"]
     rows = composed(["+variant=base", *anchors, *words], rows_of, RunSettings)
-    assert rows is not None
-    figure(rows).save(path, optimize=True)
-    print(Path(path))
+    if rows is None:  # it was asked what the settings are
+        return
+    png = io.BytesIO()
+    figure(rows).save(png, "png", optimize=True)
+    write_bytes(Path(path), png.getvalue())
+    print(path)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pandas.api.types import is_numeric_dtype
 
+from jpegai_bench.report.plots.style import variant_number, variant_style
+
 COLUMNS = ("steps", "variant", "seed", "against", "bd_rate")
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 
 
 def read(path: str) -> pd.DataFrame:
@@ -25,6 +26,9 @@ def read(path: str) -> pd.DataFrame:
         sys.exit(f"steps: {path}: cannot be read ({str(error).strip()})")
     if missing := [column for column in COLUMNS if column not in frame]:
         sys.exit(f"steps: {path}: no column {', '.join(missing)}")
+    frame = frame.dropna(subset=["steps", "variant", "against", "bd_rate"])
+    if frame.empty:
+        sys.exit(f"steps: {path}: no training has steps, variant, against and bd_rate")
     if worded := [name for name in ("steps", "bd_rate") if not is_numeric_dtype(frame[name])]:
         sys.exit(f"steps: {path}: not all of {', '.join(worded)} are numbers")
     return frame
@@ -38,7 +42,8 @@ def means(frame: pd.DataFrame) -> pd.DataFrame:
 def figure(frame: pd.DataFrame) -> Figure:
     """A panel for each `against`."""
     panels = list(dict.fromkeys(frame.against))
-    colours = dict(zip(dict.fromkeys(frame.variant), COLOURS, strict=False))
+    names = list(dict.fromkeys(frame.variant))
+    colours = {name: variant_style(variant_number(name, names))["color"] for name in names}
     drawn = Figure(figsize=(4.0 * len(panels), 3.2), layout="constrained")
     for axes, against in zip(drawn.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         part = frame[frame.against == against]
@@ -62,7 +67,8 @@ def figure(frame: pd.DataFrame) -> Figure:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python docs/steps.py CSV FIGURE")
+    drawn = figure(read(sys.argv[1]))
     try:
-        figure(read(sys.argv[1])).savefig(sys.argv[2], dpi=150)
+        drawn.savefig(sys.argv[2], dpi=150)
     except (OSError, ValueError) as error:
         sys.exit(f"steps: {sys.argv[2]}: cannot be written ({error})")

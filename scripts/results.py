@@ -7,6 +7,8 @@ The work is the first table of results/README.md, row after row: its commands ru
 its files are copied from the folder that `results=` names. Words choose the rows that have one of them in a
 file's name. Finished work is kept in that folder: the same command goes on where a killed one stopped.
 
+Rows without files, which bring something into a folder, are chosen with those that take it from there.
+
 A row with something in its last column is left out, and said to be, where that is not given: `NAME=…` is a
 variable of the environment, `dataset=…` photographs. The exit status is that of the command that failed.
 """
@@ -24,6 +26,7 @@ from pathlib import Path
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.store.store import Store
+from jpegai_bench.system.files import make_folder, write_bytes
 
 RESULTS = Path("results")
 HEADING = "## Made by `make results`"
@@ -75,13 +78,17 @@ def carry_out(command: str) -> None:
     """Run a command as it stands, its progress on stderr; what it prints goes where `>` says, or nowhere.
 
     Raises:
+        BenchError: the program is not there, or what it prints cannot be written.
         subprocess.CalledProcessError: it failed; a file that it was to print into is as before.
     """
     words = [os.path.expandvars(word) for word in shlex.split(command)]
     program = {"python": sys.executable, "jpegai-bench": str(Path(sys.executable).with_name("jpegai-bench"))}
+    if not Path(program[words[0]]).exists():
+        raise BenchError(f"{program[words[0]]} is not there: run it by `make results`, or in its environment")
     words, target = (words[:-2], Path(words[-1])) if words[-2:-1] == [">"] else (words, Path(os.devnull))
     printed = subprocess.run([program[words[0]], *words[1:]], stdout=subprocess.PIPE, check=True).stdout
-    target.write_bytes(printed)
+    make_folder(target.parent)
+    write_bytes(target, printed)
 
 
 def take(row: Row) -> None:
@@ -101,7 +108,7 @@ def take(row: Row) -> None:
             raise BenchError(f"{folder} holds no {pattern} after: {row.commands[-1]}")
         for source in sources:
             name = place.name if "*" not in place.name else source.name
-            place.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(place.parent)
             shutil.copyfile(source, place.with_name(name))
 
 
@@ -129,15 +136,17 @@ def main(chosen: Sequence[str]) -> int:
     Raises:
         BenchError: something is missing for a row that needs nothing special; nothing was begun.
     """
-    wanted = [
-        row
-        for row in rows((RESULTS / "README.md").read_text())
-        if not chosen or any(word in file for word in chosen for file in row.files)
+    table = RESULTS / "README.md"
+    if not table.is_file():
+        raise UsageError(f"{table} is not here: run it in the repository")
+    listed = list(rows(table.read_text()))
+    named = [
+        row for row in listed if not chosen or any(word in file for word in chosen for file in row.files)
     ]
+    stores = {store for row in named for store in row.values("results")}
+    wanted = [row for row in listed if row in named or (not row.files and stores & {*row.values("results")})]
     if not wanted:
-        raise UsageError(
-            f"no row of {RESULTS / 'README.md'} has a file with {' or '.join(chosen)} in its name"
-        )
+        raise UsageError(f"no row of {table} has a file with {' or '.join(chosen)} in its name")
     lacking = {row: reason for row in wanted if (reason := lack(row))}
     for row, reason in lacking.items():
         if not row.condition:

@@ -129,13 +129,12 @@ def measure(size: NetworkSize, modules: NetworkModules) -> Complexity:
         label = next((label for prefix, label in PARTS.items() if name.startswith(prefix)), name)
         luma[label] = luma.get(label, Counts()) + counts
     wholes = {name: total(by_child.values()) for name, by_child in counted.items()}
-    linear = {name: _is_linear(*transform, operations[name]) for name, transform in transforms.items()}
     return Complexity(
         luma,
         wholes["chroma synthesis"],
         total(wholes[f"{branch} hyper-synthesis"] for branch in BRANCHES) + context(network),
         total(counts for name, counts in wholes.items() if name.endswith("analysis")),
-        tuple(name for name in transforms if not linear[name]),
+        tuple(name for name, done in operations.items() if not _is_linear(*transforms[name], done)),
     )
 
 

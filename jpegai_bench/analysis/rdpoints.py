@@ -138,6 +138,7 @@ def _from_csv(text: str, source: str) -> RDPoints:
     if "image" in columns and not all(columns["image"]):
         where = places[columns["image"].index("")]
         raise BenchError(f"{source}, {where}: no name in column image")
+    _check_codec(columns, source)
     ignored, numbers = [], {}
     for name in columns:
         if name == "image" or name in _NO_MATTER or is_time(name):
@@ -152,6 +153,17 @@ def _from_csv(text: str, source: str) -> RDPoints:
             raise BenchError(f"{source}, {places[wrong]}, column {name}: {cell!r} is no number")
         numbers[name] = values
     return _points(source, columns.get("image"), numbers, places, tuple(ignored))
+
+
+def _check_codec(columns: dict[str, list[str]], source: str) -> None:
+    """Curves of two codecs, as `…-points.csv` of a table has them, would be one curve of nobody."""
+    codecs = columns.get("codec", [])
+    first: dict[str, str] = {}
+    for image, codec in zip(columns.get("image", [""] * len(codecs)), codecs, strict=False):
+        if first.setdefault(image, codec) != codec:
+            raise BenchError(
+                f"{source}: holds points of {first[image]} and {codec}; keep the rows of one codec"
+            )
 
 
 def _check_header(header: Sequence[str], source: str) -> None:

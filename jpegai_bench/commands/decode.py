@@ -65,7 +65,9 @@ def command(settings: DecodeSettings, source: str, target: str) -> int:
     require_png(OUT=target)
     with _errors_with_name(source):
         data, pixels = _read_bitstream(Path(source), settings)
-    codec = learned_codec(settings, variant_of(settings), False, settings.device, settings.precision)
+    codec = learned_codec(
+        settings, variant_of(settings), rdo=False, device=settings.device, precision=settings.precision
+    )
     prepare_device(settings.device)
     with _errors_with_name(source), _progress_shown(codec, pixels, settings):
         image = codec.decode(data)

@@ -155,7 +155,7 @@ def _codecs(settings: LatencySettings) -> list[Any]:
         )
     for name, plain in (("device", CPU), ("precision", FLOAT32)):
         if is_codec_chosen and (value := getattr(settings, name)) != plain:
-            raise BenchError(f"{name}={value}: only variants can be timed so; leave codec=… out")
+            raise UsageError(f"{name}={value}: only variants can be timed so; leave codec=… out")
     return codecs + (inputs.anchor_codecs(settings) if is_codec_chosen else [])
 
 

@@ -41,7 +41,8 @@ class ComposedOnce(hydra_itself.Hydra):
     def get_mode(self, config_name: str | None, overrides: list[str]) -> Any:
         """As Hydra's own: None where `-m` decides."""
         folders = self.config_loader.get_search_path().get_path()
-        of_users = any(folder.provider == "command-line" for folder in folders)
+        ours = {"hydra", "schema"} | {folder.provider for folder in folders if folder.path == str(CONF)}
+        of_users = any(folder.provider not in ours for folder in folders)
         if of_users or any(key_of(word).startswith("hydra") for word in overrides):
             return super().get_mode(config_name, overrides)
         return None

@@ -24,8 +24,14 @@ def steps(*words, cwd):
 
 
 def test_the_plot_has_a_panel_for_each_anchor(tmp_path):
+    ten = "".join(f"1,variant{number},0,vvc,{number}\n" for number in range(10))
+    files = {
+        "both": ROWS,
+        "one": ROWS.replace("0,base,", "0,vvc,"),
+        "ten": f"{ROWS.splitlines()[0]}\n{ten}",  # more than there are colours
+    }
     widths = []
-    for name, rows in (("both", ROWS), ("one", ROWS.replace("0,base,", "0,vvc,"))):
+    for name, rows in files.items():
         (tmp_path / f"{name}.csv").write_text(rows)
         done = steps(f"{name}.csv", f"{name}.png", cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, ""), done
@@ -47,6 +53,7 @@ def test_a_column_that_is_lacking_is_named(tmp_path):
         (None, "a.png", "a.csv: cannot be read"),
         ("a\n1,2\n1,2,3,4\n", "a.png", "a.csv: cannot be read"),
         (ROWS.replace(",38", ",NA?"), "a.png", "a.csv: not all of bd_rate"),
+        (ROWS.partition("\n")[0], "a.png", "a.csv: no training"),
         (ROWS, "a.nonsense", "a.nonsense: cannot be written"),
         (ROWS, "nowhere/a.png", "nowhere/a.png: cannot be written"),
     ],

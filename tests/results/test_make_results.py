@@ -123,6 +123,16 @@ def test_rows_are_made_copied_and_found_again(tmp_path):
     assert (tables / "mine-points.csv").read_bytes() == before
 
 
+def test_a_row_without_files_is_chosen_with_those_that_take_from_its_folder(tmp_path):
+    for store, code in (("made", 2), ("other", 0)):
+        readme(
+            tmp_path,
+            ("(times)", f"`jpegai-bench tables nothing=here results={store}`", ""),
+            ("`a.csv`", "`jpegai-bench list variants results=made > results/a.csv`", ""),
+        )
+        assert results("a.csv", cwd=tmp_path).returncode == code
+
+
 def test_what_is_missing_or_fails_is_said_in_a_line(tmp_path):
     readme(
         tmp_path, ("`tables/a.csv`", "`jpegai-bench tables dataset=kodak results=made > results/a.csv`", "")
