@@ -150,7 +150,7 @@ REFUSED = {
     "image;bpp;psnr_y\na;1;2\n": "no column bpp; there are image;bpp;psnr_y; separate cells by commas",
     "image,bpp,quality,width,encode_s\na,1,2,3,4\n": "no column is a metric",
     "image,bpp,x,x\na,1,2,3\n": "more than one column is named 'x'",
-    "codec,image,bpp,psnr_y\nbase,a,.1,30\nvvc,a,.2,31\n": "points of base and vvc; keep the rows of one codec",
+    "codec,image,bpp,psnr_y\nbase,a,.1,30\nvvc,a,.2,31\n": "of base and vvc; keep the rows of one codec",
     HEADER + "a,.1\n": "line 2: 2 cells, but the header has 3",
     HEADER + 'a,.1,"30\n': "is no CSV",
     HEADER + ",.1,30\n": "line 2: no name in column image",
