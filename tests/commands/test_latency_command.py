@@ -490,7 +490,8 @@ def test_bad_settings_and_pictures_are_told(tmp_path):
     *refused, cut = several(*cases, ["latency", *jpeg, "format=csv"], cwd=tmp_path)
     for done, said in zip(refused, cases.values(), strict=True):
         lines = [line for line in done.err.splitlines() if "bench: left out" not in line]
-        wrong = said.endswith("=0: must be at least 1") or said in ("choose one codec", "did you mean jpeg?")
+        usage = ("must be at least 1", "choose one codec", "did you mean jpeg?", "only variants")
+        wrong = said.endswith(usage)
         fails(type(done)(done.code, done.out, "\n".join(lines)), said, code=2 if wrong else 1)
     assert cut.code == 1
     assert "left out: " in cut.err

@@ -28,7 +28,7 @@ def test_what_does_not_decode_refuses_it(tmp_path):
     fails(bench("anchor", "codec=jpeg", "precision=bf16", cwd=tmp_path), "precision", code=2)
     photographs(tmp_path / "photos")
     words = ("latency", "codec=jpeg", "dataset=folder", "dataset.path=photos", "precision=bf16")
-    fails(bench(*words, cwd=tmp_path), "precision=bf16", "only variants")
+    fails(bench(*words, cwd=tmp_path), "precision=bf16", "only variants", code=2)
 
 
 def test_a_picture_is_decoded_in_it_and_coded_to_the_same_bytes(tmp_path, tiny_weights):
