@@ -156,7 +156,8 @@ def main(path: str, *words: str) -> None:
 
 if __name__ == "__main__":
     if not sys.argv[1:]:
-        sys.exit("usage: python docs/crops.py FIGURE.png [SETTING=VALUE ...]")
+        print("usage: python docs/crops.py FIGURE.png [SETTING=VALUE ...]", file=sys.stderr)
+        sys.exit(2)
     try:
         main(*sys.argv[1:])
     except BenchError as error:

@@ -9,6 +9,7 @@ of seeds; what BD-rates are against has a panel each.
 
 import sys
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pandas.api.types import is_numeric_dtype
@@ -31,6 +32,8 @@ def read(path: str) -> pd.DataFrame:
         sys.exit(f"steps: {path}: no training has steps, variant, against and bd_rate")
     if worded := [name for name in ("steps", "bd_rate") if not is_numeric_dtype(frame[name])]:
         sys.exit(f"steps: {path}: not all of {', '.join(worded)} are numbers")
+    if not (np.isfinite(frame[["steps", "bd_rate"]]).all(axis=None) and (frame.steps > 0).all()):
+        sys.exit(f"steps: {path}: steps must be above 0, BD-rates finite")
     return frame
 
 
@@ -66,7 +69,8 @@ def figure(frame: pd.DataFrame) -> Figure:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit("usage: python docs/steps.py CSV FIGURE")
+        print("usage: python docs/steps.py CSV FIGURE", file=sys.stderr)
+        sys.exit(2)
     drawn = figure(read(sys.argv[1]))
     try:
         drawn.savefig(sys.argv[2], dpi=150)

@@ -4,13 +4,15 @@
     python scripts/results.py [WORD ...]
 
 The work is the first table of results/README.md, row after row: its commands run as they stand there, then
-its files are copied from the folder that `results=` names. Words choose the rows that have one of them in a
-file's name. Finished work is kept in that folder: the same command goes on where a killed one stopped.
+its files are copied from the folder that `results=` names. Words choose the rows that have one of them in the
+name of their first file. Finished work is kept in that folder: the same command goes on where a killed one
+stopped.
 
 Rows without files, which bring something into a folder, are chosen with those that take it from there.
 
 A row with something in its last column is left out, and said to be, where that is not given: `NAME=…` is a
-variable of the environment, `dataset=…` photographs. The exit status is that of the command that failed.
+variable of the environment, `dataset=…` photographs. Where nothing else was chosen, that is an error. The
+exit status is that of the command that failed.
 """
 
 import os
@@ -41,6 +43,11 @@ class Row:
     commands: tuple[str, ...]
     condition: str
     """What it needs beside the Kodak photographs, as `NAME=…`; empty where nothing."""
+
+    @property
+    def name(self) -> str:
+        """Of its first file; empty where it has none."""
+        return self.files[0] if self.files else ""
 
     @property
     def words(self) -> list[str]:
@@ -140,19 +147,17 @@ def main(chosen: Sequence[str]) -> int:
     if not table.is_file():
         raise UsageError(f"{table} is not here: run it in the repository")
     listed = list(rows(table.read_text()))
-    named = [
-        row for row in listed if not chosen or any(word in file for word in chosen for file in row.files)
-    ]
+    named = [row for row in listed if not chosen or any(word in row.name for word in chosen)]
     stores = {store for row in named for store in row.values("results")}
     wanted = [row for row in listed if row in named or (not row.files and stores & {*row.values("results")})]
     if not wanted:
-        raise UsageError(f"no row of {table} has a file with {' or '.join(chosen)} in its name")
+        raise UsageError(f"no row of {table} has a first file with {' or '.join(chosen)} in its name")
     lacking = {row: reason for row in wanted if (reason := lack(row))}
-    for row, reason in lacking.items():
-        if not row.condition:
-            raise BenchError(reason)
-        say(f"left out: {', '.join(row.files) or row.commands[0]}: {reason}")
     todo = [row for row in wanted if row not in lacking]
+    for row, reason in lacking.items():
+        if not row.condition or not todo:
+            raise BenchError(f"{', '.join(row.files)}: {reason}")
+        say(f"left out: {', '.join(row.files) or row.commands[0]}: {reason}")
     for number, row in enumerate(todo, 1):
         for command in row.commands:
             say(f"{number} of {len(todo)}: {command}")

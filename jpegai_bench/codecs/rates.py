@@ -1,8 +1,11 @@
 """What an evaluation codes at: qualities of the codec's own, or target rates, which it may not reach."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from jpegai_bench.errors import UsageError
@@ -108,21 +111,15 @@ def nearest_quality(
 ) -> float:
     """The quality whose rate is nearest to `wanted` in bpp.
 
-    From the middle it goes on to whichever neighbour is nearer, so that few qualities are coded: the rate
-    must rise with quality, or fall. Of one quality alone the rate is not asked for.
+    The rate must not fall where quality rises, or not rise: few qualities are coded. Of one quality alone the
+    rate is not asked for.
     """
-    ordered = sorted(set(qualities))
-    distances: dict[int, float] = {}
-
-    def distance(index: int) -> float:
-        if index not in distances:
-            distances[index] = abs(rate_of(ordered[index]) - wanted)
-        return distances[index]
-
-    at = len(ordered) // 2
-    while len(ordered) > 1:
-        best = min((i for i in (at, at - 1, at + 1) if 0 <= i < len(ordered)), key=distance)
-        if best == at:
-            break
-        at = best
-    return ordered[at]
+    rate, ordered = cache(rate_of), sorted(set(qualities))
+    if len(ordered) == 1:
+        return ordered[0]
+    middle = len(ordered) // 2
+    outwards = sorted(pairwise(ordered), key=lambda pair: abs(ordered.index(pair[1]) - middle))
+    if next((rate(low) > rate(high) for low, high in outwards if rate(low) != rate(high)), False):
+        ordered.reverse()
+    at = bisect_left(ordered, wanted, key=rate)
+    return min(ordered[max(0, at - 1) : at + 1], key=lambda quality: abs(rate(quality) - wanted))

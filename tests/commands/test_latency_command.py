@@ -239,7 +239,14 @@ def test_the_quality_nearest_to_the_wanted_rate_is_found_without_coding_all(risi
 
         found = nearest_quality(grid, rate_of, wanted)
         assert found == min(grid, key=lambda quality: abs(rates[quality] - wanted))
-        assert len(asked) == len(set(asked)) <= 10
+        assert len(asked) == len(set(asked)) <= 6
+
+
+def test_qualities_of_equal_rate_do_not_end_the_search():
+    rates = dict(zip(range(1, 13), (3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 0.5, 0.5), strict=True))
+    for wanted, nearest in ((2.9, 3), (2, 2), (1.2, 1), (0.1, 0.5)):
+        assert rates[nearest_quality(list(rates), rates.__getitem__, wanted)] == nearest
+    assert nearest_quality([1, 2, 3], lambda quality: 0.2) in (1, 2, 3)
 
 
 def test_one_quality_alone_is_taken_as_it_is():

@@ -44,7 +44,7 @@ def test_a_column_that_is_lacking_is_named(tmp_path):
     done = steps("a.csv", "a.png", cwd=tmp_path)
     assert done.returncode == 1
     assert "no column against" in done.stderr
-    assert steps(cwd=tmp_path).returncode == 1
+    assert steps(cwd=tmp_path).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,8 @@ def test_a_column_that_is_lacking_is_named(tmp_path):
         ("a\n1,2\n1,2,3,4\n", "a.png", "a.csv: cannot be read"),
         (ROWS.replace(",38", ",NA?"), "a.png", "a.csv: not all of bd_rate"),
         (ROWS.partition("\n")[0], "a.png", "a.csv: no training"),
+        (ROWS.replace(",38", ",inf"), "a.png", "a.csv: steps must be above 0, BD-rates finite"),
+        (ROWS.replace("10000", "0"), "a.png", "a.csv: steps must be above 0, BD-rates finite"),
         (ROWS, "a.nonsense", "a.nonsense: cannot be written"),
         (ROWS, "nowhere/a.png", "nowhere/a.png: cannot be written"),
     ],

@@ -116,11 +116,26 @@ def test_rows_are_made_copied_and_found_again(tmp_path):
     assert (tables / "mine-points.csv").read_bytes() == made.read_bytes()
 
     before = (tables / "mine-points.csv").read_bytes()
-    again = results("mine", cwd=tmp_path)
+    again = results("small-results", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "units to measure" not in again.stderr
     assert says(again.stderr, "1 of 1")
     assert (tables / "mine-points.csv").read_bytes() == before
+
+
+def test_rows_are_chosen_by_their_first_file_and_one_that_is_left_out_is_no_success(tmp_path):
+    readme(
+        tmp_path,
+        ("`a.csv`", "`jpegai-bench list variants > results/a.csv`", ""),
+        ("`b.csv`, `plots/a.csv.png`", "`jpegai-bench tables nothing=here results=made`", ""),
+        ("`seeds.csv`", "`jpegai-bench tables nothing=here results=made`", "`SEEDS=FOLDER`"),
+    )
+    done = results("a.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert says(done.stderr, "1 of 1")
+    lacking = results("seeds", cwd=tmp_path)
+    assert lacking.returncode == 1
+    assert says(lacking.stderr, "seeds.csv", "SEEDS is not set")
 
 
 def test_a_row_without_files_is_chosen_with_those_that_take_from_its_folder(tmp_path):
