@@ -30,7 +30,7 @@ from jpegai_bench.system.progress import progress
 from jpegai_bench.system.wording import count
 from jpegai_bench.version import __version__
 
-LIBRARIES = ("torch", "compressai", "ptflops", "numpy", "pillow", "imageio-ffmpeg")
+LIBRARIES = ("torch", "compressai", "numpy", "pillow", "imageio-ffmpeg")
 
 
 @dataclass(frozen=True)
