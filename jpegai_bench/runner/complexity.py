@@ -26,8 +26,18 @@ Count = Callable[[Settings, Variant], dict[str, Any]]
 
 
 def counts(settings: Settings, variant: Variant, store: Store) -> dict[str, Any]:
-    """What `complexity.json` holds: `complexity_summary`, and at `model=paper` as `paper_size`."""
-    summary = _stored_or_counted(settings, variant, store, complexity_summary)
+    """What `complexity.json` holds: `complexity_summary`, and at `model=paper` as `paper_size`.
+
+    Of a variant that cannot be counted `reason` stands instead of the summary.
+
+    Raises:
+        BenchError: a module does not fit.
+    """
+    try:
+        summary = _stored_or_counted(settings, variant, store, complexity_summary)
+    except BenchError as error:
+        variant.modules(settings.model.network_size())
+        summary = {"reason": str(error)}
     return {**summary, "paper_size": paper_size_summary(settings, store)}
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.codec_points import images_of
+from jpegai_bench.report.gather.part_counts import OTHER_PARTS
 from jpegai_bench.report.gather.reproduce import first_run_command
 from jpegai_bench.report.gather.studies import Selection, studies
 from jpegai_bench.report.gather.study import Study
@@ -169,7 +170,8 @@ def _files(tables: Tables, prefix: str) -> list[dict[str, str]]:
 def _complexity(study: Study) -> pd.DataFrame:
     rows = []
     for entry in study.variants:
-        parts = ((entry.complexity or {}).get("detail") or {}).get("luma") or {}
-        for part, counts in parts.items():
+        detail = (entry.complexity or {}).get("detail") or {}
+        others = {part.replace("_", " "): detail[part] for part in OTHER_PARTS if part in detail}
+        for part, counts in {**(detail.get("luma") or {}), **others}.items():
             rows.append({"variant": entry.label, "model": entry.model, "part": part, **counts})
     return pd.DataFrame(rows)

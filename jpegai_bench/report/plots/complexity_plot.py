@@ -26,7 +26,7 @@ def complexity(data: dict[str, Any]) -> "Figure":
     for axes, panel in zip(grid, panels, strict=True):
         axes.set_xscale("log")
         _limits(axes, panel["points"], panel["levels"])
-        axes.set_xlabel("luma synthesis (kMACs/pixel, published counting)")
+        axes.set_xlabel(f"{panel['cost']} (kMACs/pixel, published counting)")
         axes.set_ylabel(f"mean BD-rate against {panel['anchor']} (%)")
         of = f"{data['title']}; " if axes is grid[0] else ""
         axes.set_title(f"{of}lower left is better", loc="left")

@@ -17,6 +17,7 @@ from jpegai_bench.report.tables.results import Tables, build_tables
 from jpegai_bench.system.files import json_object, make_folder, write_bytes
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 MANIFEST = ".plots.json"
@@ -138,23 +139,32 @@ def _complexity_panels(study: Study, tables: Tables) -> list[dict[str, Any]]:
     """For each anchor kMACs/pixel, mean BD-rate and interval of the variants, mean BD-rate of the peers."""
     panels = []
     for anchor in study.anchor_entries:
-        points, levels = [], []
-        rows = tables.results[tables.results.anchor == anchor.label]
-        for row in rows.to_dict("records"):
-            if not math.isfinite(row["mean_bd_rate"]):
-                continue
-            label = row["variant"]
-            figures = {"bd_rate": row["mean_bd_rate"], "low": row["mean_ci_low"], "high": row["mean_ci_high"]}
-            if row["kind"] == "codec":
-                levels.append({"name": study.entry(label).name, "bd_rate": float(row["mean_bd_rate"])})
-            elif row["published_kmacs_px"] > 0:
-                figures["kmacs"] = row["published_kmacs_px"]
-                plain = {key: float(v) if math.isfinite(v) else None for key, v in figures.items()}
-                points.append({"label": label, "style": style_of(study, label), **plain})
+        rows = tables.results[(tables.results.anchor == anchor.label) & tables.results.mean_bd_rate.notna()]
+        counted = rows[(rows.kind == "variant") & (rows.published_kmacs_px > 0)]
+        subject, column = _cost(counted)
+        points = []
+        for row in counted.to_dict("records"):
+            figures = {"bd_rate": row["mean_bd_rate"], "low": row["mean_ci_low"], "high": row["mean_ci_high"],
+                       "kmacs": row[column]}  # fmt: skip
+            plain = {key: float(v) if math.isfinite(v) else None for key, v in figures.items()}
+            points.append({"label": row["variant"], "style": style_of(study, row["variant"]), **plain})
+        levels = [
+            {"name": study.entry(row["variant"]).name, "bd_rate": float(row["mean_bd_rate"])}
+            for row in rows[rows.kind == "codec"].to_dict("records")
+        ]
         panels.append(
-            {"anchor": anchor.name, "described": anchor.described, "points": points, "levels": levels}
-        )
+            {"anchor": anchor.name, "described": anchor.described, "cost": subject, "points": points,
+             "levels": levels}
+        )  # fmt: skip
     return panels
+
+
+def _cost(counted: "pd.DataFrame") -> tuple[str, str]:
+    """What is drawn, and its column: the luma synthesis shows nothing of entropy parts that differ."""
+    entropy = counted.entropy_published_kmacs_px.round(6)
+    if entropy.notna().all() and entropy.nunique() > 1:
+        return "whole decoder", "decoder_published_kmacs_px"
+    return "luma synthesis", "published_kmacs_px"
 
 
 def _parts_panels(study: Study) -> list[dict[str, Any]]:

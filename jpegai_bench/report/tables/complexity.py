@@ -1,9 +1,10 @@
 """The complexity table: kMACs/pixel of every variant, by part and by counting."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from jpegai_bench.report.gather.part_counts import caveats, part_counts
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -22,18 +23,20 @@ _REST = {"chroma_synthesis": "chroma\nsynthesis", "entropy": "entropy\npart", "a
 
 
 def as_frame(summaries: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row per variant: the luma synthesis in every counting, its parts, and the rest of the codec."""
+    """A row for each variant: luma synthesis and its parts, the other parts, the whole decoder."""
     rows = []
     for summary in summaries:
         row = {name: summary[name] for name in _FIGURES}
         for part, counts in summary["detail"]["luma"].items():
             for counting in COUNTINGS:
                 row[f"{part.replace(' ', '_')}_{counting}_kmacs_px"] = counts[counting]
-        for part in _REST:
-            counts = summary["detail"][part]
+        counts = part_counts(summary)
+        params = {part: summary["detail"][part]["params"] / 1e6 for part in _REST}
+        params["decoder"] = summary["params_m"] + params["chroma_synthesis"] + params["entropy"]
+        for part in params:
             for counting in COUNTINGS:
-                row[f"{part}_{counting}_kmacs_px"] = counts[counting]
-            row[f"{part}_params_m"] = counts["params"] / 1e6
+                row[f"{part}_{counting}_kmacs_px"] = counts[f"{part}_{counting}_kmacs_px"]
+            row[f"{part}_params_m"] = params[part]
         row["model"] = summary["model"]
         rows.append({name: round(v, 6) if isinstance(v, float) else v for name, v in row.items()})
     return pd.DataFrame(rows)
@@ -43,23 +46,10 @@ def as_rich(summaries: list[dict[str, Any]]) -> "Group":
     """The same for a terminal of 80 columns, in three tables."""
     from rich.console import Group
 
-    notes = [note for summary in summaries for note in _notes(summary)]
+    notes = [note for summary in summaries for note in caveats(summary["variant"], summary)]
     return Group(
         _luma(summaries), "", _parts(summaries), "", _other_parts(summaries), "", _EXPLANATION, *notes
     )
-
-
-def _notes(summary: dict[str, Any]) -> Iterator[str]:
-    """What of a variant's counts its columns cannot say."""
-    detail, variant = summary["detail"], summary["variant"]
-    unseen = sum(part.get("unseen", 0.0) for part in detail["luma"].values())
-    if unseen:
-        yield (
-            f"{variant}: of published {unseen:.3f} are of functions beside torch's layers, as einsum and "
-            "F.conv2d are, which ptflops does not see"
-        )
-    if transforms := detail.get("not_linear"):
-        yield f"{variant}: counted on 256x256 pixels, and not linear in them: {', '.join(transforms)}"
 
 
 _EXPLANATION = """\
@@ -123,10 +113,8 @@ def _other_parts(summaries: list[dict[str, Any]]) -> Any:
     columns = ["variant", *_REST.values(), "decoder", "params\n(M)"]
     table = _table("The rest of the codec, and the whole decoder (kMACs/pixel, all MACs)", columns)
     for summary in summaries:
-        detail = summary["detail"]
-        counts = [detail[part]["all"] for part in _REST]
-        decoder = summary["all_kmacs_px"] + counts[0] + counts[1]
-        params = summary["params_m"] + sum(detail[part]["params"] for part in _REST) / 1e6
-        figures = [*counts, decoder, params]
+        counts = part_counts(summary)
+        params = summary["params_m"] + sum(summary["detail"][part]["params"] for part in _REST) / 1e6
+        figures = [*(counts[f"{part}_all_kmacs_px"] for part in (*_REST, "decoder")), params]
         table.add_row(summary["variant"], *(f"{figure:.3f}" for figure in figures))
     return table

@@ -9,6 +9,7 @@ import pandas as pd
 
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.config.experiment import Ablation
+from jpegai_bench.report.gather.part_counts import caveats
 from jpegai_bench.report.gather.published_figures import Figure
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.report.gather.training_noise import seed_names
@@ -18,7 +19,14 @@ from jpegai_bench.report.tables.csv_frames import write_csv
 from jpegai_bench.report.tables.experiment_tables import Experimental, by_column
 from jpegai_bench.report.tables.latex import to_latex
 from jpegai_bench.report.tables.sheets import Sheet, write_markdown
-from jpegai_bench.report.tables.study_sheets import caption, labels, left_out, missed_targets
+from jpegai_bench.report.tables.study_sheets import (
+    caption,
+    counting_caveats,
+    labels,
+    left_out,
+    missed_targets,
+    other_parts,
+)
 from jpegai_bench.system.files import write_bytes
 
 
@@ -78,14 +86,16 @@ def _summary(part: Experimental, ablation: Ablation, anchor: Entry, rows: Sequen
     )  # fmt: skip
     for row in rows:
         sheet.rows.append([row["variant"], *_complexity(row, base), *_differences(row, base)])
-    sheet.notes = [*_over_seeds(part, rows), *missed_targets(part.tables.study)]
+    done = [row for row in rows if row["status"] == "done"]
+    notes = [*other_parts(done), *counting_caveats(part.tables.study, {row["variant"] for row in done})]
+    sheet.notes = [*_over_seeds(part, rows), *notes, *missed_targets(part.tables.study)]
     return sheet
 
 
 def _complexity(row: dict[str, Any], base: str) -> list[Cell | str]:
     if row["kind"] != "variant":
         return [NONE] * 6
-    uncounted = row["mean_reason"] if row["status"] != "done" else "complexity not counted"
+    uncounted = row["mean_reason"] if row["status"] != "done" else row["complexity_reason"]
     lacking = uncounted if math.isnan(row["published_kmacs_px"]) else f"complexity of {base} is not known"
     return [
         Cell(row["published_kmacs_px"], reason=uncounted),
@@ -167,6 +177,12 @@ def _beside_the_paper(
                 *paper[3],
             ]
         )
+    at_paper_size = (
+        caveats(f"{entry.label} at model=paper", (entry.complexity or {}).get("paper_size"))
+        for entry in part.tables.study.variants
+        if entry.label in ablation.variants
+    )
+    sheet.notes = [f"{text}." for texts in at_paper_size for text in texts]
     return sheet
 
 

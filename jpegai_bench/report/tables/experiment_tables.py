@@ -168,7 +168,7 @@ _NO_NOISE = {
 def _blank(label: str, anchor: str, reason: str, part: Experimental) -> dict[str, Any]:
     """A row as in `Tables.results` without a figure, each NA for that reason."""
     like: dict[Any, Any] = part.tables.results.iloc[0].to_dict()
-    row: dict[str, Any] = dict.fromkeys(like, math.nan)
+    row: dict[str, Any] = dict.fromkeys(like, math.nan) | {"complexity_reason": reason}
     for name in (*part.tables.study.shown, "mean", "vs_base"):
         row[f"{name}_reason"] = reason
     for name in part.tables.study.shown:

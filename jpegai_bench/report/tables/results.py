@@ -10,6 +10,7 @@ import pandas as pd
 from jpegai_bench.analysis.statistics import RESAMPLES, Interval, Summary, summarize
 from jpegai_bench.codecs.rates import coded_once
 from jpegai_bench.metrics.catalogue import NAMES
+from jpegai_bench.report.gather.part_counts import part_counts, uncounted
 from jpegai_bench.report.gather.study import Entry, Study, kmacs
 
 _AXES = ("image", "quality", "target_bpp", "bpp")
@@ -85,6 +86,8 @@ def _row(
         "all_kmacs_px": kmacs(entry, "all_kmacs_px"),
         "paper_kmacs_px": kmacs(entry, "paper_kmacs_px"),
         "params_m": kmacs(entry, "params_m"),
+        **part_counts(entry.complexity),
+        "complexity_reason": uncounted(entry.complexity) if entry.kind == "variant" else "",
         "reduction_percent": 100.0 * (base - count) / base if base else math.nan,
         "decode_s": math.nan if entry.decode_s is None else entry.decode_s,
     }

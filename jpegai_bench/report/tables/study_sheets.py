@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL
 from jpegai_bench.codecs.rates import out_of_reach
 from jpegai_bench.metrics.asked import labels_of
 from jpegai_bench.metrics.catalogue import METRICS, NAMES, average_of
+from jpegai_bench.report.gather.part_counts import caveats
 from jpegai_bench.report.gather.study import Entry, Study
 from jpegai_bench.report.tables.cells import NONE, Cell, bd_rate, image_count
 from jpegai_bench.report.tables.csv_frames import write_csv
@@ -74,7 +75,7 @@ def _summary(tables: Tables, anchor: Entry) -> Sheet:
                 _seconds(row),
             ]
         )
-    sheet.notes = missed_targets(study)
+    sheet.notes = [*other_parts(_rows(tables, anchor)), *counting_caveats(study), *missed_targets(study)]
     return sheet
 
 
@@ -175,6 +176,44 @@ def not_applicable(study: Study) -> list[str]:
     return lines
 
 
+def other_parts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the variants' entropy parts cost; where these differ the whole decoders, and analyses that do."""
+    variants = [row for row in rows if row["kind"] == "variant"]
+    counted = [row for row in variants if not row["complexity_reason"]]
+    if not counted:
+        return []
+    entropy, decoder, analysis = (
+        _by_figure(counted, f"{part}_all_kmacs_px") for part in ("entropy", "decoder", "analysis")
+    )
+    texts = [f"entropy part {_figures(entropy)}"]
+    texts += [f"whole decoder {_figures(decoder)}"] if len(entropy) > 1 else []
+    texts += [f"analysis {_figures(analysis)}"] if len(analysis) > 1 else []
+    texts += [
+        f"NA of {row['variant']}, {row['complexity_reason']}" for row in variants if row["complexity_reason"]
+    ]
+    return [f"All MACs beside the luma synthesis, kMACs/pixel: {'; '.join(texts)}."]
+
+
+def _by_figure(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, list[str]]:
+    labels: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        labels[f"{row[column]:.3f}"].append(row["variant"])
+    return labels
+
+
+def _figures(labels: dict[str, list[str]]) -> str:
+    """`0.284`, or `0.284 (base), 3.072 (mine, yours)`."""
+    if len(labels) == 1:
+        return next(iter(labels))
+    return ", ".join(f"{figure} ({', '.join(of)})" for figure, of in labels.items())
+
+
+def counting_caveats(study: Study, only: Collection[str] | None = None) -> list[str]:
+    """What the counts of variants cannot say by themselves; of all, or of some."""
+    variants = [entry for entry in study.variants if only is None or entry.label in only]
+    return [f"{text}." for entry in variants for text in caveats(entry.label, entry.complexity)]
+
+
 def missed_targets(study: Study) -> list[str]:
     """Targets that images miss, with the number of images by variant."""
     missed: dict[float, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -253,7 +292,7 @@ def _complexity(study: Study, row: dict[str, Any]) -> list[Cell | str]:
     """kMACs/pixel in three countings and the reduction; what is no network of ours has none."""
     if row["kind"] != "variant":
         return [NONE] * 4
-    uncounted = "complexity not counted"
+    uncounted = row["complexity_reason"]
     reason = row["vs_base_reason"] if study.base_entry is None else uncounted
     counted = (Cell(row[f"{name}_kmacs_px"], reason=uncounted) for name in ("published", "input_size", "all"))
     return [*counted, Cell(row["reduction_percent"], reason=reason)]

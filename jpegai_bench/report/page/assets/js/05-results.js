@@ -63,7 +63,7 @@ function complexityColumns(study) {
   ];
   const cell = (key) => (row) => {
     if (row.kind !== "variant") return "–";
-    if (row[key] === null) return notAvailable("complexity not counted");
+    if (row[key] === null) return notAvailable(row.complexity_reason);
     const parts = measured(row[key], null, null, 1);
     if (key === "published_kmacs_px") {
       if (row.reduction_percent) parts.push(element("small", { class: "interval" }, `${signed(-row.reduction_percent, 1)}%`));

@@ -4,6 +4,8 @@ const COSTS = {
   published_kmacs_px: { label: "luma synthesis, kMACs/pixel, published counting", unit: "kMACs/pixel", digits: 1, counting: "published" },
   input_size_kmacs_px: { label: "luma synthesis, kMACs/pixel at input size", unit: "kMACs/pixel", digits: 1, counting: "input_size" },
   all_kmacs_px: { label: "luma synthesis, kMACs/pixel, all MACs", unit: "kMACs/pixel", digits: 1, counting: "all" },
+  decoder_published_kmacs_px: { label: "whole decoder, kMACs/pixel, published counting", unit: "kMACs/pixel", digits: 1, counting: "published" },
+  decoder_all_kmacs_px: { label: "whole decoder, kMACs/pixel, all MACs", unit: "kMACs/pixel", digits: 1, counting: "all" },
   decode_s: { label: "decode time, s a picture on one core", unit: "s", digits: 2, counting: "published" },
 };
 
@@ -60,7 +62,7 @@ function showCosts(study, key, anchor) {
 
 function missingReason(row, key) {
   if (row.mean_bd_rate === null) return `no mean BD-rate, ${row.mean_reason}`;
-  return key === "decode_s" ? "decode time not measured" : "complexity not counted";
+  return key === "decode_s" ? "decode time not measured" : row.complexity_reason;
 }
 
 /** What nothing else beats in both cost and BD-rate, by rising cost. */
