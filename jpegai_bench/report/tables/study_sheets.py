@@ -191,7 +191,7 @@ def other_parts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     texts += [
         f"NA of {row['variant']}, {row['complexity_reason']}" for row in variants if row["complexity_reason"]
     ]
-    return [f"All MACs beside the luma synthesis, kMACs/pixel: {'; '.join(texts)}."]
+    return [f"All MACs, kMACs/pixel: {'; '.join(texts)}."]
 
 
 def _by_figure(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, list[str]]:
