@@ -38,11 +38,12 @@ ON_A_STORE = {
     "jpegai-bench compare mine.csv theirs.csv anchor_points=vvc.csv",
 }
 """Examples that read the store or files, run as they stand; the others need runs on Kodak."""
+LITTLE = ("dataset.limit=1", "metrics.only=[psnr_y]", "workers=1")
 SHORTENED = {
-    "jpegai-bench run +variant=combined": RUN,
-    "jpegai-bench sweep +variant=base,combined rates=quality,target": (*TINY, *DATA, "targets=null"),
+    "jpegai-bench run +variant=combined": (*RUN, *LITTLE),
+    "jpegai-bench sweep +variant=base,combined rates=quality,target": (*TINY, *DATA, *LITTLE, "targets=null"),
     "jpegai-bench anchor codec=jpeg dataset=folder dataset.path=photos"
-    " 'anchor.jpeg.qualities=[10,30,50,70]'": (),
+    " 'anchor.jpeg.qualities=[10,30,50,70]'": LITTLE,
     "jpegai-bench latency codec=jpeg": ("dataset.limit=1", "repeats=1", "processes=1"),
 }
 """Examples that are run with the settings that make them short."""

@@ -120,7 +120,7 @@ def test_one_variant_that_is_no_yaml_leaves_the_others_running(tmp_path):
     (variants / "cut.yaml").write_text("name: cut\nupsampling: {_target_: mine\n")
     (variants / "listed.yaml").write_text("- name\n")
     (variants / "latin.yaml").write_bytes(b"name: \xe9t\xe9\n")
-    own = ("--config-dir", "conf", "format=csv")
+    own = ("--config-dir", "conf", *TINY, "format=csv")
     each, named, alone = several(
         ["complexity", "-m", "+variant=glob(*)", *own],
         ["complexity", "-m", "+variant=cut,base", *own],

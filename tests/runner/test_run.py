@@ -22,7 +22,6 @@ from command import (
     manifests,
     photographs,
     picture,
-    program,
     several,
 )
 from PIL import Image
@@ -96,7 +95,7 @@ def test_what_is_finished_is_not_measured_again_and_what_changed_is(study, tmp_p
     mixed = photographs(tmp_path / "mixed")
     picture(80, 72, seed=3).save(mixed / "a.png")
     (mixed / "cut.png").write_bytes((mixed / "b.png").read_bytes()[:999])
-    own = ("+variant=base", *RUN, f"weights={tiny_weights}", "workers=1")
+    own = ("+variant=base", *RUN, f"weights={tiny_weights}", "workers=1", "metrics.only=[psnr_y]")
     again, copied, named, changed = several(
         ["run", *own],
         ["run", *own, "dataset.path=copy"],
@@ -229,8 +228,8 @@ def test_a_variant_of_ones_own_from_an_empty_folder(tmp_path):
         *(["complexity", *own, f"+variant={name}"] for name in BAD_VARIANTS),
         cwd=tmp_path,
     )
-    rest = ("qualities=[0,5]", "+variant=gate", "workers=2", "metrics.only=[psnr_y]")
-    ran = program("run", *own, *DATA, *rest, *training, cwd=tmp_path)
+    rest = ("qualities=[0,5]", "+variant=gate", "workers=1", "metrics.only=[psnr_y]")
+    ran = bench("run", *own, *DATA, *rest, *training, cwd=tmp_path)
     assert json.loads(counted.out)[0]["attention_published_kmacs_px"] > 0
     fails(untrained, "variant gate", "weights=train")
     fails(swept, "variant heads", "attention_half")
