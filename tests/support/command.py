@@ -90,14 +90,19 @@ _DRAWN = {}
 
 
 def _coarsely() -> SimpleNamespace:
-    """The module that draws, at a tenth of the dots and as PNG alone: layout and files take the time."""
+    """The module that draws, at a tenth of the dots, not laid out and as PNG alone: that takes the time."""
     from jpegai_bench.report.plots import draw
 
     def render(make, data, formats):
+        def unlaid(data):
+            figure = make(data)
+            figure.set_layout_engine("none")
+            return figure
+
         key = (make.__qualname__, json.dumps(data, sort_keys=True))
         if key not in _DRAWN:
             with patch.dict(draw.RC, {"savefig.dpi": 20}):
-                [_DRAWN[key]] = draw.render(make, data, ["png"])
+                [_DRAWN[key]] = draw.render(unlaid, data, ["png"])
         return [_DRAWN[key]] * len(formats)
 
     return SimpleNamespace(**{**vars(draw), "render": render})
@@ -206,6 +211,12 @@ for words in json.loads(sys.argv[1]):
 loaded = [name for name in json.loads(sys.argv[2]) if name in sys.modules]
 print(json.dumps({"done": done, "loaded": loaded}))
 """
+_COARSELY = """
+from jpegai_bench.report.plots import draw
+whole = draw.render
+draw.RC["savefig.dpi"] = 20
+draw.render = lambda make, data, formats: whole(make, data, ["png"]) * len(formats)
+"""
 
 
 def elsewhere(*lines, cwd) -> list[Done]:
@@ -213,16 +224,21 @@ def elsewhere(*lines, cwd) -> list[Done]:
     return _elsewhere(lines, cwd)[0]
 
 
-def modules_loaded(*lines, cwd, heavy=("torch", "compressai", "matplotlib"), code=0) -> list[str]:
-    """Which of the heavy libraries a process has loaded after these command lines, which end with `code`."""
-    done, loaded = _elsewhere(lines, cwd, heavy)
+def modules_loaded(
+    *lines, cwd, heavy=("torch", "compressai", "matplotlib"), code=0, coarsely=False
+) -> list[str]:
+    """Which of the heavy libraries a process has loaded after these command lines, which end with `code`.
+
+    Figures are coarse where that is asked, as `bench` draws them.
+    """
+    done, loaded = _elsewhere(lines, cwd, heavy, _COARSELY if coarsely else "")
     assert [one.code for one in done] == [code] * len(done), done
     return loaded
 
 
-def _elsewhere(lines, cwd, heavy=()):
+def _elsewhere(lines, cwd, heavy=(), first=""):
     argument = json.dumps([[str(word) for word in line] for line in lines])
-    command = [sys.executable, "-c", _ELSEWHERE, argument, json.dumps(heavy)]
+    command = [sys.executable, "-c", first + _ELSEWHERE, argument, json.dumps(heavy)]
     ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout.splitlines()[-1])
