@@ -20,6 +20,9 @@ from jpegai_bench.errors import BenchError
 
 Answer = TypeVar("Answer")
 
+_MAY_SET_THE_MODE = ("hydra", "hydra.mode", "hydra.searchpath")
+"""Words by which a user says whether there are several jobs, or names further folders of configurations."""
+
 
 class WholeVariants(ConfigLoaderImpl):
     """Hydra's loader, but a variant has all its modules, also in what `--cfg` shows.
@@ -43,7 +46,7 @@ class ComposedOnce(hydra_itself.Hydra):
         folders = self.config_loader.get_search_path().get_path()
         ours = {"hydra", "schema"} | {folder.provider for folder in folders if folder.path == str(CONF)}
         of_users = any(folder.provider not in ours for folder in folders)
-        if of_users or any(key_of(word).startswith("hydra") for word in overrides):
+        if of_users or any(key_of(word) in _MAY_SET_THE_MODE for word in overrides):
             return super().get_mode(config_name, overrides)
         return None
 
