@@ -112,9 +112,9 @@ def _requirements() -> Iterator[tuple[str, str, str | None]]:
 
 
 def _torch_and_torchvision() -> Finding:
-    """CompressAI imports torchvision, which fails where it is not of torch's own build."""
+    """CompressAI needs torchvision, whose import fails where it is not of torch's own build."""
     try:
-        import compressai.entropy_models  # noqa: F401
+        import torchvision  # noqa: F401
     except Exception as error:
         todo = "install torch and torchvision of one build: pip install -c constraints.txt torch torchvision"
         return Finding("versions", "torch with torchvision", "broken", str(error).splitlines()[0], todo)
