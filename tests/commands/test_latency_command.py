@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,11 +27,11 @@ from command import (
     several,
 )
 from messages import refused, says
+from odd_codecs import Broken, Sleeping, Telling
 from torch import nn
 
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.pillow import Pillow
-from jpegai_bench.codecs.protocol import Encoded
 from jpegai_bench.codecs.rates import nearest_quality
 from jpegai_bench.config.variants import structure_of, variant_of
 from jpegai_bench.errors import BenchError
@@ -48,63 +47,6 @@ from jpegai_bench.store.store import Store
 from jpegai_bench.store.times import decode_seconds, latest_of, latest_times
 
 PHOTOS = ("dataset=folder", "dataset.path=photos", "repeats=2", "processes=1")
-
-
-@dataclass
-class Sleeping:
-    """Takes its time; like the learned codec it keeps what it found out about the array it saw last."""
-
-    name: str = "sleeping"
-    seconds: float = 0.05
-    seen: list = field(default_factory=list)
-
-    def encode(self, image, quality):
-        if not (self.seen and self.seen[0] is image):
-            time.sleep(self.seconds)
-            self.seen[:] = [image]
-        return Encoded(b"%d %d" % image.shape[:2] + bytes(int(quality)))
-
-    def decode(self, data):
-        time.sleep(self.seconds)
-        height, width = map(int, data.rstrip(b"\0").split())
-        return np.zeros((height, width, 3), np.uint8)
-
-    def fingerprint(self):
-        return {"codec": self.name, "settings": str(self.seconds)}
-
-
-@dataclass
-class Telling(Sleeping):
-    """Tells in a file where and with how many threads it runs."""
-
-    name: str = "telling"
-    file: str = ""
-
-    def encode(self, image, quality):
-        import torch
-
-        cores = sorted(os.sched_getaffinity(0))
-        Path(self.file).write_text(json.dumps([os.getpid(), cores, torch.get_num_threads()]))
-        return super().encode(image, quality)
-
-
-@dataclass
-class Broken(Sleeping):
-    """Does what a codec should not."""
-
-    name: str = "broken"
-    how: str = ""
-    file: str = ""
-    timeout: float = 10.0
-
-    def encode(self, image, quality):
-        if self.how == "dies":
-            os._exit(3)
-        if self.how == "raises":
-            raise ZeroDivisionError("division by zero")
-        program = subprocess.Popen(["sleep", "600"])
-        Path(self.file).write_text(f"{os.getpid()} {program.pid}")
-        program.wait()
 
 
 class Uncounted(nn.Module):
@@ -326,12 +268,20 @@ def measured(tmp_path_factory, tiny_weights):
     photographs(folder / "photos")
     done = several(
         ["latency", "codec=[jpeg,hevc,hm]", "anchor.hm.encoder=nowhere/hm", *PHOTOS, "processes=2"],
-        ["latency", "+variant=base", *TINY, f"weights={tiny_weights}", *PHOTOS, "format=json"],
         ["latency", "codec=jpeg", "quality=30", *PHOTOS, "format=csv"],
         ["latency", *TINY, f"weights={tiny_weights}", *PHOTOS, "results=every"],
         cwd=folder,
     )
     return folder, done
+
+
+@pytest.fixture(scope="module")
+def base(measured):
+    """What is kept of `base`, and its row."""
+    (kept,) = (measured[0] / "every/latency/base").glob("*/latency.json")
+    told = json.loads(kept.read_text())
+    (row,) = as_frame([told], told).to_dict("records")
+    return told, row
 
 
 def test_codecs_are_timed_and_kept_with_the_machine(measured):
@@ -363,28 +313,21 @@ def test_a_codec_that_cannot_be_used_is_named_and_the_others_are_timed(measured)
     assert done.code == 1
     assert says(done.err, "jpegai-bench: ", "hm: ", "nowhere/hm")
     assert "Traceback" not in done.err
-    assert {path.name for path in (folder / "results/latency").iterdir()} == {"jpeg", "hevc", "base"}
+    assert {path.name for path in (folder / "results/latency").iterdir()} == {"jpeg", "hevc"}
 
 
-def test_a_variant_is_timed_as_a_whole_codec(measured, tiny_weights):
-    folder, (_, done, *_) = measured
-    assert done.code == 0, done.err
-    (row,) = json.loads(done.out)
+def test_a_variant_is_timed_as_a_whole_codec(base):
+    told, row = base
     assert row["codec"] == "base"
     assert row["decode_s"] > 0
-    (kept,) = (folder / "results/latency/base").glob("*/latency.json")
-    told = json.loads(kept.read_text())
     assert told["device"] == row["device"] == "cpu"
     assert {"shared_weights", "synthesis_weights"} <= told["codec"].keys()
     assert told["quality"] in range(6)
     assert told["threads"]["torch"] == 1
 
 
-def test_its_parts_and_the_rest_come_to_the_whole_in_every_repeat(measured):
-    folder, (_, done, *_) = measured
-    (row,) = json.loads(done.out)
-    (kept,) = (folder / "results/latency/base").glob("*/latency.json")
-    told = json.loads(kept.read_text())
+def test_its_parts_and_the_rest_come_to_the_whole_in_every_repeat(base):
+    told, row = base
     for step in ("encode", "decode"):
         for one in told["pictures"]:
             parts = dict(one[f"{step}_parts_repeats_s"])
@@ -401,9 +344,8 @@ def test_its_parts_and_the_rest_come_to_the_whole_in_every_repeat(measured):
                 assert part["lowest_s"] <= part["s"] <= part["highest_s"]
 
 
-def test_the_share_of_the_machines_peak_and_the_memory_are_told(measured):
-    folder, (_, done, *_) = measured
-    (row,) = json.loads(done.out)
+def test_the_share_of_the_machines_peak_and_the_memory_are_told(base):
+    told, row = base
     assert 0 < row["decode_luma_up1_peak_share"] < 1
     gflop = row["decode_luma_up1_gflop_s"] / row["peak_float32_gflop_s"]
     assert row["decode_luma_up1_peak_share"] == pytest.approx(gflop)
@@ -411,8 +353,6 @@ def test_the_share_of_the_machines_peak_and_the_memory_are_told(measured):
     assert row["decode_hyper_synthesis_peak_share"] == pytest.approx(exact)
     assert row["decode_range_decoding_peak_share"] is None
     # 96x96 pixels are computed of 80x72, and of 65x81
-    (kept,) = (folder / "results/latency/base").glob("*/latency.json")
-    told = json.loads(kept.read_text())
     seconds = row["decode_luma_up1_s"]
     flops = 2 * 1000 * row["decode_luma_up1_kmacs_px"] * 96 * 96
     assert row["decode_luma_up1_gflop_s"] == pytest.approx(flops / 1e9 / seconds)
