@@ -73,7 +73,7 @@ def test_installed_it_runs_the_main_job_in_an_empty_folder(wheel, tmp_path):
     where = run(sys.executable, "-c", "import jpegai_bench; print(jpegai_bench.__file__)")
     assert Path(where.strip()).is_relative_to(target)
     words = ("dataset=folder", "dataset.path=photos", "dataset.limit=1", "anchor=jpeg", "workers=1")
-    words += ("metrics.only=[psnr_y,vmaf]",)
+    words += ("metrics.only=[psnr_y,vmaf]", "qualities=[0,5]", "anchor.jpeg.qualities=[10,80]")
     run(sys.executable, "-m", "jpegai_bench.cli.main", "run", "+variant=base", *words)
     assert manifests(empty / "results")["base"]["status"] == "done"
     assert "vcip2023" in run(
