@@ -15,6 +15,7 @@ def targeted(tiny_weights, tmp_path_factory):
     photographs(folder / "photos")
     at_targets = [word for word in RUN if not word.startswith("qualities=")]
     own = (*at_targets, f"weights={tiny_weights}", "workers=1", "rates=target", f"targets={[*AIMS]}")
+    own += ("metrics.only=[psnr_y,ms_ssim]",)
     return folder, several(["run", *own], ["run", *own, "format=csv"], ["list", "runs"], cwd=folder)
 
 
