@@ -1,11 +1,10 @@
 """Whether modules under study fit their places in the network."""
 
 import copy
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from functools import cache
-from typing import NamedTuple
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,23 +24,32 @@ _PLACES = {
 }
 """Of what modules of the paper's synthesis are called, by the names that variants give."""
 _META, _CPU = torch.device("meta"), torch.device("cpu")
-_AT = (64, 96)
-"""Not square, so that a module that swaps the two is noticed."""
+_LATENTS = ((4, 6), (5, 3), (1, 1))
+"""Heights and widths of latents. Not square, so that a module that swaps the two is noticed; odd, as of every
+second picture; and of the smallest one."""
+_SMALL = (2, 2)
+"""Of the latent with whose size values are compared."""
+_SPREAD = 0.1
+"""Of what is added to parameters, of which many begin at zero."""
+_TOLERANCE = 1e-4
+"""Of values, relative to the largest."""
 
 
 @cache
-def check_modules(modules: NetworkModules, size: NetworkSize) -> torch.device:
+def check_modules(modules: NetworkModules, size: NetworkSize, thorough: bool = False) -> torch.device:
     """Build and run each module for the channel counts of both branches, on torch's meta device if it can be.
+
+    Modules are run on what even, odd and single latents give, and must be functions of their weights and
+    configuration. Of the package's own the tests hold that: unless `thorough`, they are run on one size.
 
     Returns:
         Where all of them can be built and run: the meta device, or the CPU.
 
     Raises:
-        BenchError: a module cannot be built or run, or does not make the shape that it must; an entropy model
-            is not exact; the message begins with the name of its place.
+        BenchError: a module cannot be built or run, does not make the shape that it must, or makes other
+            values again; an entropy model is not exact; the message begins with the name of its place.
     """
-    trials = dict.fromkeys([*_of_synthesis(modules, size), *_of_encoder(modules, size)])
-    devices = {_check(trial) for trial in trials}
+    devices = {_check(trial, trial.is_ours and not thorough) for trial in _trials(modules, size)}
     if modules.entropy_context or modules.entropy_hyper_analysis or modules.entropy_hyper_synthesis:
         check_entropy_models(modules, size)
     return _CPU if _CPU in devices else _META
@@ -54,20 +62,34 @@ class _Trial(NamedTuple):
     factory: Callable[..., nn.Module]
     channels: tuple[int, ...]
     """Of its call; outputs last, what comes before adds up to the inputs."""
-    at: tuple[int, int] = _AT
-    """Height and width of its input."""
+    scale: int = 1
+    """By which height and width of its input exceed those of the latent."""
     factor: Fraction = Fraction(1)
-    """By which height and width grow; what is left over of a row or column counts as one."""
+    """By which height and width grow."""
 
-    @property
-    def given(self) -> tuple[int, ...]:
+    def given(self, latent: tuple[int, int]) -> tuple[int, ...]:
         """The shape of its input."""
-        return 1, sum(self.channels[:-1]) or self.channels[0], *self.at
+        return 1, sum(self.channels[:-1]) or self.channels[0], *(self.scale * length for length in latent)
+
+    def wanted(self, latent: tuple[int, int]) -> tuple[int, ...]:
+        """The shape that it must make."""
+        return 1, self.channels[-1], *(int(self.scale * length * self.factor) for length in latent)
 
     @property
-    def wanted(self) -> tuple[int, ...]:
-        """The shape that it must make."""
-        return 1, self.channels[-1], *(math.ceil(length * self.factor) for length in self.at)
+    def is_ours(self) -> bool:
+        """Whether the package's own code makes it: its tests hold what is asked of a module."""
+        factory = self.factory
+        while isinstance(factory, partial):
+            factory = factory.func
+        return str(getattr(factory, "__module__", "")).startswith("jpegai_bench.")
+
+
+def _trials(modules: NetworkModules, size: NetworkSize) -> list[_Trial]:
+    """Each module once for its channels, on the smallest input that it gets with these."""
+    trials: dict[tuple[str, tuple[int, ...]], _Trial] = {}
+    for trial in (*_of_synthesis(modules, size), *_of_encoder(modules, size)):
+        trials.setdefault((trial.place, trial.channels), trial)
+    return list(trials.values())
 
 
 def _of_synthesis(modules: NetworkModules, size: NetworkSize) -> Iterator[_Trial]:
@@ -76,8 +98,7 @@ def _of_synthesis(modules: NetworkModules, size: NetworkSize) -> Iterator[_Trial
     sizes = {"luma": (luma, 1), "chroma": (chroma, luma, 2)}
     for branch, latent, widths in (("luma", luma, size.luma), ("chroma", size.chroma_input, size.chroma)):
         if factory := whole[branch]:
-            for at in ((4, 6), (5, 3)):  # odd latents too
-                yield _Trial(f"synthesis.{branch}", factory, sizes[branch], at, Fraction(16))
+            yield _Trial(f"synthesis.{branch}", factory, sizes[branch], factor=Fraction(16))
         else:
             yield from _of_parts(modules, latent, by_depth(widths), sizes[branch][-1])
 
@@ -86,16 +107,16 @@ def _of_parts(
     modules: NetworkModules, latent: int, widths: tuple[int, int, int], outputs: int
 ) -> Iterator[_Trial]:
     half, quarter, eighth = widths
-    yield _Trial("attention_quarter", modules.attention_quarter, (quarter,))
-    yield _Trial("attention_half", modules.attention_half, (half,))
-    for width in sorted({half, quarter, eighth}):
-        yield _Trial("activation", modules.activation, (width,))
-    for pair in sorted({(latent, eighth), (eighth, quarter), (quarter, half)}):
-        yield _Trial("upsampling", modules.upsampling, pair, factor=Fraction(2))
+    yield _Trial("attention_quarter", modules.attention_quarter, (quarter,), 4)
+    yield _Trial("attention_half", modules.attention_half, (half,), 8)
+    for width, scale in ((eighth, 2), (quarter, 4), (half, 8)):
+        yield _Trial("activation", modules.activation, (width,), scale)
+    for pair, scale in (((latent, eighth), 1), ((eighth, quarter), 2), ((quarter, half), 4)):
+        yield _Trial("upsampling", modules.upsampling, pair, scale, Fraction(2))
     if modules.residual:
         yield _Trial("residual", modules.residual, (latent,))
     if modules.last_upsampling:
-        yield _Trial("last_upsampling", modules.last_upsampling, (half, outputs), factor=Fraction(2))
+        yield _Trial("last_upsampling", modules.last_upsampling, (half, outputs), 8, Fraction(2))
 
 
 def _of_encoder(modules: NetworkModules, size: NetworkSize) -> Iterator[_Trial]:
@@ -103,16 +124,16 @@ def _of_encoder(modules: NetworkModules, size: NetworkSize) -> Iterator[_Trial]:
         latent, hyper = getattr(size, f"latent_{branch}"), getattr(size, f"hyper_{branch}")
         half, quarter, eighth = by_depth(getattr(size, branch))
         if whole:
-            yield _Trial(f"analysis.{branch}", whole, (inputs, latent), (64, 96), Fraction(1, 16))
+            yield _Trial(f"analysis.{branch}", whole, (inputs, latent), 16, Fraction(1, 16))
         else:
             if modules.analysis_attention:
-                yield _Trial("analysis.attention", modules.analysis_attention, (quarter,))
+                yield _Trial("analysis.attention", modules.analysis_attention, (quarter,), 4)
             if modules.analysis_activation:
-                for width in sorted({half, quarter, eighth}):
-                    yield _Trial("analysis.activation", modules.analysis_activation, (width,))
-        if modules.entropy_hyper_analysis:
-            trial = _Trial("entropy.hyper_analysis", modules.entropy_hyper_analysis, (latent, hyper))
-            yield trial._replace(factor=Fraction(1, 4))
+                for width, scale in ((eighth, 2), (quarter, 4), (half, 8)):
+                    yield _Trial("analysis.activation", modules.analysis_activation, (width,), scale)
+        if modules.entropy_hyper_analysis:  # of a latent whose sides are padded to multiples of 4
+            factory = modules.entropy_hyper_analysis
+            yield _Trial("entropy.hyper_analysis", factory, (latent, hyper), 4, Fraction(1, 4))
 
 
 def check_network(network: Network, crop: int) -> None:
@@ -160,57 +181,137 @@ def check_network(network: Network, crop: int) -> None:
         raise BenchError(f"{at} cannot be run on what a crop of {crop} gives: {first_line(error)}") from None
 
 
-def _check(trial: _Trial) -> torch.device:
+def _check(trial: _Trial, is_known: bool) -> torch.device:
     """Where the module can be built and run: the meta device, else the CPU.
+
+    Args:
+        trial: the module.
+        is_known: to be a function of weights and configuration, at all sizes.
 
     Raises:
         BenchError: nowhere; it makes another shape than it must; or it keeps what weights do not hold.
     """
+    latents = _LATENTS[:1] if is_known else _LATENTS
     try:
-        module, device = _run(trial, _META), _META
+        _run(trial, latents, _META)
+        device = _META
     except BenchError:
-        module, device = _run(trial, _CPU), _CPU
-    for name in sorted(_persistent_buffers(module)):
-        used, fresh = (_persistent_buffers(made) for made in (_run(trial, _CPU), _built(trial, _CPU)))
-        if not torch.equal(used[name], fresh[name]):
-            raise BenchError(
-                f"{trial.place} keeps {name} beside its parameters, as batch normalisation does, and weights "
-                "hold parameters alone; take another normalisation"
-            )
+        _run(trial, latents, _CPU)
+        device = _CPU
+    if not is_known:
+        with torch.random.fork_rng(devices=[]):
+            _require_function(trial)
     return device
 
 
-def _persistent_buffers(module: nn.Module) -> dict[str, Tensor]:
-    parameters = dict(module.named_parameters())
-    return {name: tensor for name, tensor in module.state_dict().items() if name not in parameters}
-
-
-def _run(trial: _Trial, device: torch.device) -> nn.Module:
-    """The module, after it has run once."""
-    module, given = _built(trial, device), trial.given
+def _run(trial: _Trial, latents: Sequence[tuple[int, int]], device: torch.device) -> None:
+    """Build the module, and run it on what each of the latents gives."""
+    module = _built(trial, device)
     if not isinstance(module, nn.Module):
         raise BenchError(f"{trial.place} is a {type(module).__name__}; it must be a torch.nn.Module")
     if any(isinstance(parameter, UninitializedParameter) for parameter in module.parameters()):
         raise BenchError(
             f"{trial.place} has lazy layers, which weights cannot be loaded into; give their channels"
         )
+    module.to(device)
+    if trial.place.startswith("synthesis."):
+        _require_attention_parts(trial.place, module)
+    for latent in latents:
+        given, wanted = trial.given(latent), trial.wanted(latent)
+        output = _output(trial.place, module, torch.ones(given, device=device))
+        made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        if made != wanted:
+            raise BenchError(f"{trial.place} makes {made} of {given}; it must make {wanted}")
+
+
+def _require_attention_parts(place: str, module: nn.Module) -> None:
+    """What a whole synthesis calls its attention are children of it that keep the shape of their input.
+
+    Raises:
+        BenchError: they are not; or, when the module is run, their shape is another.
+    """
+    parts, children = getattr(module, "attention_parts", ()), dict(module.named_children())
+    if isinstance(parts, str) or not set(parts) <= children.keys():
+        raise BenchError(
+            f"{place}: attention_parts is {parts!r}; it must be a tuple of names of its children, of "
+            f"{', '.join(children)}"
+        )
+
+    def keep(name: str, given: tuple[Any, ...], made: Any) -> None:
+        shapes = [tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__ for x in (*given, made)]
+        if len(set(shapes)) > 1:
+            raise BenchError(
+                f"{place}: {name} of its attention_parts makes {shapes[-1]} of {shapes[0]}; a training "
+                "bypasses it at first, so it must keep the shape"
+            )
+
+    for name in parts:
+        children[name].register_forward_hook(lambda _, given, made, name=name: keep(name, given, made))
+
+
+def _require_function(trial: _Trial) -> None:
+    """What a module makes follows from its weights and its configuration, and from nothing else.
+
+    Raises:
+        BenchError: it keeps a state that weights do not hold, or draws at random.
+    """
+    torch.manual_seed(0)
+    used = _built(trial, _CPU)
+    torch.manual_seed(1)
+    fresh = _built(trial, _CPU)
+    parameters = dict(used.named_parameters())
+    with torch.no_grad():
+        for name, parameter in fresh.named_parameters():
+            parameter.copy_(parameters[name].add_(_SPREAD * torch.randn_like(parameter)))
+    first, second = torch.randn(2, *trial.given(_SMALL))
+    _output(trial.place, used, first)
+    made, again, anew = (_output(trial.place, module.eval(), second) for module in (used, used, fresh))
+    kept = dict(used.named_buffers())
+    for name, buffer in sorted(fresh.named_buffers()):
+        if name in kept and not torch.equal(buffer, kept[name]):
+            raise BenchError(
+                f"{trial.place} keeps {name} beside its parameters, as batch normalisation does or a buffer "
+                "of random numbers, and weights hold parameters alone; make it follow from the configuration"
+            )
+    if not (_are_close(made, again) and _are_close(made, anew)):
+        raise BenchError(
+            f"{trial.place} makes other values of the same input and the same parameters when it is run or "
+            "built again; a decoder may not depend on chance, nor on what it has seen before"
+        )
+
+
+def _are_close(one: Tensor, other: Tensor) -> bool:
+    largest = float(one.abs().nan_to_num(0, 0, 0).max())
+    return torch.allclose(one, other, rtol=0, atol=_TOLERANCE * largest, equal_nan=True)
+
+
+def _output(place: str, module: nn.Module, x: Tensor) -> Tensor:
+    given = tuple(x.shape)
     try:
         with torch.no_grad():
-            output = module.to(device)(torch.ones(given, device=device))
-    except Exception as error:
-        raise BenchError(f"{trial.place} cannot be run on an input of {given}: {first_line(error)}") from None
-    made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-    if made != trial.wanted:
-        raise BenchError(f"{trial.place} makes {made} of {given}; it must make {trial.wanted}")
-    return module
+            made: Tensor = module(x.clone())
+    except BenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise BenchError(f"{place} cannot be run on an input of {given}: {first_line(error)}") from None
+    return made
 
 
 def _built(trial: _Trial, device: torch.device) -> nn.Module:
     counts = " to ".join(map(str, trial.channels))
+    kind = torch.get_default_dtype()
     try:
         with torch.device(device):
-            return trial.factory(*trial.channels)
-    except Exception as error:
+            module = trial.factory(*trial.channels)
+    except (Exception, SystemExit) as error:
         raise BenchError(
             f"{trial.place} cannot be built for {counts} channels: {first_line(error)}"
         ) from None
+    finally:
+        changed = torch.get_default_dtype()
+        torch.set_default_dtype(kind)
+    if changed != kind:
+        raise BenchError(
+            f"{trial.place} sets torch's default dtype to {changed}, for all; give its layers dtype"
+        )
+    return module

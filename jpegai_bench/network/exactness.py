@@ -125,7 +125,7 @@ def _integers(place: str, change: Callable[..., Change], *of: Any) -> Change:
     return made
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What kind of error it is, and the first line of what it says."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
