@@ -141,7 +141,7 @@ GELU = "entropy.hyper_synthesis.middle=GELU"
         ([f"analysis.luma._target_={HERE}.Strided", "analysis.luma.stride=2"], r"analysis\.luma makes"),
         ([CHECKERBOARD, "entropy.context.kind=floats"], r"entropy\.context, luma: .* no integer"),
         ([CHECKERBOARD, "entropy.context.kind=short"], r"entropy\.context, luma: .* 0 .* 1 times"),
-        ([CHECKERBOARD, "entropy.context.kind=forgetful"], r"entropy: .*other symbols"),
+        ([CHECKERBOARD, "entropy.context.kind=forgetful"], r"entropy\.context: .*other symbols"),
         ([f"entropy.context._target_={HERE}.no_passes"], r"entropy\.context is a Conv2d"),
         (
             [f"entropy.hyper_synthesis._target_={HERE}.hyper_synthesis", GELU],
