@@ -119,7 +119,9 @@ def _built(modules: NetworkModules, size: NetworkSize) -> Network:
                 f"entropy.context is a {type(steps).__name__}; it must be a torch.nn.ModuleList of Pass"
             )
         for step in steps:
-            step.change = partial(_integers, f"entropy.context, {branch}", step.change)  # type: ignore[method-assign]
+            assert isinstance(step, Pass)
+            checked = partial(_integers, f"entropy.context, {branch}", step.change)
+            step.change = checked  # type: ignore[method-assign]
         for parameter in model.parameters():
             parameter.add_(_SPREAD * torch.randn_like(parameter))
     return network

@@ -155,13 +155,9 @@ def initialize(
     tensors, meta = read(path, "shared")
     shared = _today(tensors)
     if not shared_is_kept:
-        own = dict(_weights(network.shared))
-        for part in _ENTROPY_PARTS:
-            fresh_part, there = (
-                {name: tensor for name, tensor in of.items() if name.startswith(part)} for of in (own, shared)
-            )
-            if _shapes(fresh_part) != _shapes(there):
-                shared = {name: tensor for name, tensor in shared.items() if name not in there} | fresh_part
+        anew = tuple(_anew(network, shared))
+        kept = {name: tensor for name, tensor in shared.items() if not name.startswith(anew)}
+        shared = kept | {name: x for name, x in _weights(network.shared) if name.startswith(anew)}
     try:
         _fill(network.shared, shared, path)
     except BenchError:
@@ -180,8 +176,18 @@ def initialize(
     return fresh
 
 
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in tensors.items()}
+def entropy_parts_anew(network: Network, folder: Path) -> list[str]:
+    """Parts of the entropy models that `initialize` leaves as they are, as `prior_luma.passes.`."""
+    return _anew(network, _today(read(folder / SHARED_FILE, "shared")[0]))
+
+
+def _anew(network: Network, shared: Mapping[str, Tensor]) -> list[str]:
+    own = dict(_weights(network.shared))
+
+    def shapes(tensors: Mapping[str, Tensor], part: str) -> dict[str, torch.Size]:
+        return {name: tensor.shape for name, tensor in tensors.items() if name.startswith(part)}
+
+    return [part for part in _ENTROPY_PARTS if shapes(own, part) != shapes(shared, part)]
 
 
 def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -59,7 +59,7 @@ def train_variant(settings: Settings, variant: Variant) -> Path:
             folder = plan.weights if finished else plan.folder / "unfinished"
             frozen = plan.start if plan.recipe.train == "synthesis" else None
             counted = partial(count, photographs=plan.photographs.training, recipe=plan.recipe)
-            structure, note = plan.identity["structure"], _note(plan, outcome)
+            structure, note = plan.identity["structure"], _note(plan, network, outcome)
             weights.save(network, folder, variant.name, structure, note, frozen, counted)
     if not finished:
         raise BenchError(
@@ -154,8 +154,10 @@ def _operation(settings: Settings) -> Operation:
     return Operation(**{**values, "data_workers": workers, "loggers": tuple(training.loggers)})
 
 
-def _note(plan: Plan, outcome: Outcome) -> dict[str, Any]:
+def _note(plan: Plan, network: Network, outcome: Outcome) -> dict[str, Any]:
+    anew = weights.entropy_parts_anew(network, plan.start) if plan.start else []
     return {
+        **({"anew": anew} if anew else {}),
         "recipe": plan.recipe.as_dict(),
         "step": outcome.step,
         "photographs": len(plan.photographs.training),

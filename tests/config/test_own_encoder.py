@@ -1,5 +1,6 @@
 """A variant may name an analysis, or a part of it, and the parts of the entropy models."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,8 @@ def test_what_changes_the_bitstream_has_shared_weights_of_its_own(here):
     ids = [weight_files.ids(Path(folder), name) for folder, name in ((first, "base"), (second, "mine"))]
     assert ids[0].shared != ids[1].shared
     assert ids[0].synthesis == ids[1].synthesis
+    noted = json.loads(weight_files.read(Path(second) / weight_files.SHARED_FILE, "shared")[1]["note"])
+    assert noted["anew"] == ["prior_luma.passes.", "prior_chroma.passes."]
     coded = bench("encode", picture, "a.jai", "reconstruction=r.png", *own, f"weights={second}", cwd=here)
     decoded = bench("decode", "a.jai", "d.png", *own, f"weights={second}", cwd=here)
     assert (coded.code, decoded.code) == (0, 0), (coded.err, decoded.err)

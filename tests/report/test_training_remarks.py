@@ -150,3 +150,37 @@ def test_every_table_says_what_was_trained_otherwise(tmp_path):
     )
     of_study = pd.read_csv(results / "tables/vcip2023/kodak-small-combination.csv").set_index("variant")
     assert of_study.loc["combined", "note"] == rows["combined"]
+
+
+def test_an_entropy_model_that_begins_anew_is_a_trial_however_long_the_rest_was_trained(tmp_path):
+    both = {"shared": "e", "synthesis": "s"}
+    further = {**synthesis(30, **both), "recipe": {"steps": 30, "train": "entropy", "seed": 0}}
+    assert notes([run(tmp_path, "board", further, further)]) == []
+    anew = {**further, "anew": ["prior_luma.passes."]}
+    [told] = notes([run(tmp_path, "board", anew, anew)])
+    assert says(told, "Unfit for conclusions", "board (entropy model alone, 30 steps)")
+
+
+def test_compare_says_that_encoders_differ_and_that_one_training_was_a_trial(tmp_path):
+    results = tmp_path / "results"
+    synthetic.fill_store(results, images=6)
+    quiet = several(["compare", "base", "combined"], cwd=tmp_path)[0]
+    both = {"shared": "e", "synthesis": "s"}
+    anew = {**everything(30, **both), "anew": ["prior_luma.passes."]}
+    retrain(results, "combined", anew, anew)
+    retrain(results, "base", everything(30000), everything(30000))
+    [path] = results.glob("runs/combined/*/run.json")
+    manifest = json.loads(path.read_text())
+    manifest["codec"]["shared_weights"] = "0123456789abcdef"
+    path.write_text(json.dumps(manifest))
+    told = several(["compare", "base", "combined"], cwd=tmp_path)[0]
+    assert (quiet.code, told.code) == (0, 0), told.err
+    plain = re.sub(r"\s+", " ", told.out)
+    for fact in (
+        "encoders of their own: base (",
+        "combined (encoder 01234567)",
+        "combined (everything, 30 steps)",
+    ):
+        assert fact in plain
+        assert fact not in re.sub(r"\s+", " ", quiet.out)
+    assert "Unfit for conclusions" in plain

@@ -8,7 +8,7 @@ from jpegai_bench.store.store import Run
 
 FEWEST_STEPS = 1000
 """With fewer, a training shows that it runs: what its weights code says nothing about the transforms."""
-_PARTS = {"all": "everything", "synthesis": "synthesis alone"}
+_PARTS = {"all": "everything", "synthesis": "synthesis alone", "entropy": "entropy model alone"}
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class _Stage:
     part: str
     steps: int
     goes_on: bool
-    """It began from trained weights of its kind: how many steps these had is not on record."""
+    """All of it began from trained weights of its kind: how many steps these had is not on record."""
 
     @property
     def wording(self) -> str:
@@ -136,4 +136,5 @@ def _stage(note: Any, kind: str) -> _Stage | None:
     steps = note.get("step", recipe.get("steps"))  # fewer than the recipe's in weights of `unfinished`
     if not isinstance(steps, int):
         return None
-    return _Stage(str(recipe.get("train", "")), steps, kind in (note.get("start") or {}))
+    goes_on = kind in (note.get("start") or {}) and not note.get("anew")
+    return _Stage(str(recipe.get("train", "")), steps, goes_on)
