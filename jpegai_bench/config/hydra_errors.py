@@ -14,6 +14,7 @@ from yaml import MarkedYAMLError, YAMLError
 from jpegai_bench.config.overrides import folders_of, key_of
 from jpegai_bench.config.setting_names import choices, groups, meant_key, settings
 from jpegai_bench.errors import BenchError, UsageError, hint
+from jpegai_bench.network import places
 from jpegai_bench.system import console
 
 _OPEN = ("anchor.", "variant.", "hydra.")
@@ -24,15 +25,20 @@ _EXTRAS = {"joblib": "parallel", "slurm": "slurm", "submitit_slurm": "slurm", "s
 
 
 def explain(error: Exception) -> str:
-    """One line for any error: our own say what to do, others are defects and say where to look."""
+    """One line for any error: our own say what to do, others are defects and say where to look.
+
+    What a module of a variant's own raises is told by its place.
+    """
     if isinstance(error, BenchError):
         return str(error)
     console.trace(error)
-    message = f"{type(error).__name__}: {error}".rstrip(": ")
+    message = places.in_one_line(error)
     where = "the traceback is above" if console.is_verbose() else "-v shows where"
     if isinstance(error, OSError):
         if error.errno == errno.ENOSPC and error.filename is None:
             return f"stdout: cannot be written ({error.strerror}); free some space or write elsewhere"
+        return f"{message}; {where}"
+    if places.failed_module(error):
         return f"{message}; {where}"
     return f"{message}; a defect of jpegai-bench or of a module of yours: {where}"
 

@@ -26,6 +26,7 @@ from jpegai_bench.images.datasets import ImageFile
 from jpegai_bench.latency import clocks
 from jpegai_bench.latency.median_process import median_figures
 from jpegai_bench.latency.timed_process import Beat, Job, measure
+from jpegai_bench.network import places
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Store, now, pretty
 from jpegai_bench.store.times import runs_under_way
@@ -165,4 +166,4 @@ def _work(connection: Connection, job: Job) -> None:
     except BenchError as error:
         connection.send(("failed", str(error)))
     except Exception as error:
-        connection.send(("failed", f"{job.codec.name}: {type(error).__name__}: {error}"))
+        connection.send(("failed", f"{job.codec.name}: {places.in_one_line(error)}"))

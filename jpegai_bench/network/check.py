@@ -14,15 +14,9 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import ALIGNMENT, Latents, Network, NetworkSize
 from jpegai_bench.network.exactness import check_entropy_models, first_line
 from jpegai_bench.network.modules import NetworkModules
+from jpegai_bench.network.places import OF_SYNTHESIS
 from jpegai_bench.network.transforms import Synthesis, by_depth
 
-_PLACES = {
-    **{name: name for name in ("attention_quarter", "attention_half")},
-    **{f"up{number}": "upsampling" for number in (1, 2, 3)},
-    "up4": "last_upsampling",
-    **{f"act{number}": "activation" for number in (1, 2, 3)},
-}
-"""Of what modules of the paper's synthesis are called, by the names that variants give."""
 _META, _CPU = torch.device("meta"), torch.device("cpu")
 _LATENTS = ((4, 6), (5, 3), (1, 1))
 """Heights and widths of latents. Not square, so that a module that swaps the two is noticed; odd, as of every
@@ -162,7 +156,9 @@ def check_network(network: Network, crop: int) -> None:
     for branch, synthesis in network.synthesis.items():
         for name, module in synthesis.named_children():
             place = (
-                _PLACES.get(name, name) if isinstance(synthesis, Synthesis) else f"synthesis.{branch}.{name}"
+                OF_SYNTHESIS.get(name, name)
+                if isinstance(synthesis, Synthesis)
+                else f"synthesis.{branch}.{name}"
             )
             module.register_forward_pre_hook(enter(place))
             module.register_forward_hook(leave(place))

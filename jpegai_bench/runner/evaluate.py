@@ -27,6 +27,7 @@ from jpegai_bench.images.read import Image8
 from jpegai_bench.metrics.backends import backend_of
 from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.metrics.failures import is_failure
+from jpegai_bench.network import places
 from jpegai_bench.runner.work_plan import Failure, Plan, PlannedImage
 from jpegai_bench.store.leases import Holder, claimed, holder_of
 from jpegai_bench.store.pictures import keep
@@ -224,7 +225,7 @@ def _measure(task: _Task) -> _Result:
     except BenchError as error:
         result.failure = Failure(name, f"{name}: {error}")
     except Exception as error:
-        message = f"{name}: {type(error).__name__}: {error}"
+        message = f"{name}: {places.in_one_line(error)}"
         result.failure = Failure(name, message, traceback.format_exc())
     return result
 

@@ -13,6 +13,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.network import places
 from jpegai_bench.system.console import complain
 from jpegai_bench.system.processes import let_programs_import, own_imports
 
@@ -96,7 +97,7 @@ def _follow(
     try:
         work(rank, *arguments)
     except BaseException as error:
-        writer.send(str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}")
+        writer.send(str(error) if isinstance(error, BenchError) else places.in_one_line(error))
         os._exit(1)
 
 
