@@ -76,9 +76,14 @@ def _of_experiment(command: Command, words: list[str]) -> str:
 
 
 def refuse_variants(command: Command, words: list[str]) -> list[str]:
-    """A variant is no word of a command that takes none."""
+    """A variant is no word of a command that takes none; a list of them is no variant."""
     if command.variant is None and any(word.startswith("+variant") for word in words):
         raise misused(command, f"{command.name} takes no variant")
+    for word in words:
+        if match := re.fullmatch(r"\+?variant=\[(.*,.*)\]", word):
+            raise UsageError(
+                f"{word}: for several variants, one job each, add -m and write +variant={match[1]}"
+            )
     return words
 
 

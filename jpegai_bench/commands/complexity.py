@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.output import print_frame, print_rich
+from jpegai_bench.commands.output import own_output, print_frame, print_rich
+from jpegai_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from jpegai_bench.config.schema import Settings
+    from jpegai_bench.config.variants import Variant
 
 USAGE = Command(
     "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown|latex]",
@@ -18,24 +20,40 @@ USAGE = Command(
   jpegai-bench complexity model=paper format=csv > kmacs.csv
 
   model=paper          the paper's size; model.luma=96 and so on change single numbers
-  --config-dir my_conf +variant=mine      a variant of your own""",
+  --config-dir my_conf +variant=mine      a variant of your own
+  --config-dir my_conf                    those that ship, and all of your own""",
     variant="",
 )
 
 
 def command(settings: "Settings") -> int:
     """Count and print."""
-    from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
     from jpegai_bench.report.tables.complexity import as_frame, as_rich
     from jpegai_bench.runner.complexity import complexity_summary
 
-    if settings.variant:
-        variants = [variant_of(settings)]
-    else:
-        variants = [packaged_variant(settings, name) for name in variant_names()]
-    summaries = [complexity_summary(settings, variant) for variant in variants]
+    with own_output():
+        summaries = [complexity_summary(settings, variant) for variant in _variants(settings)]
     if settings.format == "table":
         print_rich(as_rich(summaries))
     else:
         print_frame(as_frame(summaries), settings.format)
     return 0
+
+
+def _variants(settings: "Settings") -> "list[Variant]":
+    """The one that is named, or each that ships and each in a folder of the user's."""
+    from jpegai_bench.config.setting_names import choices, unreadable
+    from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
+
+    if settings.variant:
+        return [variant_of(settings)]
+    shipped, folders = variant_names(), settings.config_folders[1:]
+    for problem in unreadable("variant", folders).values():
+        raise UsageError(problem)
+    own = [
+        packaged_variant(settings, name, folder)
+        for folder in folders
+        for name in choices("variant", [folder])
+        if name not in shipped
+    ]
+    return [*(packaged_variant(settings, name) for name in shipped), *own]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.output import require_png, require_separate_files
+from jpegai_bench.commands.output import own_output, require_png, require_separate_files
 from jpegai_bench.config.command_settings import DecodingSettings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system import console
@@ -65,12 +65,13 @@ def command(settings: DecodeSettings, source: str, target: str) -> int:
     require_png(OUT=target)
     with _errors_with_name(source):
         data, pixels = _read_bitstream(Path(source), settings)
-    codec = learned_codec(
-        settings, variant_of(settings), rdo=False, device=settings.device, precision=settings.precision
-    )
-    prepare_device(settings.device)
-    with _errors_with_name(source), _progress_shown(codec, pixels, settings):
-        image = codec.decode(data)
+    with own_output():
+        codec = learned_codec(
+            settings, variant_of(settings), rdo=False, device=settings.device, precision=settings.precision
+        )
+        prepare_device(settings.device)
+        with _errors_with_name(source), _progress_shown(codec, pixels, settings):
+            image = codec.decode(data)
     write_png(target, image)
     print(f"{console.escaped(target, console.BYTES)}: {image.shape[1]}x{image.shape[0]}")
     return 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.output import require_png, require_separate_files
+from jpegai_bench.commands.output import own_output, require_png, require_separate_files
 from jpegai_bench.config.command_settings import DecodingSettings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.system import console
@@ -63,12 +63,15 @@ def command(settings: EncodeSettings, source: str, target: str) -> int:
     else:
         check_target("target_bpp", aim)
     image = read_rgb(source)
-    codec = learned_codec(settings, variant_of(settings), settings.rdo, settings.device, settings.precision)
-    if aim is not None:
-        [quality] = codec.qualities_for(image, [aim])
-    encoded = codec.encode(image, quality)
-    if settings.reconstruction:
-        write_png(settings.reconstruction, codec.decode(encoded.data))
+    with own_output():
+        codec = learned_codec(
+            settings, variant_of(settings), settings.rdo, settings.device, settings.precision
+        )
+        if aim is not None:
+            [quality] = codec.qualities_for(image, [aim])
+        encoded = codec.encode(image, quality)
+        if settings.reconstruction:
+            write_png(settings.reconstruction, codec.decode(encoded.data))
     write_bytes(Path(target), encoded.data, "give another file in a folder that exists")
     pixels = image.shape[0] * image.shape[1]
     assert encoded.estimated_bits is not None

@@ -10,6 +10,7 @@ from jpegai_bench.codecs.anchors import codec_of
 from jpegai_bench.codecs.shipped_points import shipped_runs
 from jpegai_bench.config.anchor_nodes import anchor_nodes
 from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.setting_names import choices
 from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
@@ -27,7 +28,7 @@ KINDS = ("variants", "datasets", "anchors", "weights", "runs")
 def inventory(kind: str, settings: Settings) -> list[str]:
     """Lines that describe everything of one of `KINDS`."""
     return {
-        "variants": _variants,
+        "variants": lambda: _variants(settings),
         "datasets": _datasets,
         "anchors": lambda: _anchors(settings),
         "weights": lambda: _weights(settings),
@@ -35,8 +36,9 @@ def inventory(kind: str, settings: Settings) -> list[str]:
     }[kind]()
 
 
-def _variants() -> list[str]:
-    return variant_names()
+def _variants(settings: Settings) -> list[str]:
+    shipped = variant_names()
+    return [*shipped, *(name for name in choices("variant", settings.config_folders) if name not in shipped)]
 
 
 def _datasets() -> list[str]:

@@ -21,7 +21,7 @@ age, size with all that was kept for them, key. `runs remove` takes the key, or 
 
   results=PATH         the store whose runs are listed
   weights=FOLDER       whose weights are listed, instead of those that ship
-  --config-dir DIR     anchors of your own too""",
+  --config-dir DIR     variants and anchors of your own too""",
     words=("WHAT",),
     optional=True,
 )

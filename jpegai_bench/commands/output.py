@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,11 @@ def show_study(form: str, rebuilt: "Sequence[Rebuilt | RebuiltExperiment]") -> N
         import pandas as pd
 
         print_frame(pd.concat([study.frame() for study in rebuilt]), form)
+
+
+def own_output() -> "AbstractContextManager[object]":
+    """While it lasts, what a module of a variant's own prints goes to stderr, and not among the results."""
+    return redirect_stdout(sys.stderr)
 
 
 def print_latex(sheets: "list[Sheet]") -> None:

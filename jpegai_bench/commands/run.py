@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.output import show_study
+from jpegai_bench.commands.output import own_output, show_study
 from jpegai_bench.config.command_settings import RunSettings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.system.console import complain
@@ -50,7 +50,8 @@ def command(settings: RunSettings) -> int:
     from jpegai_bench.runner.run import measure_variant
     from jpegai_bench.store.store import Store
 
-    measured = measure_variant(settings)
+    with own_output():
+        measured = measure_variant(settings)
     try:
         show_study(
             settings.format, [rebuild(Store(settings.results), _selection(settings, measured.dataset))]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
+from jpegai_bench.commands.output import own_output
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
 
@@ -47,7 +48,9 @@ def command(settings: TrainSettings) -> int:
     """Train the variant."""
     if settings.is_typed("weights"):
         raise UsageError("weights= is of run; a training starts from those of training.init_from=FOLDER")
-    print(_train(settings))
+    with own_output():
+        folder = _train(settings)
+    print(folder)
     return 0
 
 

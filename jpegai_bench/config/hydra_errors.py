@@ -61,7 +61,9 @@ def _of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path
         if message := _chosen_again(word, text, overrides) or _refused(word, error, folders):
             return message
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
-        return f"{match[1]}: for several values, one job each, add -m; for a list, write key=[a,b]"
+        one_choice = key_of(match[1]) in groups(folders) and match[1] != "anchor"
+        a_list = "" if one_choice else "; for a list, write key=[a,b]"
+        return f"{match[1]}: for several values, one job each, add -m{a_list}"
     if isinstance(error, OverrideParseException):
         message, signs = text.splitlines()[0], "signs such as =, ( and ~ need quotes: key='\"a=b\"'"
         return f"{error.override}: cannot be read, {message}; {signs}"

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -159,21 +160,44 @@ def complete(config: DictConfig) -> DictConfig:
     A variant with both whole syntheses has no place for them.
     """
     variant = config.get("variant")
-    if OmegaConf.is_dict(variant) and any(OmegaConf.select(variant, key) is None for key in WHOLE):
+    if OmegaConf.is_dict(variant) and not _has_whole_syntheses(variant):
         base = OmegaConf.load(CONF / "variant" / "base.yaml")
         with open_dict(variant):
             variant.update({key: OmegaConf.select(base, key) for key in MODULES if key not in variant})
     return config
 
 
+def _has_whole_syntheses(variant: DictConfig) -> bool:
+    branches = variant.get("synthesis")
+    return OmegaConf.is_dict(branches) and all(branches.get(name) is not None for name in ("luma", "chroma"))
+
+
 def variant_of(settings: "Settings") -> Variant:
-    """The variant of a configuration."""
-    return _checked(settings.variant)
+    """The variant of a configuration.
+
+    One that ships, with other modules than it ships with, has no figure of the paper.
+    """
+    variant, shipped = _checked(settings.variant), variant_names()
+    if variant.paper_kmacs_px is None:
+        return variant
+    names = [variant.name] if variant.name in shipped else shipped
+    of_paper = [made for name in names if _has_figure(made := packaged_variant(settings, name), variant)]
+    if of_paper and all(made.nodes != variant.nodes for made in of_paper):
+        return replace(variant, paper_kmacs_px=None)
+    return variant
 
 
-def packaged_variant(settings: "Settings", name: str) -> Variant:
-    """A variant of the package's own, under the model preset of `settings`."""
-    content = OmegaConf.load(CONF / "variant" / f"{name}.yaml")
+def _has_figure(packaged: Variant, variant: Variant) -> bool:
+    return packaged.paper_kmacs_px == variant.paper_kmacs_px
+
+
+def packaged_variant(settings: "Settings", name: str, folder: Path = CONF) -> Variant:
+    """A variant of the package's own, or of `folder`, under the model preset of `settings`.
+
+    Raises:
+        UsageError: what the file says is no variant.
+    """
+    content = OmegaConf.load(folder / "variant" / f"{name}.yaml")
     joined = complete(OmegaConf.create({"model": vars(settings.model), "variant": content}))
     node = OmegaConf.to_container(joined.variant, resolve=True)
     assert isinstance(node, dict)
@@ -187,7 +211,8 @@ def _checked(node: dict[str, Any]) -> Variant:
     about = {"name", "paper_kmacs_px"}
     nodes = dict(_flat({key: value for key, value in node.items() if key not in about}))
     if unknown := sorted(nodes.keys() - PARTS.keys()):
-        raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(PARTS)}")
+        wanted = [part for part in PARTS if part.startswith(f"{unknown[0]}.")] or list(PARTS)
+        raise UsageError(f"variant {name}: unknown key {unknown[0]}; there are {', '.join(wanted)}")
     for key, part in nodes.items():
         if not isinstance(part, dict) or not isinstance(part.get("_target_"), str):
             raise UsageError(f"variant {name}: {key} needs a `_target_`, the module's import path")

@@ -66,6 +66,6 @@ def _imported(module: str, where: str) -> ModuleType:
         raise BenchError(f"{where}: {module} imports {error.name}, which is not installed") from None
     except BenchError:
         raise
-    except Exception as error:  # whatever a module of the user's does
+    except (Exception, SystemExit) as error:  # whatever a module of the user's does
         console.trace(error)
         raise BenchError(f"{where}: cannot import {module} ({type(error).__name__}: {error})") from None
