@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -168,7 +169,19 @@ def _counted(chosen: CountedSet, folder: Path) -> Dataset:
                 f"dataset {chosen.name}: {image.path} is {sides[0]}x{sides[1]}; its pictures have sides of "
                 f"{wanted}: take dataset=folder for others"
             )
+    _require_different(where, [image.path for image in images])
     return Dataset(chosen.parts[len(images)], images)
+
+
+def _require_different(where: str, paths: Sequence[Path]) -> None:
+    """No two files hold the same bytes; only those of one length are read."""
+    lengths = Counter(path.stat().st_size for path in paths)
+    names: dict[bytes, str] = {}
+    for path in paths:
+        if lengths[path.stat().st_size] > 1:
+            first = names.setdefault(hashlib.sha256(path.read_bytes()).digest(), path.name)
+            if first != path.name:
+                raise BenchError(f"{where}: {first} and {path.name} are one picture; remove the copy")
 
 
 def _folder(folder: Path) -> tuple[ImageFile, ...]:

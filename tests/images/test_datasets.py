@@ -147,10 +147,16 @@ def test_a_name_that_is_no_utf8_is_escaped(tmp_path):
 
 def pictures(folder: Path, count: int, size: tuple[int, int]) -> Path:
     folder.mkdir()
-    Image.new("RGB", size).save(folder / "0.png")
-    for number in range(1, count):
-        os.link(folder / "0.png", folder / f"{number}.png")
+    copies(Image.new("RGB", size), [folder / f"{number}.png" for number in range(count)])
     return folder
+
+
+def copies(picture: Image.Image, paths: list[Path]) -> None:
+    """Files of one picture that differ in what follows it."""
+    picture.save(paths[0])
+    content = paths[0].read_bytes()
+    for number, path in enumerate(paths):
+        path.write_bytes(content + f"{number:4}".encode())
 
 
 @pytest.mark.parametrize(
@@ -175,14 +181,19 @@ def test_a_set_is_known_by_how_many_pictures_it_has_and_by_their_sizes(name, cou
         load(name, folder)
 
 
+def test_two_files_of_one_picture_are_no_set(tmp_path):
+    folder = pictures(tmp_path / "set", 100, (1200, 1200))
+    (folder / "7.png").write_bytes((folder / "42.png").read_bytes())
+    with pytest.raises(BenchError, match=r"dataset tecnick: .*42\.png and 7\.png"):
+        load("tecnick", folder)
+
+
 def test_the_test_part_of_bsds500_is_known_from_its_train_part_of_as_many_pictures(tmp_path):
     folder = tmp_path / "bsds500"
     folder.mkdir()
     first, *others = sorted(BSDS500.names)
     assert len(others) == 199
-    Image.new("RGB", (321, 481)).save(folder / f"{first}.jpg")
-    for name in others:
-        os.link(folder / f"{first}.jpg", folder / f"{name}.jpg")
+    copies(Image.new("RGB", (321, 481)), [folder / f"{name}.jpg" for name in sorted(BSDS500.names)])
     dataset = load("bsds500", folder)
     assert (dataset.name, len(dataset.images)) == ("bsds500", 200)
     (folder / f"{first}.jpg").rename(folder / "100075.jpg")  # of train
