@@ -2,7 +2,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from command import TINY, bench, fails, picture
+from command import TINY, bench, fails, modules_loaded, picture
 
 from jpegai_bench.commands import decode
 from jpegai_bench.network.bitstream import Bitstream
@@ -67,3 +67,11 @@ def test_control_characters_of_names_are_escaped(tmp_path, stream, own):
     assert (done.code, done.out) == (0, "b\\x1b[31m\\n.png: 40x30\n")
     assert (tmp_path / "b\x1b[31m\n.png").is_file()
     fails(bench("decode", "n\x1b[31m.jai", "out.png", cwd=tmp_path), "n\\x1b[31m.jai")
+
+
+def test_coding_loads_nothing_that_it_does_not_use(tmp_path, tiny_weights):
+    picture(40, 33, seed=1).save(tmp_path / "a.png")
+    own = (*TINY, f"weights={tiny_weights}")
+    lines = (["encode", "a.png", "a.jai", *own], ["decode", "a.jai", "b.png", *own])
+    heavy = ("torch._dynamo", "sympy", "torchvision", "compressai", "matplotlib")
+    assert modules_loaded(*lines, cwd=tmp_path, heavy=heavy) == []

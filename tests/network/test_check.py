@@ -221,4 +221,4 @@ def test_attention_parts_are_children_that_keep_the_shape(parts, named):
 def test_the_packages_own_modules_hold_what_is_asked_of_others(name):
     chosen = settings(STANDARD, f"+variant={name}", "model=small")
     size = chosen.model.network_size()
-    check_modules(variant_of(chosen).modules(size), size, thorough=True)
+    assert check_modules(variant_of(chosen).modules(size), size, thorough=True) == torch.device("meta")
