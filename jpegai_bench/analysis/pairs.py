@@ -15,7 +15,7 @@ from pathlib import Path
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.images.read import read_rgb
-from jpegai_bench.system.devices import prepare_device
+from jpegai_bench.system.devices import computing, prepare_device
 from jpegai_bench.system.files import as_text
 from jpegai_bench.system.processes import spread
 
@@ -138,7 +138,8 @@ def _measure(pair: Pair, only: Sequence[str] | None, device: str, threads: int, 
             first, second = (f"{image.shape[1]}x{image.shape[0]}" for image in (reference, distorted))
             message = f"{pair.distorted}: of another size, {second}, than {pair.reference}, {first}"
             return Measured(pair, failure=message)
-        scores = reference_of(backend)(reference, only, device, threads).compare(distorted)
+        with computing():
+            scores = reference_of(backend)(reference, only, device, threads).compare(distorted)
     except BenchError as error:
         return Measured(pair, failure=str(error))
     except Exception as error:

@@ -1,7 +1,7 @@
 """A variant of the JPEG AI transform network as a codec."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from jpegai_bench.codecs.stopwatch import Stopwatch
 from jpegai_bench.images.read import Image8
 from jpegai_bench.network import weight_files
 from jpegai_bench.network.bitstream import Bitstream
-from jpegai_bench.system.devices import BF16, CPU, FLOAT32, kind_of, prepare_device
+from jpegai_bench.system.devices import BF16, CPU, FLOAT32, computing, kind_of, prepare_device
 
 if TYPE_CHECKING:
     from jpegai_bench.network.codec import Network
@@ -50,7 +50,8 @@ class LearnedCodec:
         network = self.make_network()
         coder = weights.load(network, self.folder, self.name, self.structure, self.weight_ids)
         coder.rdo = RDO if self.rdo else 0.0
-        network.to(self.device)
+        with computing():
+            network.to(self.device)
         if self.precision == BF16:
             use_bfloat16(network.synthesis)
         elif self.device == CPU:
@@ -64,17 +65,20 @@ class LearnedCodec:
 
     def encode(self, image: Image8, quality: float) -> Encoded:
         """Code 8-bit RGB `[H, W, 3]` at a real quality; analysis runs once for all rates of an image."""
-        coded = self.coder.encode(self._analyze(image), quality)
+        with self._computing() as coder:
+            coded = coder.encode(self._analyze(image), quality)
         return Encoded(coded.stream.to_bytes(), coded.estimated_bits)
 
     def qualities_for(self, image: Image8, targets: Sequence[float]) -> list[float]:
         """The qualities, in thousandths, whose rates come nearest to `targets` in bpp; nothing is decoded."""
         pixels = image.shape[0] * image.shape[1]
-        return self.coder.qualities_for(self._analyze(image), [target * pixels for target in targets])
+        with self._computing() as coder:
+            return coder.qualities_for(self._analyze(image), [target * pixels for target in targets])
 
     def decode(self, data: bytes) -> Image8:
         """Decode to 8-bit RGB `[H, W, 3]`."""
-        return self.coder.decode(Bitstream.from_bytes(data))
+        with self._computing() as coder:
+            return coder.decode(Bitstream.from_bytes(data))
 
     def fingerprint(self) -> dict[str, str]:
         """All that decides bytes and picture: weights, structure, source, encoder's choices, device."""
@@ -112,6 +116,13 @@ class LearnedCodec:
         own = self.folder.parent.name + "/" if self.folder.name == "weights" else ""  # of a training
         plain = "" if self.rdo else ", rounded without rate-distortion optimisation"
         return f"weights {own}{self.folder.name}, encoder {self.weight_ids.shared}{plain}{place}"
+
+    @contextmanager
+    def _computing(self) -> Iterator["Coder"]:
+        """The loaded network, while torch computes as `computing` has it."""
+        coder = self.coder  # before: modules of a user's may set torch otherwise as they are loaded
+        with computing():
+            yield coder
 
     def _analyze(self, image: Image8) -> "Analyzed":
         last: tuple[Image8, Analyzed] | None = self.__dict__.get("_last")

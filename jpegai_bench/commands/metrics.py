@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_latex, print_rich
-from jpegai_bench.config.schema import Settings, chosen_metrics
+from jpegai_bench.config.command_settings import DeviceSettings
+from jpegai_bench.config.schema import chosen_metrics
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.metrics.failures import is_failure
 from jpegai_bench.system.console import complain, say
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class MetricsSettings(Settings):
+class MetricsSettings(DeviceSettings):
     """What `metrics` takes."""
 
     only: list[str] | None
-    device: str
 
 
 USAGE = Command(

@@ -6,6 +6,7 @@ from typing import Any
 from jpegai_bench.codecs.rates import Rates, learned_qualities, of_targets
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.system.devices import require_name
 
 INTERNAL = ("shard",)
 """Settings that a sweep gives its jobs, and nobody types."""
@@ -26,6 +27,10 @@ class DeviceSettings(Settings):
 
     device: str
     """Where torch computes, as it names it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_name(self.device)
 
 
 @dataclass(kw_only=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from jpegai_bench.system.devices import computing
+
 if TYPE_CHECKING:
     import torch
 
@@ -35,8 +37,7 @@ def measured_peak(precision: str, device: str, wait: Callable[[], None]) -> Peak
     On a CPU a 3x3 convolution, which is the product of a matrix of patches, is timed too: on some processors
     torch's library for matrices (MKL) leaves vector units idle that its library for convolutions (oneDNN,
     which multiplies as often as is counted) makes use of. On a GPU cuDNN may multiply less often than is
-    counted, and torch lets convolutions of float32 round their factors to TF32 unless it is told otherwise:
-    there products of matrices alone count, rounded alike.
+    counted: there products of matrices alone count. As where a codec computes, nothing is rounded to TF32.
 
     Args:
         precision: `float32`, `float64` or `bfloat16`.
@@ -45,14 +46,9 @@ def measured_peak(precision: str, device: str, wait: Callable[[], None]) -> Peak
     """
     import torch
 
-    allowed = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
-    try:
-        with torch.inference_mode():
-            candidates = _candidates(getattr(torch, precision), device)
-            speeds = [(flops / _fastest(call, wait) / 1e9, name) for name, flops, call in candidates]
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = allowed
+    with computing(), torch.inference_mode():
+        candidates = _candidates(getattr(torch, precision), device)
+        speeds = [(flops / _fastest(call, wait) / 1e9, name) for name, flops, call in candidates]
     gflop_s, by = max(speeds)
     return Peak(gflop_s, by, max(speed for speed, name in speeds if name.startswith("product")))
 

@@ -2,7 +2,8 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from command import settings
+import torch
+from command import TINY, settings
 from skimage import data
 
 from jpegai_bench.codecs.rates import REACHED_WITHIN, TARGETS
@@ -80,3 +81,36 @@ def test_an_encoder_that_rounds_to_the_nearest_is_another_codec_of_the_same_bits
     assert bool((optimised.decode(data) == nearest.decode(data)).all())
     assert nearest.fingerprint() == {**optimised.fingerprint(), "rdo": "no"}
     assert "without rate-distortion optimisation" in nearest.describe()
+
+
+@pytest.fixture
+def rounded_by_default():
+    """As torch comes; a test may ask for more of TF32."""
+    precision = torch.get_float32_matmul_precision()
+    yield
+    torch.set_float32_matmul_precision(precision)
+
+
+def test_nothing_is_rounded_though_the_file_of_a_module_asks_for_it(tiny_weights, rounded_by_default):
+    chosen = settings("+variant=base", *TINY, f"weights={tiny_weights}")
+    whole = learned_codec(chosen, variant_of(chosen), rdo=False)
+    seen = set()
+
+    def precision():
+        cudnn = torch.backends.cudnn
+        return torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.deterministic
+
+    def make_network():
+        torch.set_float32_matmul_precision("medium")  # as when a module's file is imported
+        network = whole.make_network()
+        for module in (*network.shared.values(), *network.synthesis.values()):
+            module.register_forward_hook(lambda *_: seen.add(precision()))
+        return network
+
+    codec = replace(whole, make_network=make_network)
+    encoded = codec.encode(photograph(), 2.0)
+    codec.decode(encoded.data)
+    [quality] = codec.qualities_for(photograph(), [0.2])
+    assert 0 <= quality <= 5
+    assert seen == {("highest", False, True)}
+    assert precision() == ("medium", True, False)  # a training that follows has what it had

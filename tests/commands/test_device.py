@@ -11,8 +11,9 @@ from jpegai_bench.store.store import Store, pretty
 WITHOUT = "cuda:99" if torch.cuda.is_available() else "cuda"
 
 
-@pytest.mark.parametrize("device", [WITHOUT, "toaster"])
+@pytest.mark.parametrize("device", [WITHOUT, "gpu", "true", "cpu:0"])
 def test_a_device_that_is_not_there_is_told_before_any_work(tmp_path, tiny_weights, device):
+    reason = "cannot be used" if device == WITHOUT else "choose cpu, or cuda"
     photos = photographs(tmp_path / "photos")
     own = (*TINY, f"weights={tiny_weights}", f"device={device}")
     coded = bench("encode", photos / "a.png", "a.jai", *TINY, f"weights={tiny_weights}", cwd=tmp_path)
@@ -23,7 +24,7 @@ def test_a_device_that_is_not_there_is_told_before_any_work(tmp_path, tiny_weigh
         ("decode", "a.jai", "a.png", *own),
     )
     for line in lines:
-        fails(bench(*line, cwd=tmp_path), f"device={device}", "cannot be used", code=2)
+        fails(bench(*line, cwd=tmp_path), f"device={device.replace('true', 'True')}", reason, code=2)
     assert not list(tmp_path.glob("results/runs/*"))
     assert not (tmp_path / "b.jai").exists()
 

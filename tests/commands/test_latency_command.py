@@ -431,13 +431,16 @@ def test_bad_settings_and_pictures_are_told(tmp_path):
         ("latency", "codec=jpg", *PHOTOS): "did you mean jpeg?",
         ("latency", "codec=jpeg", "dataset=folder", "dataset.path=nowhere"): "no such folder",
         ("latency", *jpeg, "device=cuda"): "device=cuda: only variants",
-        ("latency", "+variant=base", *PHOTOS, "device=nonsense"): "device=nonsense: cannot be used",
+        ("latency", "+variant=base", *PHOTOS, "device=nonsense"): "device=nonsense: choose cpu, or cuda",
         ("latency", *PHOTOS, "model=paper"): "no variant of the package has weights for model=paper",
     }
     *refused, cut = several(*cases, ["latency", *jpeg, "format=csv"], cwd=tmp_path)
     for done, said in zip(refused, cases.values(), strict=True):
         lines = [line for line in done.err.splitlines() if "bench: left out" not in line]
-        usage = ("must be at least 1", "choose one codec", "did you mean jpeg?", "only variants")
+        usage = (
+            *("must be at least 1", "choose one codec", "did you mean jpeg?", "only variants"),
+            "choose cpu, or cuda",
+        )
         wrong = said.endswith(usage)
         fails(type(done)(done.code, done.out, "\n".join(lines)), said, code=2 if wrong else 1)
     assert cut.code == 1

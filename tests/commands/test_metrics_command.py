@@ -231,7 +231,7 @@ def test_mistakes_are_told_in_one_line(tmp_path, folders):
         ("a.png", ref / "small.png"): "of another size, 30x20, than a.png, 80x72",
     }
     usage = {
-        (ref, dist, "device=toaster"): "device=toaster: cannot be used",
+        (ref, dist, "device=toaster"): "device=toaster: choose cpu, or cuda",
         (ref, dist, "only=[ssim,vmaf]"): f"no metric 'ssim'; there are {', '.join(NAMES)}",
         (ref, dist, "only=vmaf"): "needs a list, as only=[",
         (ref, dist, "only=[]"): "no metric is chosen",
