@@ -116,7 +116,7 @@ def _sweep(command: Command, positional: list[str], words: list[str]) -> int:
     from jpegai_bench.sweep import sweep
 
     if command.module in _OF_PICTURES:
-        sweep.require_pictures(words)
+        sweep.require_pictures_and_device(words)
     words, unknown = known_variants(words)
     for message in unknown:
         console.report(message)

@@ -11,7 +11,7 @@ from jpegai_bench.commands.output import print_frame, print_rich
 from jpegai_bench.config.command_settings import CompressAISettings, DecodingSettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, report
-from jpegai_bench.system.devices import CPU, FLOAT32
+from jpegai_bench.system.devices import CPU, FLOAT32, prepare_device
 
 if TYPE_CHECKING:
     from jpegai_bench.codecs.protocol import AnchorCodec
@@ -80,6 +80,8 @@ def command(settings: LatencySettings) -> int:
     codecs = _codecs(settings)
     if settings.quality is not None and len(codecs) > 1:
         raise UsageError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
+    if settings.device != CPU:
+        prepare_device(settings.device)
     store = Store(settings.results)
     store.prepare()
     dataset, images, failures = _images(settings)

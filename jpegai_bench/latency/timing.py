@@ -128,7 +128,7 @@ def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:
             if kind == "done":
                 return dict(content)
             if kind == "failed":
-                raise BenchError(content)
+                raise content
             beat(content)
     except EOFError:
         process.join(_GRACE)
@@ -164,6 +164,6 @@ def _work(connection: Connection, job: Job) -> None:
     try:
         connection.send(("done", measure(job, lambda image: connection.send(("at", image)))))
     except BenchError as error:
-        connection.send(("failed", str(error)))
+        connection.send(("failed", error))
     except Exception as error:
-        connection.send(("failed", f"{job.codec.name}: {places.in_one_line(error)}"))
+        connection.send(("failed", BenchError(f"{job.codec.name}: {places.in_one_line(error)}")))

@@ -21,16 +21,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 
+from jpegai_bench.config.command_settings import DeviceSettings
 from jpegai_bench.config.composition import composed, run_hydra
 from jpegai_bench.config.hydra_context import launched_by
 from jpegai_bench.config.hydra_errors import explain, in_one_line
 from jpegai_bench.config.overrides import folder_words, key_of
-from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.validation import validated
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.store.store import Store
 from jpegai_bench.sweep import gpus, slurm
 from jpegai_bench.sweep.job_notes import Jobs, Outcome, Result
 from jpegai_bench.system.console import complain, report
+from jpegai_bench.system.devices import CPU, kind_of, prepare_device
 from jpegai_bench.system.processes import let_programs_import, own_imports
 from jpegai_bench.system.wording import count
 
@@ -140,26 +142,40 @@ def carry_out(
     return max([0, *lost, *(outcome.code for outcome in outcomes), trouble.status if trouble else 0])
 
 
-def require_pictures(words: Sequence[str]) -> None:
-    """Look for the pictures that all jobs have in common: one word for all, before any begins.
+def require_pictures_and_device(words: Sequence[str]) -> None:
+    """Look for the pictures and the GPU that all jobs have in common: one word for all, before any begins.
 
     Raises:
         BenchError: they are not there.
     """
+    if "hydra/launcher=slurm" in words:  # whose disks and devices may be others
+        return
     from jpegai_bench.images.datasets import load
 
-    dataset_words = [word for word in words if key_of(word).partition(".")[0] == "dataset"]
+    given = {word: key_of(word).partition(".")[0] for word in words}
+    given = {word: key for word, key in given.items() if key in ("dataset", "device", "results")}
     with in_one_line(words):
-        differ = any(
-            word.is_sweep_override() for word in OverridesParser.create().parse_overrides(dataset_words)
-        )
-    if differ or "hydra/launcher=slurm" in words:  # whose disks may be others
+        parsed = OverridesParser.create().parse_overrides(list(given))
+    swept = {key for key, word in zip(given.values(), parsed, strict=True) if word.is_sweep_override()}
+
+    def look(settings: DeviceSettings) -> None:
+        if "dataset" not in swept:
+            load(settings.dataset.name, settings.dataset.path)
+        if swept.isdisjoint(("device", "results")):
+            _require_device(settings)
+
+    common_words = [word for word, key in given.items() if key not in swept]
+    composed([*common_words, *folder_words(words)], look, DeviceSettings)
+
+
+def _require_device(settings: DeviceSettings) -> None:
+    """Where the store holds runs by such a device, each job looks for itself: it may find all it asks for."""
+    if settings.device == CPU:
         return
-
-    def look(settings: Settings) -> None:
-        load(settings.dataset.name, settings.dataset.path)
-
-    composed([*dataset_words, *folder_words(words)], look, Settings)
+    store, kind = Store(settings.results), kind_of(settings.device)
+    runs = (*store.runs("runs"), *store.runs("anchors"))
+    if not any((run.manifest.get("codec") or {}).get("device") == kind for run in runs):
+        prepare_device(settings.device)
 
 
 def _launchable(overrides: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import LOG
 from jpegai_bench.system import console
 from jpegai_bench.system.console import logged, say
+from jpegai_bench.system.devices import CPU, prepare_device
 from jpegai_bench.system.files import make_folder
 from jpegai_bench.system.progress import progress
 from jpegai_bench.training.checkpoint import CHECKPOINT
@@ -125,6 +126,12 @@ def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
 
 
 def _check_devices(settings: Settings) -> None:
+    """What is trained can be trained here, and coded where `device=` of a run says.
+
+    Raises:
+        BenchError: a device is not there.
+    """
+    prepare_device(getattr(settings, "device", CPU))
     operation = _operation(settings)
     if accelerator_of(operation.accelerator) == "cpu":
         return

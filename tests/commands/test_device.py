@@ -2,13 +2,20 @@
 
 import pytest
 import torch
-from command import RUN, TINY, bench, fails, photographs
+from command import DATA, RUN, TINY, bench, fails, photographs
 from plausible_store import write_seven
 
 from jpegai_bench.report.gather.studies import Selection, studies
 from jpegai_bench.store.store import Store, pretty
 
 WITHOUT = "cuda:99" if torch.cuda.is_available() else "cuda"
+
+
+def coded_on(store, device, labels):
+    for run in store.runs():
+        if run.label in labels:
+            made_by = {**run.manifest["codec"], "device": device}
+            (run.folder / "run.json").write_bytes(pretty({**run.manifest, "codec": made_by}))
 
 
 @pytest.mark.parametrize("device", [WITHOUT, "gpu", "true", "cpu:0"])
@@ -38,10 +45,7 @@ def test_a_codec_that_no_gpu_helps_refuses_it(tmp_path):
 def test_a_table_says_what_a_gpu_coded(tmp_path):
     store = Store(tmp_path)
     write_seven(store)
-    for run in store.runs():
-        if run.label in ("base", "combined"):
-            made_by = {**run.manifest["codec"], "device": "cuda"}
-            (run.folder / "run.json").write_bytes(pretty({**run.manifest, "codec": made_by}))
+    coded_on(store, "cuda", ("base", "combined"))
     [(study, _)] = studies(store, Selection())
     assert "Coded and decoded on cuda: base, combined." in study.notes
 
@@ -54,3 +58,48 @@ def test_a_run_on_a_gpu_is_a_run_of_its_own(tmp_path, tiny_weights):
     assert (on_cpu.code, on_gpu.code) == (0, 0), on_gpu.err
     assert "device changed" in on_gpu.err
     assert len(list(tmp_path.glob("results/runs/base/*"))) == 2
+
+
+@pytest.mark.parametrize("words", [("run", "+variant=base"), ("latency", "+variant=base")])
+def test_nothing_is_trained_for_a_device_that_is_not_there(tmp_path, words):
+    photographs(tmp_path / "photos")
+    trained = ("weights=train", "training=smoke", "training.data=[photos]", f"device={WITHOUT}")
+    fails(bench(*words, *RUN, *trained, cwd=tmp_path), f"device={WITHOUT}", code=2)
+    assert not (tmp_path / "results/training").exists()
+
+
+def test_nothing_is_timed_for_a_device_that_is_not_there(tmp_path, tiny_weights):
+    photographs(tmp_path / "photos")
+    own = (*TINY, *DATA[:2], f"weights={tiny_weights}", f"device={WITHOUT}")
+    done = bench("latency", "+variant=base", *own, cwd=tmp_path)
+    fails(done, f"device={WITHOUT}", code=2)
+    assert "timing" not in done.err
+
+
+@pytest.mark.parametrize("device", [WITHOUT, "gpu"])
+def test_no_job_of_a_sweep_begins_for_a_device_that_is_not_there(tmp_path, tiny_weights, device):
+    photographs(tmp_path / "photos")
+    own = (*RUN, f"weights={tiny_weights}", f"device={device}")
+    done = bench("sweep", "+variant=base,combined", *own, cwd=tmp_path)
+    fails(done, f"device={device}", code=2)
+    assert "job 1" not in done.err
+    assert not (tmp_path / "results/sweeps").exists()
+
+
+def test_of_several_devices_those_that_are_there_measure(tmp_path, tiny_weights):
+    photographs(tmp_path / "photos")
+    own = (*RUN, f"weights={tiny_weights}", "metrics.only=[psnr_y]", f"device=cpu,{WITHOUT}", "workers=1")
+    done = bench("sweep", "+variant=base", *own, cwd=tmp_path)
+    assert done.code == 2
+    assert "2 jobs: 1 done, 1 failed" in done.err
+
+
+def test_where_a_gpu_has_measured_before_each_job_looks_for_what_it_needs(tmp_path, tiny_weights):
+    photographs(tmp_path / "photos")
+    store = Store(tmp_path / "results")
+    write_seven(store)
+    coded_on(store, "cuda", ("base",))
+    own = (*RUN, f"weights={tiny_weights}", f"device={WITHOUT}")
+    done = bench("sweep", "+variant=base", *own, cwd=tmp_path)
+    assert done.code == 2
+    assert "1 job: 1 failed" in done.err

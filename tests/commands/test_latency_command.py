@@ -34,7 +34,7 @@ from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.rates import nearest_quality
 from jpegai_bench.config.variants import structure_of, variant_of
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.latency import timing
 from jpegai_bench.latency.timing import time_codec
@@ -116,6 +116,14 @@ def test_a_module_that_cannot_be_counted_is_timed_all_the_same(store, images, ti
     assert parts["luma act1"]["s"] > 0
     assert {part["kmacs_px"] for part in parts.values()} == {None}
     assert told["peak"] == {}
+
+
+def test_what_is_wrong_with_the_command_line_is_said_so_by_the_process_that_times(
+    store, images, tiny_weights
+):
+    with refused("device=cuda:99", "cannot be used") as error:
+        time_it(store, tiny_codec(tiny_weights, device="cuda:99"), images[:1])
+    assert error.type is UsageError
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
