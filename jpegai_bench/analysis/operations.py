@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.network.exactness import first_line
+from jpegai_bench.system.defects import first_line
 
 OWN = "rest"
 """What a module does itself, and none of its children."""

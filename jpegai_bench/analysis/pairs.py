@@ -15,6 +15,7 @@ from pathlib import Path
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.images.read import read_rgb
+from jpegai_bench.system.defects import in_one_line
 from jpegai_bench.system.devices import computing, prepare_device
 from jpegai_bench.system.files import as_text
 from jpegai_bench.system.processes import spread
@@ -143,8 +144,7 @@ def _measure(pair: Pair, only: Sequence[str] | None, device: str, threads: int, 
     except BenchError as error:
         return Measured(pair, failure=str(error))
     except Exception as error:
-        lines = str(error).strip().splitlines() or ["no message"]
-        return Measured(pair, failure=f"{pair.distorted}: {type(error).__name__}: {lines[0]}")
+        return Measured(pair, failure=f"{pair.distorted}: {in_one_line(error)}")
     height, width = reference.shape[:2]
     return Measured(pair, width, height, scores.values, scores.reasons)
 

@@ -6,8 +6,10 @@ from typing import Any
 from jpegai_bench.codecs.rates import Rates, learned_qualities, of_targets
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
-from jpegai_bench.system.devices import require_name
+from jpegai_bench.system.devices import CPU, require_name
 
+MOST_ON_A_GPU = 4
+"""Workers, unless it is told otherwise: each has a network and CUDA's context of its own there."""
 INTERNAL = ("shard",)
 """Settings that a sweep gives its jobs, and nobody types."""
 
@@ -31,6 +33,12 @@ class DeviceSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_name(self.device)
+
+    @property
+    def worker_count(self) -> int:
+        """`workers`, or one a core; of those that share a GPU's memory no more than `MOST_ON_A_GPU`."""
+        count = super().worker_count
+        return count if self.workers or self.device == CPU else min(count, MOST_ON_A_GPU)
 
 
 @dataclass(kw_only=True)

@@ -12,10 +12,11 @@ from torch.nn.parameter import UninitializedParameter
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network.codec import ALIGNMENT, Latents, Network, NetworkSize
-from jpegai_bench.network.exactness import check_entropy_models, first_line
+from jpegai_bench.network.exactness import check_entropy_models
 from jpegai_bench.network.modules import NetworkModules
 from jpegai_bench.network.places import OF_SYNTHESIS
 from jpegai_bench.network.transforms import Synthesis, by_depth
+from jpegai_bench.system.defects import first_line
 
 _META, _CPU = torch.device("meta"), torch.device("cpu")
 _LATENTS = ((4, 6), (5, 3), (1, 1))

@@ -16,6 +16,7 @@ from jpegai_bench.network.context import Change, Pass
 from jpegai_bench.network.entropy import EntropyModel, Part
 from jpegai_bench.network.exact_operations import ExactOnly
 from jpegai_bench.network.modules import NetworkModules
+from jpegai_bench.system.defects import first_line
 
 _PICTURES = ((80, 112), (32, 32))
 """Heights and widths: of a picture whose chroma latent has an odd side, and of one whose has one sample."""
@@ -164,9 +165,3 @@ def _integers(place: str, change: Callable[..., Change], *of: Any) -> Change:
             "`arithmetic` alone"
         )
     return made
-
-
-def first_line(error: BaseException) -> str:
-    """What kind of error it is, and the first line of what it says."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

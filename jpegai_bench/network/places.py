@@ -5,6 +5,8 @@ import sys
 from traceback import walk_tb
 from typing import Any
 
+from jpegai_bench.system import defects
+
 OF_SYNTHESIS = {
     **{name: name for name in ("attention_quarter", "attention_half")},
     **{f"up{number}": "upsampling" for number in (1, 2, 3)},
@@ -24,8 +26,8 @@ _OURS = ("jpegai_bench", "torch")
 
 
 def in_one_line(error: BaseException) -> str:
-    """Kind and text of an error, behind the place and the class where a module of a user's raised it."""
-    message = f"{type(error).__name__}: {error}".rstrip(": ")
+    """What `defects` makes of an error, behind place and class of the user's module that raised it."""
+    message = defects.in_one_line(error)
     return f"{module} failed: {message}" if (module := failed_module(error)) else message
 
 

@@ -32,6 +32,7 @@ from jpegai_bench.runner.work_plan import Failure, Plan, PlannedImage
 from jpegai_bench.store.leases import Holder, claimed, holder_of
 from jpegai_bench.store.pictures import keep
 from jpegai_bench.store.store import POINT_COLUMNS
+from jpegai_bench.system.devices import computing
 from jpegai_bench.system.processes import spread
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def _measure(task: _Task) -> _Result:
     result, image = _Result(), task.image
     name = image.file.name
     try:
-        with claimed(task.claim_path) as result.holder:
+        with computing(), claimed(task.claim_path) as result.holder:
             if result.holder is None and (image.missing(task.rates) or image.lacks_pictures(task.rates)):
                 _measure_image(task, result)
     except BenchError as error:

@@ -1,10 +1,18 @@
 """`device=`: of what codes and decodes, told in one line where there is no such device, and below a table."""
 
+import json
+import sys
+from dataclasses import replace
+
 import pytest
 import torch
-from command import DATA, RUN, TINY, bench, fails, photographs
+from command import DATA, RUN, TINY, as_if_fresh, bench, fails, photographs, settings
+from messages import says
 from plausible_store import write_seven
 
+from jpegai_bench.config.command_settings import MOST_ON_A_GPU
+from jpegai_bench.config.variants import structure_of, variant_of
+from jpegai_bench.network import weights
 from jpegai_bench.report.gather.studies import Selection, studies
 from jpegai_bench.store.store import Store, pretty
 
@@ -103,3 +111,77 @@ def test_where_a_gpu_has_measured_before_each_job_looks_for_what_it_needs(tmp_pa
     done = bench("sweep", "+variant=base", *own, cwd=tmp_path)
     assert done.code == 2
     assert "1 job: 1 failed" in done.err
+
+
+_FAILING = """
+import torch
+from torch import nn
+
+class Elsewhere(nn.Identity):
+    def __init__(self, channels):
+        super().__init__()
+    def forward(self, x):
+        return x + torch.ones(x.shape, device="meta")
+
+class Full(Elsewhere):
+    def forward(self, x):
+        if x.device.type == "cpu":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\\nSee more")
+        return x
+"""
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory):
+    """Photographs, and two variants that fail on the CPU as others do on a GPU; the words that they need."""
+    folder = tmp_path_factory.mktemp("failing")
+    photographs(folder / "photos")
+    (folder / "failing.py").write_text(_FAILING)
+    (folder / "conf/variant").mkdir(parents=True)
+    for name in ("Elsewhere", "Full"):
+        module = {"_target_": f"failing.{name}"}
+        (folder / f"conf/variant/{name.lower()}.yaml").write_text(
+            f"name: {name.lower()}\nattention_half: {json.dumps(module)}\n"
+        )
+        with as_if_fresh(folder):
+            sys.path.insert(0, str(folder))
+            chosen = settings("+variant=base", *TINY)
+            chosen.variant |= {"name": name.lower(), "attention_half": module}
+            variant = variant_of(chosen)
+            network, structure = variant.network(chosen.model), structure_of(chosen, variant)
+            shared = folder / "weights" if name == "Full" else None
+            weights.save(network, folder / "weights", variant.name, structure, {}, shared_from=shared)
+    return folder, ("--config-dir", "conf", "weights=weights", "workers=1")
+
+
+def test_the_place_of_a_tensor_on_another_device_is_named(failing):
+    folder, words = failing
+    lines = (
+        ("run", "+variant=elsewhere", *RUN, *words),
+        ("encode", "photos/a.png", "a.jai", "reconstruction=a.png", "+variant=elsewhere", *TINY, *words),
+    )
+    for line in lines:
+        done = bench(*line, cwd=folder)
+        assert done.code == 1
+        assert says(done.err, "failing.py, line 9, in forward", "device=x.device")
+
+
+def test_a_full_gpu_is_told_with_what_to_do_and_not_in_torchs_words(failing):
+    folder, words = failing
+    run = ("run", "+variant=full", *RUN, *words)
+    encode = ("encode", "photos/a.png", "a.jai", "reconstruction=a.png", "+variant=full", *TINY, *words)
+    for line in (run, encode, run):
+        done = bench(*line, cwd=folder)
+        assert done.code == 1
+        assert says(done.err, "memory of the GPU", "workers=1", "device=cpu")
+        assert "Tried to allocate" not in done.err
+    assert says(done.err, "the run before failed: ", "memory of the GPU")
+
+
+@pytest.mark.parametrize(
+    ("words", "workers"),
+    [((), 16), (("device=cuda",), MOST_ON_A_GPU), (("device=cuda", "workers=9"), 9), (("workers=9",), 9)],
+)
+def test_a_few_workers_share_a_gpu_unless_told_otherwise(words, workers):
+    chosen = replace(settings("+variant=base", *words), cores=16)
+    assert chosen.worker_count == workers
