@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -25,21 +26,29 @@ def visible() -> list[str]:
 def take_one(folder: Path, devices: Sequence[str]) -> str | None:
     """Keep one of several GPUs for this process, as long as it lives; call it before torch is loaded.
 
+    Where all are taken, each takes one process more, in their order.
+
     Args:
         folder: where processes that share the GPUs note which are taken.
         devices: as `visible` names them.
 
     Returns:
-        The GPU; None where there are not several, or all are taken: then nothing is changed.
+        The GPU; None where there are not several, or this process has one: then nothing is changed.
     """
     if len(devices) < 2 or _locks:
         return None
     make_folder(folder)
-    for device in devices:
-        lock = FileLock(folder / f"gpu-{device.replace('/', '_')}.lock", blocking=False)
-        with suppress(Timeout):
-            lock.acquire()
-            _locks.append(lock)
-            os.environ[VISIBLE] = device
-            return device
-    return None
+    places = (
+        (device, FileLock(folder / f"gpu-{device.replace('/', '_')}-{number}.lock", blocking=False))
+        for number in count()
+        for device in devices
+    )
+    os.environ[VISIBLE], lock = next(place for place in places if _locks_it(place[1]))
+    _locks.append(lock)
+    return os.environ[VISIBLE]
+
+
+def _locks_it(lock: FileLock) -> bool:
+    with suppress(Timeout):
+        lock.acquire()
+    return lock.is_locked

@@ -80,8 +80,8 @@ class Job:
         if by == "joblib":
             # Joblib's processes start others its own way, which those of multiprocessing do not know.
             multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
-            # In one place for all sweeps: a process may serve several, and keeps its GPU.
-            gpus.take_one(folder.parent / ".gpus" / socket.gethostname(), gpus.visible())
+            if takes_any_gpu(config):  # noted in one place for all sweeps: a process may serve several
+                gpus.take_one(folder.parent / ".gpus" / socket.gethostname(), gpus.visible())
         if by == "slurm":
             log = slurm.log_of_this_job()
         words = " ".join(word for word in overrides if not word.startswith("hydra"))
@@ -103,6 +103,11 @@ class Job:
         if module.command(settings, *self.words) != 0:
             raise BenchError(f"{self.command}: ended with a failure; see above")
         return Result()
+
+
+def takes_any_gpu(config: "DictConfig") -> bool:
+    """Whether a job computes on one GPU, whichever it is: its configuration names none, nor asks for more."""
+    return ":" not in str(config.device) and config.training.devices == 1
 
 
 def carry_out(

@@ -3,7 +3,12 @@ import os
 import subprocess
 import sys
 
+import pytest
 from command import TINY, photographs, program
+from hydra import compose, initialize_config_dir
+
+from jpegai_bench.config.folders import CONF
+from jpegai_bench.sweep.sweep import takes_any_gpu
 
 SEVERAL = """
 import os, sys
@@ -29,11 +34,13 @@ def test_each_process_keeps_a_gpu_of_its_own_as_long_as_it_lives(tmp_path):
         started(tmp_path, "0,GPU-b") for _ in range(3)
     )
     assert (told_first, told_second) == (["0", "None", "0"], ["GPU-b", "None", "GPU-b"])
-    assert told_third == ["None", "None", "0,GPU-b"]  # all are taken: it shares them
-    first.communicate("")
+    assert told_third == ["0", "None", "0"]  # all are taken: each takes one more
     fourth, told = started(tmp_path, "0,GPU-b")
-    assert told[0] == "0"
-    for process in (second, third, fourth):
+    assert told == ["GPU-b", "None", "GPU-b"]
+    second.communicate("")
+    fifth, told = started(tmp_path, "0,GPU-b")
+    assert told[0] == "GPU-b"
+    for process in (first, third, fourth, fifth):
         process.communicate("")
 
 
@@ -42,6 +49,15 @@ def test_one_gpu_or_none_is_left_as_it_is(tmp_path):
         process, told = started(tmp_path, visible)
         assert told[:2] == ["None", "None"]
         process.communicate("")
+
+
+@pytest.mark.parametrize(
+    ("words", "takes_any"),
+    [((), True), (["device=cuda"], True), (["device=cuda:1"], False), (["training.devices=2"], False)],
+)
+def test_a_job_that_names_its_gpu_or_asks_for_several_sees_them_all(words, takes_any):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert takes_any_gpu(compose("config", list(words))) == takes_any
 
 
 # Notes what each process sees when it loads torch first.
