@@ -93,6 +93,7 @@ def compare(
     method: str = "pchip",
     lower_is_better: Collection[str] = (),
     bpp_range: tuple[float, float] | None = None,
+    only: Collection[str] | None = None,
 ) -> Comparison:
     """Compare B with A on the images that are valid in both, paired by name.
 
@@ -107,6 +108,7 @@ def compare(
         method: the interpolation, as in `bd_rate`.
         lower_is_better: metrics that are better when lower, besides those of the catalogue.
         bpp_range: only points of rates from the first to the second of these enter, in bpp.
+        only: the metrics that have rows, beside the mean of seven; all where not given.
 
     Raises:
         BenchError: A and B, or one and the anchor, share no image; method or choice of HVS is unknown.
@@ -119,6 +121,7 @@ def compare(
     further = [
         metric for metric in shared if metric not in seven and all(metric in frame for frame in frames)
     ]
+    mains = [metric for metric in seven if any(metric in frame for frame in frames)]
 
     def cells(reference: pd.DataFrame, test: pd.DataFrame) -> _Cells:
         summary = summarize(
@@ -133,10 +136,14 @@ def compare(
     labels = (a.label, b.label)
     main, more = (
         [_difference(metric, images, tables, direct, labels, anchor.label) for metric in family]
-        for family in ([*(m for m in seven if any(m in frame for frame in frames)), MEAN], further)
+        for family in ([*_wanted(mains, only), MEAN], _wanted(further, only))
     )
     rows = (*_adjusted(main), *_adjusted(more))
     return Comparison(labels, anchor.label, rows, seven, hvs, hvs != chosen_hvs, len(images))
+
+
+def _wanted(metrics: Sequence[str], only: Collection[str] | None) -> list[str]:
+    return [metric for metric in metrics if only is None or metric in only]
 
 
 def _adjusted(rows: Sequence[Difference]) -> list[Difference]:

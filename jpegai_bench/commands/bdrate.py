@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config.command_settings import CurveSettings
+from jpegai_bench.config.command_settings import CurveSettings, OnlySettings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.console import report
 
@@ -18,10 +18,9 @@ _FORMATS = ("png", "pdf", "svg")
 
 
 @dataclass(kw_only=True)
-class BdRateSettings(CurveSettings):
+class BdRateSettings(CurveSettings, OnlySettings):
     """What `bdrate` takes."""
 
-    only: list[str] | None
     curve: str
     bd_metric: bool
     plot: str | None
@@ -95,5 +94,5 @@ def _options(settings: BdRateSettings) -> "Options":
         lower_is_better=tuple(settings.lower_is_better),
         bpp_range=settings.rates_between,
         hvs=settings.metrics.hvs,
-        only=None if settings.only is None else tuple(settings.only),
+        only=None if settings.wanted is None else tuple(settings.wanted),
     )

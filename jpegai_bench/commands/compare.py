@@ -38,6 +38,7 @@ count; `compare A A` prints the spread over the seeds of A.
 
   dataset=, model=     which study, where the store holds several
   anchor=hevc          an anchor of the store other than the one that the runs were made with
+  metrics.only=[vmaf,psnr_y]   rows of these metrics alone, beside the mean of seven
   method=, metrics.hvs=, bpp_range=, lower_is_better=       as for bdrate""",
     settings=CompareSettings,
     words=("A", "B"),
@@ -70,6 +71,7 @@ def command(settings: CompareSettings, a: str, b: str) -> int:
         settings.method,
         settings.lower_is_better,
         settings.rates_between,
+        settings.metrics.only,
     )
     if matched.one_variant:
         sheets = [seeds_sheet(result, matched, settings.method)]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_latex, print_rich
-from jpegai_bench.config.command_settings import DeviceSettings
+from jpegai_bench.config.command_settings import DeviceSettings, OnlySettings
 from jpegai_bench.config.schema import chosen_metrics
-from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.failures import is_failure
 from jpegai_bench.system.console import complain, say
 from jpegai_bench.version import __version__
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class MetricsSettings(DeviceSettings):
+class MetricsSettings(DeviceSettings, OnlySettings):
     """What `metrics` takes."""
-
-    only: list[str] | None
 
 
 USAGE = Command(
@@ -54,9 +52,7 @@ def command(settings: MetricsSettings, reference: str, distorted: str) -> int:
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file can be any bytes
-    if settings.only is not None and settings.metrics.only is not None:
-        raise UsageError("only and metrics.only are given; they say the same, give one")
-    only = settings.metrics.only if settings.only is None else settings.only
+    only = settings.wanted
     names = chosen_metrics("only", only)
     pairing = find_pairs(reference, distorted)
     if os.path.samefile(reference, distorted):

@@ -106,6 +106,23 @@ class SelectionSettings(Settings):
 
 
 @dataclass(kw_only=True)
+class OnlySettings(Settings):
+    """Of what works on files: `only` is short for `metrics.only`, and takes names that a file has besides."""
+
+    only: list[str] | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.only is not None and self.metrics.only is not None:
+            raise UsageError("only and metrics.only are given; they say the same, give one")
+
+    @property
+    def wanted(self) -> list[str] | None:
+        """The metrics that are asked for; None where all are."""
+        return self.metrics.only if self.only is None else self.only
+
+
+@dataclass(kw_only=True)
 class CurveSettings(Settings):
     """Of what compares curves that are given by name."""
 

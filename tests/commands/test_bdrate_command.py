@@ -82,12 +82,13 @@ def test_the_formats_hold_the_same_figures(folder):
 
 def test_options_reach_the_figures(folder):
     base = ("bdrate", "vvc.csv", "tenth.csv", "format=csv")
-    lower, bd_metric, ranged, mean, only, hvs = several(
+    lower, bd_metric, ranged, mean, only, long, hvs = several(
         (*base, "lower_is_better=[lpips]", "only=[lpips,vmaf]"),
         (*base, "bd_metric=true"),
         (*base, "bpp_range=[0.1,2]"),
         (*base, "curve=mean"),
         (*base, "only=[psnr_y]"),
+        (*base, "metrics.only=[psnr_y]"),
         (*base, "metrics.hvs=hvs"),
         cwd=folder,
     )
@@ -98,6 +99,7 @@ def test_options_reach_the_figures(folder):
     assert csv(ranged).images_used["vmaf"] < 24
     assert float(csv(mean).bd_rate["vmaf"]) == pytest.approx(-10, abs=1e-9)
     assert list(csv(only).index) == ["psnr_y"]
+    assert long.out == only.out
     assert csv(hvs).reason["mean_of_seven"] == ""
     assert "psnr_hvs" not in hvs.err
 

@@ -492,6 +492,21 @@ def test_points_that_ship(tmp_path):
     fails(lone, "webp/nowhere", "in results")
 
 
+def test_only_the_metrics_that_are_asked_for_have_rows(lab, tmp_path):
+    lab.run("base", faster(0.9))
+    lab.run("combined", faster(0.8, spread=0.1))
+    all_rows = read_csv(bench("compare", "base", "combined", "format=csv", cwd=tmp_path))
+    words = ("compare", "base", "combined", "metrics.only=[psnr_y,ms_ssim]")
+    rows = read_csv(bench(*words, "format=csv", cwd=tmp_path))
+    assert list(rows.index) == ["ms_ssim", "mean_of_seven", "psnr_y"]
+    assert rows["difference"].equals(all_rows["difference"][rows.index])
+    assert rows["p_adjusted"]["ms_ssim"] < all_rows["p_adjusted"]["ms_ssim"]  # by Holm, over fewer tests
+    table = bench(*words, cwd=tmp_path)
+    assert "MS-SSIM" in table.out
+    assert "FSIM" not in table.out
+    fails(bench("compare", "base", "combined", "metrics.only=[ssim]", cwd=tmp_path), "metrics.only", code=2)
+
+
 def test_what_cannot_be_compared_is_told_in_one_line(lab, tmp_path):
     lab.run("base", VVC)
     lab.run("broken", VVC, status="failed")

@@ -27,7 +27,7 @@ def comparison_sheet(comparison: Comparison, matched: Match, method: str) -> She
         [],
         f"Difference: BD-rate of {b} less that of {a}, negative where "
         f"{b} is better. Means over images, {_intervals(comparison)}. p: Wilcoxon's signed-rank test, "
-        "two-sided, over images. Holm: over the seven and their mean; over other metrics apart.",
+        "two-sided, over images. Holm: over those of the seven and their mean; over other metrics apart.",
         common=(_anchor(comparison, matched, method),),
     )  # fmt: skip
     for row in comparison.rows:
