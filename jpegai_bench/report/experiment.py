@@ -111,6 +111,7 @@ def _nothing_finished(store: Store, experiment: Experiment, selection: Selection
     words = [f"experiment={experiment.name}"]
     words += [chosen_by(selection.dataset)] if selection.dataset else []
     words += [f"model={selection.model}"] if selection.model else []
+    words += [f"'metrics.only=[{','.join(selection.only)}]'"] if selection.only else []
     return BenchError(
         f"{store.root}: holds no finished run of {experiment.name}{fits}; make them with: "
         f"jpegai-bench sweep {' '.join(words)}"

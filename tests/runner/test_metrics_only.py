@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from command import RUN, bench, fails, manifests, photographs, settings
+from command import RUN, bench, fails, manifests, photographs, settings, several
 from messages import says
 
 from jpegai_bench.codecs.pillow import Pillow
@@ -87,6 +87,7 @@ def test_a_run_says_what_it_was_asked_for_and_another_adds_to_it(tmp_path, tiny_
     assert says(first.out, "not asked for", "FSIM", "PSNR-HVS-M")
     assert not says(first.out, "not measured")
     assert manifests(tmp_path / "results")["base"]["metrics_only"] == list(TWO)
+    assert says(bench("list", "runs", cwd=tmp_path).out, "base", "by MS-SSIM, PSNR-RGB alone")
     [points] = tmp_path.glob("results/runs/base/*/points.csv")
     more = bench(*words, "+variant=base", cwd=tmp_path)
     assert says(more.err, "further metrics", "fsim")
@@ -101,9 +102,17 @@ def test_a_run_says_what_it_was_asked_for_and_another_adds_to_it(tmp_path, tiny_
     assert {line.partition(",")[0] for line in sheet[1:]} == {"base", "combined"}
     alone = bench("tables", "metrics.only=[psnr_y]", "format=csv", cwd=tmp_path)
     assert [line.partition(",")[0] for line in alone.out.splitlines()[1:]] == ["base"]
+    last = bench("tables", "metrics.only=[psnr_y]", cwd=tmp_path)
+    assert "Left out is what was measured without PSNR-Y: combined" in " ".join(last.out.split())
     page = bench("report", cwd=tmp_path)
     assert page.code == 0, page.err
     assert "others were not asked for" in (tmp_path / "results/report/index.html").read_text()
+    rest = bench(*words, "+variant=base", cwd=tmp_path)
+    text = " ".join(rest.out.split())
+    assert "Left out is what was measured without" in text
+    assert "metrics.only=[ms_ssim,psnr_rgb] shows both): combined" in text
+    [table] = several(["tables", "metrics.only=[ms_ssim,psnr_rgb]"], cwd=tmp_path)
+    assert "Left out" not in table.out
 
 
 def test_wrong_names_are_told_with_the_right_ones(tmp_path):
@@ -114,3 +123,14 @@ def test_wrong_names_are_told_with_the_right_ones(tmp_path):
     fails(bench("metrics", "a", "b", "only=[vmaf]", "metrics.only=[vmaf]", cwd=tmp_path), "only", code=2)
     assert settings("metrics.only=[psnr_rgb,ms_ssim]").metrics.asked == TWO
     assert settings().metrics.asked == NAMES
+
+
+def test_metrics_that_no_run_has_are_named_with_what_measures_them(tmp_path, tiny_weights):
+    photographs(tmp_path / "photos")
+    words = (*RUN, f"weights={tiny_weights}", "dataset.limit=1", "workers=1")
+    measured = bench("run", "+variant=base", *words, "metrics.only=[psnr_y]", cwd=tmp_path)
+    assert measured.code == 0, measured.err
+    fit, others = several(["tables", "metrics.only=[vmaf,psnr_y]"], ["tables", "dataset=kodak"], cwd=tmp_path)
+    fails(fit, "metrics.only=[vmaf,psnr_y]: vmaf of base on photos", "dataset.path=photos", "[vmaf,psnr_y]'")
+    assert "'metrics.only=[psnr_y]'" not in fit.err
+    fails(others, "no finished run that fits", "run +variant=combined dataset=kodak")

@@ -1,13 +1,14 @@
 """Comparable runs of the store together: a study for each data set, model preset and kind of rates."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jpegai_bench.errors import BenchError
-from jpegai_bench.metrics.asked import asked_of
+from jpegai_bench.metrics.asked import asked_of, labels_of
 from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.report.gather import encoders, training_remarks
-from jpegai_bench.report.gather.codec_points import images_of
+from jpegai_bench.report.gather.codec_points import chosen_by, images_of
 from jpegai_bench.report.gather.matching_runs import (
     anchors_of,
     chosen_anchors,
@@ -15,6 +16,7 @@ from jpegai_bench.report.gather.matching_runs import (
     shared_qualities,
 )
 from jpegai_bench.report.gather.peers import Wanted, codecs_alone, study_with
+from jpegai_bench.report.gather.reproduce import run_command
 from jpegai_bench.report.gather.study import BASE, Entry, Study
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.times import decode_seconds
@@ -45,9 +47,14 @@ def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
     For each, the newest run decides on images and versions of the metrics; of each variant the newest run on
     them counts. The prefix begins the names of a study's files.
     """
-    groups = finished_groups(store, selection)
+    groups, finished = (
+        finished_groups(store, choice) for choice in (selection, replace(selection, only=None))
+    )
     if groups:
-        return [(_study(store, runs, selection), prefix_of(*key)) for key, runs in sorted(groups.items())]
+        return [
+            (_study(store, runs, finished[key], selection), prefix_of(*key))
+            for key, runs in sorted(groups.items())
+        ]
     if selection.dataset and selection.model is None and selection.peers:
         study = codecs_alone(
             store,
@@ -60,10 +67,29 @@ def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
             method=selection.method,
         )
         return [(study, prefix_of(selection.dataset, "codecs"))]
+    raise _nothing_finished(store, selection, [run for runs in finished.values() for run in runs])
+
+
+def _nothing_finished(store: Store, selection: Selection, others: Sequence[Run]) -> BenchError:
+    """The store has nothing to make a table from; `others` would fit but for their metrics."""
+    if others:
+        newest = max(others, key=lambda run: str(run.manifest["end"]))
+        asked = asked_of(newest.manifest)
+        lacking = [name for name in selection.only or () if name not in asked]
+        more = f"metrics.only=[{','.join(name for name in NAMES if name in (*asked, *lacking))}]"
+        again = run_command(newest, str(store.root), without=("metrics.only",))
+        return BenchError(
+            f"metrics.only=[{','.join(selection.only or ())}]: {', '.join(lacking)} of {newest.label} on "
+            f"{newest.manifest.get('dataset')}, the newest run, was not measured, nor of another beside all "
+            f"that is asked for; measure it with: {again} '{more}'"
+        )
     fits = " that fits" if any(run.done for run in store.runs("runs")) else ""
+    chosen = [chosen_by(selection.dataset)] if selection.dataset else []
+    chosen += [f"model={selection.model}"] if selection.model else []
     alone = "" if selection.dataset else ", or choose a data set with dataset=" if selection.peers else ""
-    raise BenchError(
-        f"{store.root}: holds no finished run{fits}; make one with: jpegai-bench run +variant=combined{alone}"
+    words = " ".join(["+variant=combined", *chosen])
+    return BenchError(
+        f"{store.root}: holds no finished run{fits}; make one with: jpegai-bench run {words}{alone}"
     )
 
 
@@ -143,7 +169,36 @@ def study_of(
     )
 
 
-def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
+def left_out(runs: Sequence[Run], fit: Sequence[Run], only: Sequence[str] | None) -> list[str]:
+    """What is said of variants that have runs, and none that was measured as those in `fit` were."""
+    newest, shown = fit[-1], only or asked_of(fit[-1].manifest)
+    labels, pixels = {run.label for run in fit}, set(images_of(newest).values())
+    by_reason: dict[str, set[str]] = defaultdict(set)
+    for run in sorted(runs, key=lambda run: str(run.manifest["end"])):
+        if run.label not in labels and not pixels.isdisjoint(images_of(run).values()):
+            for names in by_reason.values():
+                names.discard(run.label)  # its newest run is the one to tell of
+            by_reason[_unlike(run, newest, shown)].add(run.label)
+    return [
+        f"Left out is what was measured {reason}: {', '.join(sorted(names))}; run again, it stands beside."
+        for reason, names in by_reason.items()
+        if names
+    ]
+
+
+def _unlike(run: Run, newest: Run, shown: Sequence[str]) -> str:
+    """What a run was measured by or on that keeps it from standing beside the newest."""
+    if run.manifest.get("images_key") != newest.manifest.get("images_key"):
+        return "on other pictures of the data set"
+    if run.manifest.get("metrics") != newest.manifest.get("metrics"):
+        return "by other versions of the metrics"
+    asked = asked_of(run.manifest)
+    common = [name for name in shown if name in asked]
+    beside = f" (metrics.only=[{','.join(common)}] shows both)" if common else ""
+    return f"without {labels_of(set(shown) - set(asked))}{beside}"
+
+
+def _study(store: Store, runs: list[Run], finished: Sequence[Run], selection: Selection) -> Study:
     fit = measured_alike(runs, selection.only)
     latest = {run.label: run for run in fit}
     order = encoders.in_order(list(latest.values()))
@@ -151,7 +206,8 @@ def _study(store: Store, runs: list[Run], selection: Selection) -> Study:
         anchors = chosen_anchors(store, fit[-1], selection.anchors, selection.only)
     else:
         anchors = anchors_of(store, fit[-1])
-    return study_of(store, order, anchors, selection, notes=of_other_pictures(runs, fit[-1]))
+    notes = [*of_other_pictures(runs, fit[-1]), *left_out(finished, fit, selection.only)]
+    return study_of(store, order, anchors, selection, notes=notes)
 
 
 def _variant(store: Store, run: Run, qualities: set[float] | None, note: str) -> Entry:
