@@ -1,6 +1,7 @@
 """What there is: variants, data sets, anchors, weights, runs; without torch."""
 
 import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import wrap
@@ -14,6 +15,8 @@ from jpegai_bench.config.setting_names import choices
 from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
+from jpegai_bench.metrics.asked import asked_of, labels_of
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS, metadata
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.units_of_run import size_of
@@ -130,12 +133,24 @@ def line_of(store: Store, run: Run) -> str:
     of = f"{manifest.get('dataset')}{model}, {count(images, 'image')}"
     of += f", {left_out} left out" if (left_out := len(manifest.get("failures") or ())) else ""
     of += ", target rates" if run.rates == "target" else ""
+    of += "".join(f", {word}" for word in _apart(manifest))
     of = "its run.json cannot be read" if run.state == "damaged" else of
     if run.state == "running":
         of += f", process {manifest.get('pid')} on {manifest.get('host')}"
     began = manifest.get("start") if manifest.get("status") == "running" else manifest.get("end")
     size = amount(size_of(store, run))
     return f"{run.label:<14} {run.state:<7} {_age(began):>7} {size:>9}  {run.folder.name}  {of}"
+
+
+def _apart(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What sets a run apart from one of the same name: device, precision, encoder's choice, fewer metrics."""
+    made_by = manifest.get("codec")
+    made_by = made_by if isinstance(made_by, dict) else {}
+    for key, text in (("device", "on {}"), ("precision", "in {}"), ("rdo", "rdo")):
+        if key in made_by:
+            yield text.format(made_by[key])
+    if (asked := asked_of(manifest)) != NAMES:
+        yield f"by {labels_of(asked)} alone"
 
 
 def amount(size: int) -> str:

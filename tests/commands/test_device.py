@@ -56,6 +56,8 @@ def test_a_table_says_what_a_gpu_coded(tmp_path):
     coded_on(store, "cuda", ("base", "combined"))
     [(study, _)] = studies(store, Selection())
     assert "Coded and decoded on cuda: base, combined." in study.notes
+    listed = bench("list", "runs", f"results={tmp_path}", cwd=tmp_path).out.splitlines()
+    assert {line.split()[0] for line in listed if line.endswith(", on cuda")} == {"base", "combined"}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -59,6 +59,9 @@ def test_a_run_in_it_is_a_run_of_its_own(tmp_path, tiny_weights):
     assert first["psnr_rgb"].tolist() != second["psnr_rgb"].tolist()
     assert first["psnr_rgb"].to_numpy() == pytest.approx(second["psnr_rgb"].to_numpy(), abs=0.1)
     assert "precision=bf16" in runs["bf16"].manifest["overrides"]
+    listed = bench("list", "runs", cwd=tmp_path).out.splitlines()
+    assert [", in bf16" in line for line in listed if runs["bf16"].folder.name in line] == [True]
+    assert sum(", in bf16" in line for line in listed) == 1
 
 
 def test_a_table_says_what_was_decoded_so(tmp_path):
