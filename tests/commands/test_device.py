@@ -123,11 +123,11 @@ class Elsewhere(nn.Identity):
     def __init__(self, channels):
         super().__init__()
     def forward(self, x):
-        return x + torch.ones(x.shape, device="meta")
+        return x + torch.ones(x.shape, device="meta" if x.shape[-1] > 16 else x.device)
 
 class Full(Elsewhere):
     def forward(self, x):
-        if x.device.type == "cpu":
+        if x.device.type == "cpu" and x.shape[-1] > 16:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\\nSee more")
         return x
 """
@@ -135,7 +135,10 @@ class Full(Elsewhere):
 
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory):
-    """Photographs, and two variants that fail on the CPU as others do on a GPU; the words that they need."""
+    """Photographs, and two variants that fail on the CPU as others do on a GPU; the words that they need.
+
+    On the small inputs by which modules are tried first they do not.
+    """
     folder = tmp_path_factory.mktemp("failing")
     photographs(folder / "photos")
     (folder / "failing.py").write_text(_FAILING)
