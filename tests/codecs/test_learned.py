@@ -85,10 +85,13 @@ def test_an_encoder_that_rounds_to_the_nearest_is_another_codec_of_the_same_bits
 
 @pytest.fixture
 def rounded_by_default():
-    """As torch comes; a test may ask for more of TF32."""
-    precision = torch.get_float32_matmul_precision()
+    """As torch comes; a test may ask for more of TF32, and other libraries have asked for less."""
+    cudnn = torch.backends.cudnn
+    before = torch.get_float32_matmul_precision(), cudnn.deterministic
+    cudnn.deterministic = False
     yield
-    torch.set_float32_matmul_precision(precision)
+    torch.set_float32_matmul_precision(before[0])
+    cudnn.deterministic = before[1]
 
 
 def test_nothing_is_rounded_though_the_file_of_a_module_asks_for_it(tiny_weights, rounded_by_default):
