@@ -121,6 +121,11 @@ def _built(modules: NetworkModules, size: NetworkSize) -> Network:
             )
         for step in steps:
             assert isinstance(step, Pass)
+            if not 0 <= step.first < step.end <= model.latent:
+                raise BenchError(
+                    f"entropy.context, {branch}: a pass has channels {step.first} to {step.end}; the latent "
+                    f"has {model.latent}"
+                )
             checked = partial(_integers, f"entropy.context, {branch}", step.change)
             step.change = checked  # type: ignore[method-assign]
         for parameter in model.parameters():

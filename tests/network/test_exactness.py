@@ -91,6 +91,20 @@ def test_the_packages_own_context_models_are_exact(context):
     check_modules(replace(MODULES, entropy_context=context), SIZE)
 
 
+def test_a_pass_has_channels_of_the_latent():
+    def context(latent, features, qualities):
+        return nn.ModuleList([Side(latent, features, PHASES, lambda of, arithmetic, mean, seen: mean)])
+
+    def beyond(latent, features, qualities):
+        steps = context(latent, features, qualities)
+        steps[0].end += 4
+        return steps
+
+    check_modules(replace(MODULES, entropy_context=context), SIZE)
+    with pytest.raises(BenchError, match=r"^entropy\.context, luma: a pass has channels 0 to"):
+        check_modules(replace(MODULES, entropy_context=beyond), SIZE)
+
+
 def test_what_encoder_and_decoder_compute_otherwise_is_told_by_its_place():
     asked = []
 
