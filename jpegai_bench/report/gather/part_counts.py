@@ -7,7 +7,6 @@ from typing import Any
 COUNTINGS = ("published", "input_size", "all")
 OTHER_PARTS = ("chroma_synthesis", "entropy", "analysis")
 """Beside the luma synthesis."""
-_DECODER = ("chroma_synthesis", "entropy")
 
 
 def part_counts(complexity: Mapping[str, Any] | None) -> dict[str, float]:
