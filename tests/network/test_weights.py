@@ -141,12 +141,12 @@ def test_one_flipped_bit_is_noticed(folder, file):
         tiny.load(folder)
 
 
-def test_a_synthesis_of_before_files_recorded_their_content_is_loaded(folder):
-    path = folder / "tiny.safetensors"
-    tensors, meta = weights.read(path, "synthesis")
-    del meta["content_id"]
-    save_file(tensors, path, meta)
-    tiny.load(folder)
+@pytest.mark.parametrize("file", ["shared.safetensors", "tiny.safetensors"])
+def test_weights_of_the_version_before_are_refused_by_the_name_of_what_reads_them(folder, file):
+    tensors, meta = weights.read(folder / file, "shared" if file.startswith("shared") else "synthesis")
+    save_file(tensors, folder / file, {**meta, "format": "jpegai-bench weights 1"})
+    with pytest.raises(BenchError, match=rf"{file}: weights of jpegai-bench weights 1.*0\.1 reads them"):
+        tiny.load(folder)
 
 
 def test_weights_that_are_replaced_while_they_are_in_use_are_refused(folder):
@@ -200,8 +200,10 @@ def test_an_encoder_without_some_of_its_tensors_is_refused(folder, prefix):
         ("length", lambda length: length + 1),
         ("length", lambda length: torch.full_like(length, -1)),
         ("length", lambda length: length.long()),
-        ("cdf", lambda cdf: cdf.flip(1)),
-        ("cdf", lambda cdf: cdf[:9]),
+        ("length", lambda length: length.float()),
+        ("cdf", lambda cdf: cdf.flip(0)),
+        ("cdf", lambda cdf: cdf[:-9]),
+        ("cdf", lambda cdf: cdf[None]),
         ("cdf", lambda cdf: cdf // 2),
         ("offset", lambda offset: offset[:9]),
         ("offset", lambda offset: torch.full_like(offset, -(2**31))),
