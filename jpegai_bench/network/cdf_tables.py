@@ -69,7 +69,7 @@ class Tables:
     def read(cls, cdf: Tensor, length: Tensor, offset: Tensor) -> "Tables | None":
         """What was `stored`; None where it is no family of CDFs."""
         lengths = length.flatten().tolist()
-        if cdf.dim() != 1 or length.dtype != torch.int32 or min(lengths, default=0) < _SHORTEST or sum(lengths) != len(cdf):
+        if (cdf.dim(), length.dtype, sum(lengths)) != (1, torch.int32, len(cdf)) or min(lengths) < _SHORTEST:
             return None
         tables = cls(pad_sequence(cdf.split(lengths), batch_first=True), length, offset)
         return tables if tables.is_sound else None

@@ -20,7 +20,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files
 from jpegai_bench.network.cdf_tables import Histograms, Tables, scale_tables
 from jpegai_bench.network.codec import BRANCHES, Network
-from jpegai_bench.network.coding import RDO, Coder
+from jpegai_bench.network.coding import Coder
 from jpegai_bench.network.weight_files import FORMAT, SHARED_FILE, WeightIds, shared_id, synthesis_file
 from jpegai_bench.system.files import make_folder, replace_bytes
 
@@ -215,7 +215,7 @@ def _take_tables(tensors: dict[str, Tensor], path: Path) -> Tables:
 
 def _make_tables(network: Network, count: Callable[[Coder], Histograms] | None) -> Tables:
     tables = scale_tables()
-    return scale_tables(count(Coder(network, tables, bytes(8), RDO)).counts) if count else tables
+    return scale_tables(count(Coder(network, tables, bytes(8))).counts) if count else tables
 
 
 def _weights(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
