@@ -69,7 +69,9 @@ class Tables:
     def read(cls, cdf: Tensor, length: Tensor, offset: Tensor) -> "Tables | None":
         """What was `stored`; None where it is no family of CDFs."""
         lengths = length.flatten().tolist()
-        if (cdf.dim(), length.dtype, sum(lengths)) != (1, torch.int32, len(cdf)) or min(lengths) < _SHORTEST:
+        if (cdf.dim(), length.dtype, sum(lengths)) != (1, torch.int32, len(cdf)) or min(
+            lengths, default=0
+        ) < _SHORTEST:
             return None
         tables = cls(pad_sequence(cdf.split(lengths), batch_first=True), length, offset)
         return tables if tables.is_sound else None
