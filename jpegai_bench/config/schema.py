@@ -74,6 +74,11 @@ class ModelSettings:
         for name in ("luma", "chroma"):
             setattr(self, name, _widths(name, getattr(self, name)))
         one_of("model.context", self.context, CONTEXTS)
+        for item in fields(self):
+            value = getattr(self, item.name)
+            least = {"qualities": 2, "analysis_residual_blocks": 0}.get(item.name, 1)
+            if isinstance(value, int | float) and not least <= value < math.inf and value is not False:
+                raise BenchError(f"model.{item.name}={value}: must be at least {least}")
         for branch in ("luma", "chroma"):
             groups, latent = getattr(self, f"context_{branch}_groups"), getattr(self, f"latent_{branch}")
             if groups is None:
@@ -84,11 +89,6 @@ class ModelSettings:
                     f"model.context_{branch}_groups={groups}: must be numbers of channels that come to "
                     f"model.latent_{branch}={latent}"
                 )
-        for item in fields(self):
-            value = getattr(self, item.name)
-            least = {"qualities": 2, "analysis_residual_blocks": 0}.get(item.name, 1)
-            if isinstance(value, int | float) and not least <= value < math.inf and value is not False:
-                raise BenchError(f"model.{item.name}={value}: must be at least {least}")
         if self.qualities > MOST_QUALITIES:
             raise BenchError(f"model.qualities={self.qualities}: must be at most {MOST_QUALITIES}")
 

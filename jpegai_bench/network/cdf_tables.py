@@ -68,10 +68,10 @@ class Tables:
     @classmethod
     def read(cls, cdf: Tensor, length: Tensor, offset: Tensor) -> "Tables | None":
         """What was `stored`; None where it is no family of CDFs."""
-        lengths = length.flatten().tolist()
-        if (cdf.dim(), length.dtype, sum(lengths)) != (1, torch.int32, len(cdf)) or min(
-            lengths, default=0
-        ) < _SHORTEST:
+        if (cdf.dim(), length.dtype, length.shape) != (1, torch.int32, (LEVELS,)):
+            return None
+        lengths = length.tolist()
+        if min(lengths) < _SHORTEST or sum(lengths) != len(cdf):
             return None
         tables = cls(pad_sequence(cdf.split(lengths), batch_first=True), length, offset)
         return tables if tables.is_sound else None

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from jpegai_bench.errors import BenchError
 
 FORMAT = "jpegai-bench weights 2"
-_READERS = {"jpegai-bench weights 1": "jpegai-bench 0.1"}
+_READERS = {"jpegai-bench weights 1": "jpegai-bench 0.1, or the development version that wrote them,"}
 """What reads an older format."""
 SHARED_FILE = "shared.safetensors"
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "shipped" / "weights"
