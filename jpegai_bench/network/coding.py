@@ -11,7 +11,7 @@ from torch import Tensor
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.color import from_420, to_420
 from jpegai_bench.images.read import Image8
-from jpegai_bench.network.arithmetic import FRACTION_BITS, QUALITY_STEP, Exact, from_exact
+from jpegai_bench.network.arithmetic import FRACTION_BITS, QUALITY_STEP, Exact, RoundedWeights, from_exact
 from jpegai_bench.network.bitstream import Bitstream, check_size
 from jpegai_bench.network.cdf_tables import Histograms, Tables, table_indexes
 from jpegai_bench.network.codec import ALIGNMENT, BRANCHES, Latents, Network, Planes
@@ -61,7 +61,7 @@ class Coder:
         self.rdo = rdo
         self.histograms: Histograms | None = None
         """Counts what is encoded, where it is set."""
-        self._rounded_weights: dict[int, tuple[Tensor, Tensor]] = {}
+        self._rounded_weights = RoundedWeights()
 
     @property
     def device(self) -> torch.device:
