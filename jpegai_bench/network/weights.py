@@ -175,7 +175,7 @@ def initialize(
 
 def entropy_parts_anew(network: Network, folder: Path) -> list[str]:
     """Parts of the entropy models that `initialize` leaves as they are, as `prior_luma.passes.`."""
-    return _anew(network, _today(read(folder / SHARED_FILE, "shared")[0]))
+    return _anew(network, read(folder / SHARED_FILE, "shared")[0])
 
 
 def _anew(network: Network, shared: Mapping[str, Tensor]) -> list[str]:

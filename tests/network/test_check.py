@@ -16,8 +16,6 @@ from jpegai_bench.network.codec import Network
 from jpegai_bench.network.modules import NetworkModules
 from jpegai_bench.network.upsampling import TransposedConvolution
 
-"""Where the decoders of the standard are variants."""
-
 
 def nothing(channels):
     return nn.Identity()
