@@ -46,6 +46,16 @@ def test_of_the_weights_that_ship_nothing_is_said(tmp_path):
     assert remarks(runs) == {}
 
 
+def test_a_training_that_broke_down_is_a_different_one(tmp_path):
+    """It went on from its last checkpoint at half the learning rate, which the recipe does not say."""
+    whole, broken = (synthesis(10000, shared="e") | {"eased": eased} for eased in (1.0, 0.5))
+    assert notes([run(tmp_path, "base", whole), run(tmp_path, "mine", whole)]) == []
+    [told] = notes([run(tmp_path, "base", whole), run(tmp_path, "mine", broken)])
+    assert says(
+        told, "trained differently", "mine (synthesis alone", "after a breakdown at 0.5 of the learning"
+    )
+
+
 def test_what_is_not_on_record_is_not_guessed(tmp_path):
     unknown = [Run(tmp_path, {"label": "base"}), run(tmp_path, "tiny", {}, {}), run(tmp_path, "own", None)]
     assert notes(unknown) == []
