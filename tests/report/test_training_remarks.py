@@ -74,6 +74,13 @@ def test_weights_that_go_on_from_others_are_no_trial(tmp_path):
     assert len(notes([run(tmp_path, "base", everything(400, shared="e"))])) == 1
 
 
+def test_of_an_entropy_model_that_was_trained_alone_the_steps_are_not_the_encoders(tmp_path):
+    entropy = {**everything(4000, shared="e", synthesis="s")}
+    entropy["recipe"] = {**entropy["recipe"], "train": "entropy"}
+    [told] = notes([run(tmp_path, "base", synthesis(400, shared="e"), entropy)])
+    assert "on an encoder with 4,000 further steps of its entropy model)" in told
+
+
 def test_a_synthesis_on_an_encoder_of_a_mere_trial_is_one_too(tmp_path):
     [told] = notes([run(tmp_path, "base", synthesis(3000), everything(30))])
     assert "Unfit for conclusions" in told

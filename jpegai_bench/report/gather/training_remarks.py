@@ -27,6 +27,13 @@ class Stage:
         return ", ".join(filter(None, (_PARTS.get(self.part, ""), f"{self.steps:,} steps{further}")))
 
     @property
+    def as_encoder(self) -> str:
+        """Such as `of 30,000`: behind the word encoder."""
+        further = " further" if self.goes_on else ""
+        whose = " steps of its entropy model" if self.part == "entropy" else ""
+        return f"{'with' if whose else 'of'} {self.steps:,}{further}{whose}"
+
+    @property
     def is_trial(self) -> bool:
         """Whether it shows no more than that it runs."""
         return self.steps < FEWEST_STEPS and not self.goes_on
@@ -43,9 +50,8 @@ class _Trained:
 
     @property
     def wording(self) -> str:
-        further = " further" if self.encoder and self.encoder.goes_on else ""
-        encoder = [f"on an encoder of {self.encoder.steps:,}{further}"] if self.encoder else []
-        return ", ".join((self.synthesis.wording, *encoder, *self.apart))
+        encoder = f"on an encoder {self.encoder.as_encoder}" if self.encoder else ""
+        return ", ".join(filter(None, (self.synthesis.wording, encoder, *self.apart)))
 
     @property
     def is_trial(self) -> bool:
