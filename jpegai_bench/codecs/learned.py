@@ -67,7 +67,9 @@ class LearnedCodec:
         """Code 8-bit RGB `[H, W, 3]` at a real quality; analysis runs once for all rates of an image."""
         with self._computing() as coder:
             coded = coder.encode(self._analyze(image), quality)
-        return Encoded(coded.stream.to_bytes(), coded.estimated_bits)
+        data = coded.stream.to_bytes()
+        container = len(data) - len(coded.stream.payload)
+        return Encoded(data, coded.estimated_bits + 8 * container)
 
     def qualities_for(self, image: Image8, targets: Sequence[float]) -> list[float]:
         """The qualities, in thousandths, whose rates come nearest to `targets` in bpp; nothing is decoded."""

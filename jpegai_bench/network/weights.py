@@ -256,12 +256,13 @@ def _check_structure(
     there = json.loads(meta.get("structure", "{}"))
     for key in ("model", "modules"):
         have, want = there.get(key) or {}, wanted.get(key) or {}
-        names = sorted(name for name in {**have, **want} if have.get(name) != want.get(name))
-        if differing := [name for name in names if decides(key, name)]:
-            name = differing[0]
+        differing = [name for name in {**want, **have} if have.get(name) != want.get(name)]
+        if deciding := [name for name in differing if decides(key, name)]:
+            name = deciding[0]  # in the order of the configuration: what follows from it comes later
+            fits = f": {key}.{name}={json.dumps(have.get(name))} fits" if key == "model" else ""
             raise BenchError(
                 f"{path}: weights of another structure: {key}.{name} is {have.get(name)} there "
-                f"and {want.get(name)} in this configuration"
+                f"and {want.get(name)} in this configuration{fits}"
             )
 
 

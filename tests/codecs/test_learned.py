@@ -28,6 +28,13 @@ def bpp_at(codec, quality):
     return 8 * len(codec.encode(photograph(), quality).data) / (HEIGHT * WIDTH)
 
 
+@pytest.mark.parametrize("quality", [0, 2.37, 5])
+def test_the_estimate_is_of_the_whole_file_of_the_smallest_picture_too(quality):
+    """The range coder writes whole words of 32 bits, and at most one more than it needs."""
+    encoded = shipped().encode(photograph()[:3, :17], quality)
+    assert encoded.estimated_bits == pytest.approx(8 * len(encoded.data), rel=0.01, abs=64)
+
+
 def test_targets_in_reach_are_met_by_the_whole_file():
     codec = shipped()
     lowest, highest = bpp_at(codec, 0), bpp_at(codec, 5)

@@ -195,7 +195,7 @@ def test_compare_says_that_encoders_differ_and_that_one_training_was_a_trial(tmp
     assert (quiet.code, told.code) == (0, 0), told.err
     plain = re.sub(r"\s+", " ", told.out)
     for fact in (
-        "encoders of their own: base (",
+        "encoders or entropy models of their own: base (",
         "combined (encoder 01234567)",
         "combined (everything, 30 steps)",
     ):
