@@ -112,8 +112,9 @@ def _trained(path: Path) -> str:
         if stage is None:
             raise ValueError
         other = "" if meta["format"] == FORMAT else "of another version, which alone reads it"
-        encoder = f"{kind}encoder {meta.get('encoder_id', meta['shared_id'])}"
-        words = (encoder, stage.wording, setbacks(note), f"seed {note['recipe']['seed']}", other)
+        encoder = f"{kind}encoder {meta.get('encoder_id', meta['shared_id'])[:8]}"
+        broken = "a setback" if setbacks(note) else ""
+        words = (encoder, stage.wording, f"seed {note['recipe']['seed']}", broken, other)
         return ", ".join(filter(None, words))
     except BenchError:
         return "not a safetensors file"

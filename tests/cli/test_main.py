@@ -216,7 +216,7 @@ def test_weights_are_listed_with_their_training(tmp_path, tiny_weights):
         ["list", "weights"], *(["list", "weights", f"weights={one}"] for one in folders), cwd=tmp_path
     )
     assert len(shipped.out.splitlines()) == 8
-    told = r"small/base +\d\.\d MB  on encoder (\w{16}), synthesis alone, [\d,]+ steps, seed \d+\n"
+    told = r"small/base +\d\.\d MB  on encoder (\w{8}), synthesis alone, [\d,]+ steps, seed \d+\n"
     encoder = re.search(told, shipped.out)
     assert re.search(
         rf"small/shared .* encoder {encoder[1]}, entropy model alone, [\d,]+ steps further", shipped.out
