@@ -31,7 +31,7 @@ class LearnedCodec:
     """Structural numbers and modules as plain data; weights of another structure are refused."""
     folder: Path
     """Holds `shared.safetensors` and `<name>.safetensors`."""
-    rdo: bool = True
+    rdo: bool = False
     """Whether the encoder weighs the bits of a symbol against its error (`coding.quantize`)."""
     device: str = CPU
     """Where the network computes, as torch names it; symbols are range-coded on the CPU."""
@@ -67,7 +67,9 @@ class LearnedCodec:
         """Code 8-bit RGB `[H, W, 3]` at a real quality; analysis runs once for all rates of an image."""
         with self._computing() as coder:
             coded = coder.encode(self._analyze(image), quality)
-        return Encoded(coded.stream.to_bytes(), coded.estimated_bits)
+        data = coded.stream.to_bytes()
+        container = len(data) - len(coded.stream.payload)
+        return Encoded(data, coded.estimated_bits + 8 * container)
 
     def qualities_for(self, image: Image8, targets: Sequence[float]) -> list[float]:
         """The qualities, in thousandths, whose rates come nearest to `targets` in bpp; nothing is decoded."""
@@ -83,8 +85,8 @@ class LearnedCodec:
     def fingerprint(self) -> dict[str, str]:
         """All that decides bytes and picture: weights, structure, source, encoder's choices, device."""
         place = {"device": kind_of(self.device)} if self.device != CPU else {}
-        plain = {} if self.rdo else {"rdo": "no"}
-        return fingerprint.fingerprint(self.weight_ids, self.structure, self.precision) | place | plain
+        choices = {"rdo": "yes"} if self.rdo else {}
+        return fingerprint.fingerprint(self.weight_ids, self.structure, self.precision) | place | choices
 
     def sources(self) -> dict[str, str]:
         """Name and hash of every part of the source that the fingerprint is of."""
@@ -114,8 +116,8 @@ class LearnedCodec:
         place = f", on {kind_of(self.device)}" if self.device != CPU else ""
         place += f", decoded in {self.precision}" if self.precision != FLOAT32 else ""
         own = self.folder.parent.name + "/" if self.folder.name == "weights" else ""  # of a training
-        plain = "" if self.rdo else ", rounded without rate-distortion optimisation"
-        return f"weights {own}{self.folder.name}, encoder {self.weight_ids.shared}{plain}{place}"
+        rdo = ", rate-distortion optimised" if self.rdo else ""
+        return f"weights {own}{self.folder.name}, encoder {self.weight_ids.shared}{rdo}{place}"
 
     @contextmanager
     def _computing(self) -> Iterator["Coder"]:

@@ -26,7 +26,7 @@ class Encoded:
     data: bytes
     """Everything that the decoder needs; its length is the rate."""
     estimated_bits: float | None = None
-    """The entropy model's own estimate, where the codec has one."""
+    """The entropy model's own estimate, with what the container adds, where the codec has one."""
 
 
 class Codec(Protocol):

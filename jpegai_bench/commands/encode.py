@@ -31,7 +31,7 @@ one that meets a rate within 2%, or the nearest.
   jpegai-bench encode photo.png photo.jai target_bpp=0.25
   jpegai-bench encode photo.png photo.jai reconstruction=expected.png
 
-  rdo=false            round to the nearest: more bits, less error
+  rdo=true             fewer bits, more error: a symbol nearer to zero where that pays
   weights=FOLDER       weights of your own; whoever decodes needs the same
   device=cuda          the network on a GPU; any device decodes it
   precision=bf16       reconstruction as `decode precision=bf16` shows it; the bitstream is the same""",

@@ -17,7 +17,8 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
 from jpegai_bench.metrics.asked import asked_of, labels_of
 from jpegai_bench.metrics.catalogue import NAMES
-from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS, metadata
+from jpegai_bench.network.weight_files import FORMAT, SHIPPED_WEIGHTS, metadata
+from jpegai_bench.report.gather.training_remarks import setbacks, stage_of
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.units_of_run import size_of
 from jpegai_bench.system.wording import count
@@ -106,10 +107,15 @@ def _trained(path: Path) -> str:
     try:
         meta = metadata(path)
         note = json.loads(meta["note"])
-        recipe = note["recipe"]
-        kind = "encoder" if meta["kind"] == "shared" else "on encoder"
-        part = "synthesis alone, " if kind == "on encoder" and recipe["train"] == "synthesis" else ""
-        return f"{kind} {meta['shared_id']}, {note['step']:,} steps, {part}seed {recipe['seed']}"
+        kind = "" if meta["kind"] == "shared" else "on "
+        stage = stage_of(note, meta["kind"])
+        if stage is None:
+            raise ValueError
+        other = "" if meta["format"] == FORMAT else "of another version, which alone reads it"
+        encoder = f"{kind}encoder {meta.get('encoder_id', meta['shared_id'])[:8]}"
+        broken = "a setback" if setbacks(note) else ""
+        words = (encoder, stage.wording, f"seed {note['recipe']['seed']}", broken, other)
+        return ", ".join(filter(None, words))
     except BenchError:
         return "not a safetensors file"
     except (KeyError, TypeError, ValueError, RecursionError):

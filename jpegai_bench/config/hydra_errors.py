@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
@@ -58,6 +63,10 @@ def _of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
         return _no_such_choice(str(error.missing_cfg_file), folders)
     for word in takewhile(lambda word: not word.startswith("-"), overrides):
+        if isinstance(error, ConfigCompositionException) and text.startswith(
+            f"Error merging override {word}"
+        ):
+            return f"{word}: a value of another kind stands there; --cfg job shows it"
         if message := _chosen_again(word, text, overrides) or _refused(word, error, folders):
             return message
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):

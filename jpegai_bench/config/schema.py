@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 MOST_QUALITIES = 60
 """The bitstream holds a quality in two bytes, in thousandths."""
 CONTEXTS = ("none", "multistage", "grouped")
+_GROUP_SHARES = {"luma": (1, 2, 3, 6), "chroma": (3, 5)}
+"""Of a latent's channels in the groups of its context model: what is decoded first is small."""
 METRIC_WORDS = {"hvs": ("hvs_m", "hvs"), "backend": BACKENDS}
 WORDS = {
     "format": ("table", "csv", "json", "markdown", "latex"),
@@ -61,8 +64,9 @@ class ModelSettings:
     analysis_residual_blocks: int
     chroma_reduction: int | None
     context: str
-    context_luma_groups: list[int]
-    context_chroma_groups: list[int]
+    context_luma_groups: list[int] | None
+    """Of the latent's channels; null shares them out, as `_GROUP_SHARES` has it."""
+    context_chroma_groups: list[int] | None
     context_luma_width: int
     context_chroma_width: int
 
@@ -70,18 +74,21 @@ class ModelSettings:
         for name in ("luma", "chroma"):
             setattr(self, name, _widths(name, getattr(self, name)))
         one_of("model.context", self.context, CONTEXTS)
-        for branch in ("luma", "chroma"):
-            groups, latent = getattr(self, f"context_{branch}_groups"), getattr(self, f"latent_{branch}")
-            if self.context == "grouped" and (sum(groups) != latent or min(groups, default=0) < 1):
-                raise BenchError(
-                    f"model.context_{branch}_groups={groups}: must be numbers of channels that come to "
-                    f"model.latent_{branch}={latent}"
-                )
         for item in fields(self):
             value = getattr(self, item.name)
             least = {"qualities": 2, "analysis_residual_blocks": 0}.get(item.name, 1)
             if isinstance(value, int | float) and not least <= value < math.inf and value is not False:
                 raise BenchError(f"model.{item.name}={value}: must be at least {least}")
+        for branch in ("luma", "chroma"):
+            groups, latent = getattr(self, f"context_{branch}_groups"), getattr(self, f"latent_{branch}")
+            if groups is None:
+                groups = _shared_out(latent, _GROUP_SHARES[branch])
+                setattr(self, f"context_{branch}_groups", groups)
+            if self.context == "grouped" and (sum(groups) != latent or min(groups, default=0) < 1):
+                raise BenchError(
+                    f"model.context_{branch}_groups={groups}: must be numbers of channels that come to "
+                    f"model.latent_{branch}={latent}"
+                )
         if self.qualities > MOST_QUALITIES:
             raise BenchError(f"model.qualities={self.qualities}: must be at most {MOST_QUALITIES}")
 
@@ -99,6 +106,12 @@ class ModelSettings:
             groups, width = (getattr(self, f"context_{branch}_{part}") for part in ("groups", "width"))
             sizes[f"context_{branch}"] = ContextSize(self.context, tuple(groups), width)
         return NetworkSize(**sizes)
+
+
+def _shared_out(channels: int, shares: Sequence[int]) -> list[int]:
+    """Channels in these proportions, no group of none."""
+    ends = [round(channels * end / sum(shares)) for end in (0, *accumulate(shares))]
+    return [end - start for start, end in pairwise(ends) if end > start]
 
 
 def _widths(name: str, value: Any) -> int | list[int]:

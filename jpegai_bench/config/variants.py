@@ -63,14 +63,6 @@ _CHANNELS_OF_TORCH = (
     "d_model",
 )
 
-_NEWER = {
-    "analysis_attention": True,
-    "analysis_residual_blocks": 0,
-    "chroma_reduction": None,
-    "context": "none",
-}
-"""Structural numbers that the first weights do not record, and what they are of these."""
-
 
 @dataclass(frozen=True)
 class Variant:
@@ -247,7 +239,4 @@ def structure_of(settings: "Settings", variant: Variant) -> dict[str, Any]:
         del size[name]  # these reach the network through the modules' arguments, if at all
     if size["context"] != "grouped":
         size = {name: value for name, value in size.items() if not name.startswith("context_")}
-    for name, usual in _NEWER.items():
-        if size[name] == usual:
-            del size[name]
     return {"model": size, "modules": variant.nodes}

@@ -13,6 +13,7 @@ Latent-Variable Models", ICLR 2019.
 from collections.abc import Iterable
 from functools import cache
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -117,15 +118,19 @@ class Float:
         return x
 
 
+RoundedWeights = WeakKeyDictionary[nn.Conv2d, tuple[Tensor, Tensor]]
+"""Of layers as long as they live."""
+
+
 class Exact:
     """Integers in units of 2**-10, held in float64: the same on every machine, with any number of threads."""
 
     unit = _UNIT
 
-    def __init__(self, quality: int, weights: dict[int, tuple[Tensor, Tensor]] | None = None) -> None:
+    def __init__(self, quality: int, weights: RoundedWeights | None = None) -> None:
         """`quality`: in thousandths; `weights`: rounded weights of layers that were met, which are shared."""
         self.quality = quality
-        self._weights = {} if weights is None else weights
+        self._weights = RoundedWeights() if weights is None else weights
 
     @torch.no_grad()
     def convolve(self, layer: nn.Conv2d, x: Tensor, phase: Phase | None = None) -> Tensor:
@@ -168,9 +173,9 @@ class Exact:
         return to_exact(x)
 
     def _rounded(self, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
-        if id(layer) not in self._weights:
-            self._weights[id(layer)] = _rounded(layer)
-        return self._weights[id(layer)]
+        if layer not in self._weights:
+            self._weights[layer] = _rounded(layer)
+        return self._weights[layer]
 
 
 def _taps(x: Tensor, reach: int, phase: Phase | None) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from constriction import stream
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from jpegai_bench.network.arithmetic import FRACTION_BITS
 
@@ -58,6 +59,22 @@ class Tables:
         rows = zip(np.diff(self.cdf.numpy()), self.length.tolist(), strict=True)
         shares = [(row[: length - 1] / 2**_PRECISION).astype(np.float32) for row, length in rows]
         return [stream.model.Categorical(share, perfect=False) for share in shares]
+
+    def stored(self) -> dict[str, Tensor]:
+        """As weights hold them: `cdf` without what stands behind the length of each, one after the other."""
+        rows = [row[:length] for row, length in zip(self.cdf, self.length.tolist(), strict=True)]
+        return {"cdf": torch.cat(rows), "length": self.length, "offset": self.offset}
+
+    @classmethod
+    def read(cls, cdf: Tensor, length: Tensor, offset: Tensor) -> "Tables | None":
+        """What was `stored`; None where it is no family of CDFs."""
+        if (cdf.dim(), length.dtype, length.shape) != (1, torch.int32, (LEVELS,)):
+            return None
+        lengths = length.tolist()
+        if min(lengths) < _SHORTEST or sum(lengths) != len(cdf):
+            return None
+        tables = cls(pad_sequence(cdf.split(lengths), batch_first=True), length, offset)
+        return tables if tables.is_sound else None
 
     @property
     def is_sound(self) -> bool:

@@ -95,7 +95,7 @@ class Reader:
         return symbols.reshape(indexes.shape)
 
     def finish(self) -> None:
-        """Check that nothing is left.
+        """Check that nothing is left; a last word that changes no symbol is not seen.
 
         Raises:
             BenchError: something is.

@@ -13,7 +13,9 @@ from safetensors.numpy import load_file
 
 from jpegai_bench.errors import BenchError
 
-FORMAT = "jpegai-bench weights 1"
+FORMAT = "jpegai-bench weights 2"
+_READERS = {"jpegai-bench weights 1": "jpegai-bench 0.1, or the development version that wrote it,"}
+"""What reads an older format."""
 SHARED_FILE = "shared.safetensors"
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "shipped" / "weights"
 """What ships, a folder a model preset."""
@@ -59,10 +61,10 @@ def read(path: Path, kind: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, 
     except _UNREADABLE as error:
         raise _not_ours(path, error) from None
     if meta.get("format") != FORMAT or meta.get("kind") != kind:
-        found = f"{meta.get('format', 'another program')}, kind {meta.get('kind', 'unknown')}"
-        raise BenchError(f"{path}: weights of {found}, expected {FORMAT}, kind {kind}")
-    recorded = meta.get("shared_id" if kind == "shared" else "content_id")
-    if recorded not in (None, content_id(arrays)):  # None: written before synthesis files recorded it
+        written, kinds = meta.get("format", "another program"), meta.get("kind", "unknown")
+        reader = f"; {_READERS[written]} reads it" if written in _READERS else ""
+        raise BenchError(f"{path}: is {written} ({kinds}), where {FORMAT} ({kind}) is expected{reader}")
+    if meta.get("shared_id" if kind == "shared" else "content_id") != content_id(arrays):
         raise BenchError(f"{path}: damaged weights: not what was saved there; get the file again")
     return arrays, meta
 

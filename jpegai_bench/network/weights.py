@@ -20,7 +20,7 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files
 from jpegai_bench.network.cdf_tables import Histograms, Tables, scale_tables
 from jpegai_bench.network.codec import BRANCHES, Network
-from jpegai_bench.network.coding import RDO, Coder
+from jpegai_bench.network.coding import Coder
 from jpegai_bench.network.weight_files import FORMAT, SHARED_FILE, WeightIds, shared_id, synthesis_file
 from jpegai_bench.system.files import make_folder, replace_bytes
 
@@ -34,7 +34,6 @@ _ENTROPY_PARTS = tuple(
 )
 _OF_SHARED = ("analysis.", "entropy.")
 """How the names of modules begin that are not of a synthesis."""
-_ANALYSIS = ("down1", "act1", "down2", "attention_quarter", "act2", "down3", "act3", "down4")
 
 
 def save(
@@ -80,7 +79,7 @@ def save(
     else:
         shared = {name: tensor.half() for name, tensor in _weights(network.shared)}
         tables = _make_tables(network, count)
-        shared |= {f"{_TABLE_PREFIX}y.{field}": getattr(tables, field) for field in _FIELDS}
+        shared |= {f"{_TABLE_PREFIX}y.{field}": tensor for field, tensor in tables.stored().items()}
         common["shared_id"] = content_id(shared)
         common["encoder_id"] = encoder_id(shared)
         _write(shared, folder / SHARED_FILE, {**common, "kind": "shared"})
@@ -117,12 +116,10 @@ def load(
     if meta.get("variant") != variant:
         raise BenchError(f"{where}: weights of variant {meta.get('variant')}, not of {variant}")
     stream_id, encoder = content_id(shared), encoder_id(shared)
-    if meta.get("encoder_id", encoder) != encoder or (
-        "encoder_id" not in meta and meta.get("shared_id") != stream_id
-    ):
+    if meta.get("encoder_id") != encoder:
         raise BenchError(
-            f"{where}: was trained on the encoder {meta.get('encoder_id', meta.get('shared_id'))}, "
-            f"but {SHARED_FILE} beside it is {encoder if 'encoder_id' in meta else stream_id}"
+            f"{where}: was trained on the encoder {meta.get('encoder_id')}, "
+            f"but {SHARED_FILE} beside it is {encoder}"
         )
     _check_structure(folder / SHARED_FILE, shared_meta, structure, _decides_shared)
     _check_structure(where, meta, structure, _decides_synthesis)
@@ -153,7 +150,7 @@ def initialize(
     """
     path = folder / SHARED_FILE
     tensors, meta = read(path, "shared")
-    shared = _today(tensors)
+    shared = {name: tensor for name, tensor in tensors.items() if not name.startswith(_TABLE_PREFIX)}
     if not shared_is_kept:
         anew = tuple(_anew(network, shared))
         kept = {name: tensor for name, tensor in shared.items() if not name.startswith(anew)}
@@ -178,7 +175,7 @@ def initialize(
 
 def entropy_parts_anew(network: Network, folder: Path) -> list[str]:
     """Parts of the entropy models that `initialize` leaves as they are, as `prior_luma.passes.`."""
-    return _anew(network, _today(read(folder / SHARED_FILE, "shared")[0]))
+    return _anew(network, read(folder / SHARED_FILE, "shared")[0])
 
 
 def _anew(network: Network, shared: Mapping[str, Tensor]) -> list[str]:
@@ -196,36 +193,6 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}, meta
 
 
-def _today(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under today's names; those of the first format become what they are today.
-
-    Its analysis had numbers instead of names. Its z had learned densities, of which the standard deviation
-    is kept, and no gains.
-    """
-    renamed = {
-        _renamed(name): tensor for name, tensor in tensors.items() if not name.startswith(_TABLE_PREFIX)
-    }
-    for branch in ("luma", "chroma"):
-        names = [f"{_TABLE_PREFIX}z_{branch}.{field}" for field in ("cdf", "offset")]
-        if tensors.keys() >= set(names):
-            cdf, offset = (tensors[name].double() for name in names)
-            mass = torch.diff(cdf, dim=1).clamp_min(0)
-            symbols = torch.arange(mass.shape[1]) + offset[:, None]
-            variance = (mass * symbols.square()).sum(dim=1) / mass.sum(dim=1)
-            rows = tensors[f"gain_{branch}.log2"].shape[0]
-            renamed[f"prior_{branch}.side_log2_scale"] = 0.5 * torch.log2(variance.clamp_min(0.01)).float()
-            renamed[f"prior_{branch}.side_gain.log2"] = torch.zeros(rows, len(variance))
-    return {name: tensor for name, tensor in renamed.items() if ".bottleneck." not in name}
-
-
-def _renamed(name: str) -> str:
-    branch, _, rest = name.partition(".")
-    if not (branch.startswith("analysis_") and rest.startswith("body.")):
-        return name
-    _, number, rest = rest.split(".", 2)
-    return f"{branch}.{_ANALYSIS[int(number)]}.{rest}"
-
-
 def encoder_id(shared: Mapping[str, Tensor]) -> str:
     """The `content_id` of the analysis transforms and gains among the tensors of a shared file."""
     return content_id({name: shared[name] for name in shared if name.startswith(_ENCODER)})
@@ -240,15 +207,15 @@ def _take_tables(tensors: dict[str, Tensor], path: Path) -> Tables:
     names = [f"{_TABLE_PREFIX}y.{field}" for field in _FIELDS]
     if not tensors.keys() >= set(names):
         raise BenchError(f"{path}: the CDF tables are missing; weights are written by `train`")
-    tables = Tables(*(tensors.pop(name) for name in names))
-    if not tables.is_sound:
+    tables = Tables.read(*(tensors.pop(name) for name in names))
+    if tables is None:
         raise BenchError(f"{path}: the CDF tables are damaged; weights are written by `train`")
     return tables
 
 
 def _make_tables(network: Network, count: Callable[[Coder], Histograms] | None) -> Tables:
     tables = scale_tables()
-    return scale_tables(count(Coder(network, tables, bytes(8), RDO)).counts) if count else tables
+    return scale_tables(count(Coder(network, tables, bytes(8))).counts) if count else tables
 
 
 def _weights(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
@@ -257,7 +224,6 @@ def _weights(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
 
 def _fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     own = dict(_weights(module))
-    tensors = _today(tensors)
     missing, unknown = own.keys() - tensors.keys(), tensors.keys() - own.keys()
     if missing or unknown:
         example = sorted(missing or unknown)[0]
@@ -290,12 +256,13 @@ def _check_structure(
     there = json.loads(meta.get("structure", "{}"))
     for key in ("model", "modules"):
         have, want = there.get(key) or {}, wanted.get(key) or {}
-        names = sorted(name for name in {**have, **want} if have.get(name) != want.get(name))
-        if differing := [name for name in names if decides(key, name)]:
-            name = differing[0]
+        differing = [name for name in {**want, **have} if have.get(name) != want.get(name)]
+        if deciding := [name for name in differing if decides(key, name)]:
+            name = deciding[0]  # in the order of the configuration: what follows from it comes later
+            fits = f": {key}.{name}={json.dumps(have.get(name))} fits" if key == "model" else ""
             raise BenchError(
                 f"{path}: weights of another structure: {key}.{name} is {have.get(name)} there "
-                f"and {want.get(name)} in this configuration"
+                f"and {want.get(name)} in this configuration{fits}"
             )
 
 

@@ -98,7 +98,7 @@ def stages(network: Network, latents: Latents) -> dict[str, Callable[[], Tensor]
     return {name: partial(stage, given[name]) for name, stage in places.items()}
 
 
-@pytest.mark.parametrize("model", ["small", "small_wide", "paper"])
+@pytest.mark.parametrize("model", ["small", "paper"])
 def test_synthesis_by_kernels(model) -> None:
     calls, apart = {}, 0.0
     with torch.inference_mode():
@@ -122,7 +122,7 @@ def test_synthesis_by_kernels(model) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("model", ["small", "small_wide", "paper"])
+@pytest.mark.parametrize("model", ["small", "paper"])
 def test_synthesis_in_bfloat16(model, variant) -> None:
     plain = random_network(model, variant)
     fast, half, latents = by_kernels(plain), deepcopy(plain), random_latents(plain)
@@ -134,7 +134,7 @@ def test_synthesis_in_bfloat16(model, variant) -> None:
     print(", ".join(f"{name} {seconds:.3f} s" for name, seconds in best.items()), end="")
 
 
-@pytest.mark.parametrize("model", ["small_wide", "paper"])
+@pytest.mark.parametrize("model", ["small", "paper"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_stages_by_kernels(model, variant) -> None:
     plain = random_network(model, variant)
@@ -152,7 +152,7 @@ def test_stages_by_kernels(model, variant) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("model", ["small_wide", "paper"])
+@pytest.mark.parametrize("model", ["small", "paper"])
 def test_two_threads_against_one(model, variant) -> None:
     network, seconds = by_kernels(random_network(model, variant)), {1: 0.0, 2: 0.0}
 

@@ -1,5 +1,9 @@
 """An experiment as configuration: the paper's, and the errors one makes in it."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from command import TINY, fails, settings, several
 from messages import refused
@@ -10,10 +14,14 @@ from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.schema import ExperimentSettings
 from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
+from jpegai_bench.network import weight_files
+from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
 from jpegai_bench.report.gather.published_figures import published_figures
+from jpegai_bench.report.gather.replicates import recipe_digest
 from jpegai_bench.report.gather.training_noise import read_spreads
 
 PAPER = "experiment=vcip2023"
+STANDARD = Path(__file__).parents[1] / "support/standard"
 
 
 def test_the_papers_studies_are_every_variant_base_first():
@@ -27,17 +35,25 @@ def test_the_papers_studies_are_every_variant_base_first():
     assert experiment.anchors == ("vvc",)
 
 
+def test_the_study_of_the_standard_composes_beside_the_papers():
+    chosen = settings(f"hydra.searchpath=[file://{STANDARD}]", "experiment=jpegai2025")
+    standard = experiment_of(replace(chosen, config_folders=[CONF, STANDARD]))
+    assert set(standard.variants) == {"base", "combined", "sop", "bop", "hop"}
+    assert standard.variants[0] == standard.reference == "base"
+
+
 def test_the_noise_that_the_experiment_states_is_the_papers():
     experiment = experiment_of(settings(PAPER))
     [figure] = [one for one in published_figures(experiment).figures if one.quantity == "training noise"]
     assert figure.value == experiment.training_noise
 
 
-def test_the_measured_noise_that_ships_says_on_how_many_seeds_and_how():
-    [base, combined] = read_spreads(experiment_of(settings(PAPER)).measured_noise)
-    assert (base.variant, combined.variant) == ("base", "combined")
-    assert base.seeds == combined.seeds == 3
-    assert all("seeds 0 1 2" in one.how for one in (base, combined))
+def test_the_measured_noise_that_ships_is_of_the_recipe_of_the_weights_that_ship():
+    note = json.loads(weight_files.read(SHIPPED_WEIGHTS / "small/base.safetensors", "synthesis")[1]["note"])
+    for spread in read_spreads(experiment_of(settings(PAPER)).measured_noise):
+        assert (spread.steps, spread.recipe) == (note["recipe"]["steps"], recipe_digest(note["recipe"]))
+        assert spread.seeds >= 3
+        assert "seeds" in spread.how
 
 
 def test_anchors_are_those_of_the_configuration():

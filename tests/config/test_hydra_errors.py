@@ -54,6 +54,7 @@ MISTYPED = {
     ("run", "results=a=b"): "results=a=b: cannot be read",
     **{("complexity", f"+variant={word}"): f"no variant '{word}'" for word in ("1", "true", "null", "1.5e3")},
     ("complexity", "model=null"): "no model 'null'",
+    ("complexity", "model.luma={a:1}"): "model.luma={a:1}: a value of another kind stands there",
     ("complexity", "dataset=0"): "no dataset '0'",
     ("run", "anchor=[jpeg,1]"): "no anchor '1'",
 }

@@ -115,11 +115,17 @@ def test_the_number_of_gain_vectors_has_limits(qualities):
 
 
 def test_the_context_of_the_preset_reaches_the_network():
-    size = settings("model=small_wide").model.network_size()
+    size = settings("model=small").model.network_size()
     assert size.context_luma.kind == size.context_chroma.kind == "grouped"
     assert sum(size.context_luma.groups) == size.latent_luma
     assert sum(size.context_chroma.groups) == size.latent_chroma
-    assert settings("model=small").model.network_size().context_luma.kind == "none"
+    assert (size.context_luma.groups, size.context_chroma.groups) == ((16, 32, 48, 96), (24, 40))
+    assert settings("model=paper").model.network_size().context_luma.kind == "none"
+
+
+def test_another_number_of_latents_is_shared_out_to_the_groups():
+    size = settings("model.latent_luma=10", "model.latent_chroma=1").model.network_size()
+    assert (size.context_luma.groups, size.context_chroma.groups) == ((1, 1, 3, 5), (1,))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +141,7 @@ def test_the_context_of_the_preset_reaches_the_network():
     ],
 )
 def test_a_context_that_makes_no_sense_is_refused(overrides, said):
-    grouped = ("model=small_wide", "model.latent_luma=192", "model.context_luma_groups=[64,128]")
+    grouped = ("model=small", "model.latent_luma=192", "model.context_luma_groups=[64,128]")
     settings(*grouped)
     with pytest.raises(BenchError) as caught:
         settings(*grouped, *overrides)

@@ -30,7 +30,7 @@ class OddLost(nn.Module):
 
 @pytest.mark.parametrize("name", ["sop", "bop", "hop"])
 def test_the_decoders_of_the_standard_are_variants(name):
-    chosen = settings(THERE, f"+variant={name}", "model=small_wide")
+    chosen = settings(THERE, f"+variant={name}", "model=small")
     variant = variant_of(chosen)
     assert set(structure_of(chosen, variant)["modules"]) == {"synthesis.luma", "synthesis.chroma"}
     size = chosen.model.network_size()

@@ -170,6 +170,17 @@ def test_what_is_too_large_is_clamped_and_never_overflows():
         assert out == (LIMIT if value > 0 else -LIMIT)
 
 
+def test_a_layer_that_is_made_anew_has_its_own_weights():
+    """Python gives a new object the id of one that is gone."""
+    exact = Exact(0)
+    x = torch.full((1, 1, 1, 1), 1024.0, dtype=torch.float64)
+    for value in range(1, 6):
+        layer = nn.Conv2d(1, 1, 1, bias=False)
+        nn.init.constant_(layer.weight, value)
+        assert exact.convolve(layer, x).item() == value * 1024
+        del layer
+
+
 @pytest.mark.parametrize(
     "layer",
     [

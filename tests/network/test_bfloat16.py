@@ -36,7 +36,7 @@ def picture():
 def both(model: str, variant: str) -> tuple[LearnedCodec, LearnedCodec]:
     """In float32 and in bfloat16."""
     chosen = settings(f"model={model}")
-    plain = learned_codec(chosen, packaged_variant(chosen, variant), rdo=True)
+    plain = learned_codec(chosen, packaged_variant(chosen, variant), rdo=False)
     return plain, replace(plain, precision=BF16)
 
 

@@ -115,7 +115,10 @@ def test_weights_of_another_variant_are_refused(folder):
 @pytest.mark.parametrize(
     ("structure", "named"),
     [
-        ({**tiny.STRUCTURE, "model": {"luma": 9}}, "model.luma is 8 there and 9"),
+        (
+            {**tiny.STRUCTURE, "model": {"luma": 9, "follows_from_it": 3}},
+            "model.luma is 8 there and 9 in this configuration: model.luma=8 fits",
+        ),
         ({**tiny.STRUCTURE, "modules": {"activation": "Tanh"}}, "modules.activation is ResAU there and Tanh"),
     ],
 )
@@ -141,12 +144,12 @@ def test_one_flipped_bit_is_noticed(folder, file):
         tiny.load(folder)
 
 
-def test_a_synthesis_of_before_files_recorded_their_content_is_loaded(folder):
-    path = folder / "tiny.safetensors"
-    tensors, meta = weights.read(path, "synthesis")
-    del meta["content_id"]
-    save_file(tensors, path, meta)
-    tiny.load(folder)
+@pytest.mark.parametrize("file", ["shared.safetensors", "tiny.safetensors"])
+def test_weights_of_the_version_before_are_refused_by_the_name_of_what_reads_them(folder, file):
+    tensors, meta = weights.read(folder / file, "shared" if file.startswith("shared") else "synthesis")
+    save_file(tensors, folder / file, {**meta, "format": "jpegai-bench weights 1"})
+    with pytest.raises(BenchError, match=rf"{file}: is jpegai-bench weights 1.*0\.1.* reads it"):
+        tiny.load(folder)
 
 
 def test_weights_that_are_replaced_while_they_are_in_use_are_refused(folder):
@@ -160,7 +163,7 @@ def test_weights_that_are_replaced_while_they_are_in_use_are_refused(folder):
 
 def test_a_shared_file_is_not_a_synthesis(folder):
     (folder / "tiny.safetensors").write_bytes((folder / "shared.safetensors").read_bytes())
-    with pytest.raises(BenchError, match=r"kind shared, expected .* kind synthesis"):
+    with pytest.raises(BenchError, match=r"\(shared\), where .* \(synthesis\) is expected"):
         tiny.load(folder)
 
 
@@ -200,8 +203,13 @@ def test_an_encoder_without_some_of_its_tensors_is_refused(folder, prefix):
         ("length", lambda length: length + 1),
         ("length", lambda length: torch.full_like(length, -1)),
         ("length", lambda length: length.long()),
-        ("cdf", lambda cdf: cdf.flip(1)),
-        ("cdf", lambda cdf: cdf[:9]),
+        ("length", lambda length: length.float()),
+        ("cdf", lambda cdf: cdf.flip(0)),
+        ("cdf", lambda cdf: cdf[:-9]),
+        ("cdf", lambda cdf: cdf[None]),
+        ("cdf", lambda cdf: cdf.sum()),
+        ("length", lambda length: length.repeat(2)),
+        ("length", lambda length: length.sum()),
         ("cdf", lambda cdf: cdf // 2),
         ("offset", lambda offset: offset[:9]),
         ("offset", lambda offset: torch.full_like(offset, -(2**31))),

@@ -1,6 +1,7 @@
 import json
 import math
 import os
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ import scipy.stats
 from command import bench, fails, modules_loaded, settings, several, tree
 from messages import says
 from synthetic import KMACS, add_times, fill_store
+from training_noise import write_noise
 
 from jpegai_bench.analysis.paired import MEAN, Contender, compare
 from jpegai_bench.analysis.significance import welch
@@ -162,7 +164,7 @@ def test_without_seeds_of_its_own_a_variant_is_held_against_those_of_the_others(
 
 
 def test_without_any_seeds_the_noise_is_unknown_whatever_somebody_states(tmp_path, experiment):
-    """The noise that ships is of other trainings, and the paper's 0.5% of other networks."""
+    """No noise of such trainings ships, and the paper's 0.5% of other networks."""
     store = fill_store(tmp_path, ("base", "combined"), images=12)
     [run] = [run for run in store.runs() if run.label == "combined"]
     worse = run.points().assign(bpp=lambda frame: frame.bpp * 1.2)
@@ -177,16 +179,17 @@ def test_without_any_seeds_the_noise_is_unknown_whatever_somebody_states(tmp_pat
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0123, "no"), (1.05, "yes")])
-def test_the_measured_noise_that_ships_decides_of_trainings_by_its_recipe(
-    tmp_path, experiment, factor, verdict
-):
+def test_the_measured_noise_decides_of_trainings_by_its_recipe(tmp_path, experiment, factor, verdict):
     store = fill_store(tmp_path, ("base", "activation"), images=12)
     base, own = sorted(store.runs(), key=lambda run: run.label != "base")
     for run in (base, own):
-        run.manifest["trained"]["synthesis"]["recipe"] |= {"train": "synthesis", "steps": 10000}
+        recipe = run.manifest["trained"]["synthesis"]["recipe"]
+        recipe |= {"train": "synthesis", "steps": 10000}
         points = base.points().assign(bpp=lambda f, s=factor if run is own else 1: f.bpp * s)
         store.write_run(run.folder, run.manifest, points, run.complexity())
-    made = rebuild_experiment(store, experiment, Selection(), plots=False)
+    write_noise(tmp_path / "noise.csv", recipe)
+    measured = replace(experiment, measured_noise=tmp_path / "noise.csv")
+    made = rebuild_experiment(store, measured, Selection(), plots=False)
     row = made.frame().set_index("variant").loc["activation"]
     assert row.vs_base_bd_rate == pytest.approx(100 * (factor - 1), abs=1e-6)
     assert (row.exceeds_noise, row.noise, row.noise_freedom) == (verdict, "measured", 4)
@@ -198,8 +201,9 @@ def test_the_measured_noise_that_ships_decides_of_trainings_by_its_recipe(
     ("cell", "wrong", "said"),
     [("seeds", "1", "seeds: '1'"), ("deviation_percent", "a lot", "'a lot'"), ("how", None, "columns are")],
 )
-def test_a_wrong_cell_of_a_measured_noise_is_one_line(tmp_path, experiment, cell, wrong, said):
-    frame = pd.read_csv(experiment.measured_noise, dtype=str)
+def test_a_wrong_cell_of_a_measured_noise_is_one_line(tmp_path, cell, wrong, said):
+    write_noise(tmp_path / "noise.csv", {"train": "synthesis", "steps": 10000})
+    frame = pd.read_csv(tmp_path / "noise.csv", dtype=str)
     frame = frame.drop(columns=cell) if wrong is None else frame.assign(**{cell: wrong})
     frame.to_csv(tmp_path / "noise.csv", index=False)
     with pytest.raises(BenchError, match=f"noise.csv, line 2: .*{said}"):

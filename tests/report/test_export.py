@@ -13,8 +13,10 @@ import zipfile
 
 import pytest
 from command import PROGRAM, bench, fails, modules_loaded, several, tree
-from synthetic import add_times, fill_store
+from synthetic import WEIGHTS_NOTE, add_times, fill_store
 from test_own_experiment import FIGURES, MINE, VARIANT
+
+from jpegai_bench.report.gather.replicates import recipe_digest
 
 SEEDS = {"base": (0, 1, 2), "combined": (0, 1, 2)}
 HOME = "/home/somebody"
@@ -245,8 +247,9 @@ def test_an_experiment_of_ones_own_brings_its_configurations(tmp_path):
     (tmp_path / "conf/experiment/ours.yaml").write_text(
         MINE.replace("[mine, activation]", "[mine, other]") + "  measured_noise: noise.csv\n"
     )
-    noise = "model,dataset,train,steps,reference,variant,seeds,deviation_percent,how\n"
-    (tmp_path / "conf/experiment/noise.csv").write_text(noise + "small,kodak,,3000,base,base,4,0.1,by hand\n")
+    columns = "model,dataset,train,steps,recipe,reference,variant,seeds,deviation_percent,how"
+    noise = f"small,kodak,,3000,{recipe_digest(WEIGHTS_NOTE['recipe'])},base,base,4,0.1,by hand"
+    (tmp_path / "conf/experiment/noise.csv").write_text(f"{columns}\n{noise}\n")
     (tmp_path / "conf/experiment/ours.csv").write_text(FIGURES)
     for name in ("mine", "other", "third"):
         (tmp_path / f"conf/variant/{name}.yaml").write_text(VARIANT.replace("mine", name))

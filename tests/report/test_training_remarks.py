@@ -33,7 +33,7 @@ def retrain(results, label, own, encoder=ENCODER):
     path.write_text(json.dumps({**manifest, "trained": {"synthesis": own, "shared": encoder}}))
 
 
-def test_of_the_weights_that_ship_nothing_is_said(tmp_path):
+def test_of_the_weights_that_ship_nothing_is_said_but_which_training_broke_down(tmp_path):
     folder = SHIPPED_WEIGHTS / "small"
     encoder = json.loads(read(folder / "shared.safetensors", "shared")[1]["note"])
     runs = [
@@ -42,8 +42,19 @@ def test_of_the_weights_that_ship_nothing_is_said(tmp_path):
         if path.stem != "shared"
     ]
     assert len(runs) == 7
-    assert notes(runs) == []
-    assert remarks(runs) == {}
+    broken = {run.label for run in runs if run.manifest["trained"]["synthesis"]["eased"] != 1}
+    assert {label for label, words in remarks(runs).items() if "breakdown" in words} == broken
+    assert len(notes(runs)) == bool(broken)
+
+
+def test_a_training_that_broke_down_is_a_different_one(tmp_path):
+    """It went on from its last checkpoint at half the learning rate, which the recipe does not say."""
+    whole, broken = (synthesis(10000, shared="e") | {"eased": eased} for eased in (1.0, 0.5))
+    assert notes([run(tmp_path, "base", whole), run(tmp_path, "mine", whole)]) == []
+    [told] = notes([run(tmp_path, "base", whole), run(tmp_path, "mine", broken)])
+    assert says(
+        told, "trained differently", "mine (synthesis alone", "after a breakdown at 0.5 of the learning"
+    )
 
 
 def test_what_is_not_on_record_is_not_guessed(tmp_path):
@@ -61,6 +72,13 @@ def test_weights_that_go_on_from_others_are_no_trial(tmp_path):
     assert notes([run(tmp_path, "base", everything(400, **both), everything(400, **both))]) == []
     # The synthesis of another variant's encoder began anew.
     assert len(notes([run(tmp_path, "base", everything(400, shared="e"))])) == 1
+
+
+def test_of_an_entropy_model_that_was_trained_alone_the_steps_are_not_the_encoders(tmp_path):
+    entropy = {**everything(4000, shared="e", synthesis="s")}
+    entropy["recipe"] = {**entropy["recipe"], "train": "entropy"}
+    [told] = notes([run(tmp_path, "base", synthesis(400, shared="e"), entropy)])
+    assert "on an encoder with 4,000 further steps of its entropy model)" in told
 
 
 def test_a_synthesis_on_an_encoder_of_a_mere_trial_is_one_too(tmp_path):
@@ -177,7 +195,7 @@ def test_compare_says_that_encoders_differ_and_that_one_training_was_a_trial(tmp
     assert (quiet.code, told.code) == (0, 0), told.err
     plain = re.sub(r"\s+", " ", told.out)
     for fact in (
-        "encoders of their own: base (",
+        "encoders or entropy models of their own: base (",
         "combined (encoder 01234567)",
         "combined (everything, 30 steps)",
     ):

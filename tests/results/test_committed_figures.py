@@ -44,7 +44,7 @@ def test_complexity(model, name, variant, tmp_path):
     assert {"published_kmacs_px", "input_size_kmacs_px", "all_kmacs_px", "params_m"} <= set(shared)
     for key in shared:
         value = math.nan if counted[key] is None else counted[key]
-        assert committed[key] == pytest.approx(value, rel=1e-9, nan_ok=True), key
+        assert committed[key] == pytest.approx(value, rel=1e-9, abs=5.1e-7, nan_ok=True), key  # six decimals
 
 
 def test_bd_rate_of_base_against_jpeg(tmp_path):
@@ -96,7 +96,7 @@ def test_means_are_those_of_the_pictures():
 def test_a_photograph_coded_today_has_the_committed_rate_and_quality(variant):
     """Rates are the same everywhere; pictures may differ by one level in a few samples."""
     chosen = settings(f"+variant={variant}")
-    codec = learned_codec(chosen, variant_of(chosen), rdo=True)
+    codec = learned_codec(chosen, variant_of(chosen), rdo=False)
     picture = next(image for image in load("sample").images if image.name == "chelsea").read()
     data = codec.encode(picture, 2).data
     names = ("ms_ssim", "psnr_y", "psnr_rgb")

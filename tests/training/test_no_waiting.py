@@ -92,7 +92,7 @@ def batch(recipe, device):
         ("base", "entropy", ["model=small", "model.context=multistage"]),
         ("combined", "synthesis", ["model=paper"]),
         ("combined_ds", "all", ["model=small", "model.context=multistage"]),
-        ("base", "all", ["model=small_wide"]),
+        ("base", "all", ["model=small"]),
     ],
 )
 def test_the_gradient_of_a_step_asks_for_no_value_and_copies_nothing(variant, part, words):

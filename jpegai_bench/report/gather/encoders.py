@@ -1,4 +1,4 @@
-"""Which variants share an encoder: among them every difference is the decoder's alone."""
+"""Which variants share an encoder and its entropy model: among them a difference is the decoder's alone."""
 
 from collections.abc import Sequence
 
@@ -38,8 +38,8 @@ def notes(runs: Sequence[Run]) -> list[str]:
         return []
     listed = "; ".join(f"{', '.join(labels)} ({encoder})" for encoder, labels in groups.items())
     return [
-        f"Variants have encoders of their own: {listed}. A difference between two of one encoder is the "
-        "decoder's alone; between others it is also the bitstream's."
+        f"Variants have encoders or entropy models of their own: {listed}. A difference between two of "
+        "one is the decoder's alone; between others it is also the bitstream's."
     ]
 
 

@@ -1,10 +1,11 @@
 """Which runs of a variant differ in nothing but the seeds of their training."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Run
 
 _NOT_DECIDING = (
@@ -65,10 +66,21 @@ def replicates(runs: Sequence[Run]) -> Replicates:
     return Replicates(tuple(by_seeds[seeds] for seeds in ordered), tuple(names), tuple(notes))
 
 
-def recipe_of(run: Run) -> tuple[str, int]:
-    """What the synthesis of a run was trained in, and for how many steps; empty where it is not on record."""
-    note = _note(run.manifest.get("trained"), "synthesis") or {"recipe": {}}
-    return str(note["recipe"].get("train", "")), int(note["recipe"].get("steps", 0))
+def recipe_of(run: Run) -> tuple[str, int, str]:
+    """What the synthesis of a run was trained in, for how many steps, and the `recipe_digest` of all of it.
+
+    Empty where it is not on record.
+    """
+    note = _note(run.manifest.get("trained"), "synthesis")
+    if note is None:
+        return "", 0, ""
+    recipe = note["recipe"]
+    return str(recipe.get("train", "")), int(recipe.get("steps", 0)), recipe_digest(recipe)
+
+
+def recipe_digest(recipe: Mapping[str, Any]) -> str:
+    """8 hexadecimal digits that trainings share whose recipes differ in the seed alone."""
+    return content_key(_without_seed(recipe))[:8]
 
 
 @dataclass(frozen=True)
@@ -105,8 +117,12 @@ def _note(trained: Any, kind: str) -> dict[str, Any] | None:
 def _deciding(note: dict[str, Any] | None) -> dict[str, Any] | None:
     if note is None:
         return None
-    recipe = {key: value for key, value in note["recipe"].items() if key not in _NOT_DECIDING_IN_RECIPE}
+    recipe = _without_seed(note["recipe"])
     return {key: value for key, value in note.items() if key not in _NOT_DECIDING} | {"recipe": recipe}
+
+
+def _without_seed(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in recipe.items() if key not in _NOT_DECIDING_IN_RECIPE}
 
 
 def _weights(run: Run) -> tuple[str, str]:

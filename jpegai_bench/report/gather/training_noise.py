@@ -50,6 +50,8 @@ class SeedSpread:
     train: str
     """What was trained, and for how many steps: the noise of a longer training is another."""
     steps: int
+    recipe: str
+    """`recipe_digest` of it: another optimizer or learning rate has another noise too."""
     reference: str
     variant: str
     seeds: int
@@ -79,7 +81,7 @@ def measured_noise(spreads: Sequence[SeedSpread], runs: Sequence[Run]) -> Measur
     fit = [
         spread
         for spread in spreads
-        if conditions == {(spread.model, spread.dataset, spread.train, spread.steps)}
+        if conditions == {(spread.model, spread.dataset, spread.train, spread.steps, spread.recipe)}
     ]
     noise = pooled_noise([(spread.seeds, spread.deviation_percent) for spread in fit])
     seeds = " and ".join(f"{spread.seeds} seeds of {spread.variant}" for spread in fit)

@@ -12,7 +12,7 @@ _PARTS = {"all": "everything", "synthesis": "synthesis alone", "entropy": "entro
 
 
 @dataclass(frozen=True)
-class _Stage:
+class Stage:
     """A training as a weights file notes it."""
 
     part: str
@@ -22,11 +22,20 @@ class _Stage:
 
     @property
     def wording(self) -> str:
+        """Such as `synthesis alone, 10,000 steps`."""
         further = " further" if self.goes_on else ""
         return ", ".join(filter(None, (_PARTS.get(self.part, ""), f"{self.steps:,} steps{further}")))
 
     @property
+    def as_encoder(self) -> str:
+        """Such as `of 30,000`: behind the word encoder."""
+        further = " further" if self.goes_on else ""
+        whose = " steps of its entropy model" if self.part == "entropy" else ""
+        return f"{'with' if whose else 'of'} {self.steps:,}{further}{whose}"
+
+    @property
     def is_trial(self) -> bool:
+        """Whether it shows no more than that it runs."""
         return self.steps < FEWEST_STEPS and not self.goes_on
 
 
@@ -34,16 +43,15 @@ class _Stage:
 class _Trained:
     """A variant's synthesis, and its encoder where that was trained apart."""
 
-    synthesis: _Stage
-    encoder: _Stage | None
+    synthesis: Stage
+    encoder: Stage | None
     apart: tuple[str, ...] = ()
     """The settings in which it is not as those that were trained alike otherwise."""
 
     @property
     def wording(self) -> str:
-        further = " further" if self.encoder and self.encoder.goes_on else ""
-        encoder = [f"on an encoder of {self.encoder.steps:,}{further}"] if self.encoder else []
-        return ", ".join((self.synthesis.wording, *encoder, *self.apart))
+        encoder = f"on an encoder {self.encoder.as_encoder}" if self.encoder else ""
+        return ", ".join(filter(None, (self.synthesis.wording, encoder, *self.apart)))
 
     @property
     def is_trial(self) -> bool:
@@ -116,20 +124,28 @@ def _settings(note: Mapping[str, Any]) -> dict[str, str]:
     """What else decides a training: its photographs, of which the number is on record, and its recipe."""
     recipe = {name: value for name, value in note["recipe"].items() if name not in ("seed", "steps", "train")}
     words = {name: f"{name} {value}" for name, value in recipe.items()}
+    words["setbacks"] = setbacks(note)
     return words | ({"photographs": f"{count} photographs"} if (count := note.get("photographs")) else {})
 
 
 def _trained(record: Any) -> _Trained | None:
     if not isinstance(record, dict):
         return None
-    synthesis = _stage(record.get("synthesis"), "synthesis")
+    synthesis = stage_of(record.get("synthesis"), "synthesis")
     if synthesis is None:
         return None
     apart = synthesis.part == "synthesis"
-    return _Trained(synthesis, _stage(record.get("shared"), "shared") if apart else None)
+    return _Trained(synthesis, stage_of(record.get("shared"), "shared") if apart else None)
 
 
-def _stage(note: Any, kind: str) -> _Stage | None:
+def setbacks(note: Mapping[str, Any]) -> str:
+    """With how much of its learning rate a training ended that broke down; empty where it did not."""
+    eased = note.get("eased", 1.0)
+    return "" if eased == 1 else f"after a breakdown at {eased:g} of the learning rate"
+
+
+def stage_of(note: Any, kind: str) -> Stage | None:
+    """What the note of a weights file of a kind (`shared`, `synthesis`) says; None where it does not."""
     recipe = note.get("recipe") if isinstance(note, dict) else None
     if not isinstance(recipe, dict):
         return None
@@ -137,4 +153,4 @@ def _stage(note: Any, kind: str) -> _Stage | None:
     if not isinstance(steps, int):
         return None
     goes_on = kind in (note.get("start") or {}) and not note.get("anew")
-    return _Stage(str(recipe.get("train", "")), steps, goes_on)
+    return Stage(str(recipe.get("train", "")), steps, goes_on)

@@ -49,6 +49,7 @@ _CODECS = {
 }
 _VARIANTS = (
     "base", "attention_cs", "attention_ds", "upsampling", "activation", "combined", "combined_ds",
+    "sop", "bop", "hop",
 )  # fmt: skip
 _OTHERS = (
     ("#666666", "4", "-"),
