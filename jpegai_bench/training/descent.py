@@ -194,9 +194,8 @@ class Descent:
 
 
 def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Adam, or SOAP: Adam in the eigenbasis of Shampoo (Vyas et al., "SOAP", ICLR 2025)."""
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.learning_rate, fused=True)
-    from pytorch_optimizer import SOAP
+    from jpegai_bench.training.soap import BoundedSOAP
 
-    return SOAP(groups, lr=recipe.learning_rate, weight_decay=0.0)
+    return BoundedSOAP(groups, lr=recipe.learning_rate, weight_decay=0.0)
