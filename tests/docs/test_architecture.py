@@ -12,9 +12,3 @@ def test_the_walk_begins_at_the_run_and_has_twenty_files_at_most():
     assert walk[0] == "runner/run.py"
     assert len(set(walk)) == len(walk) <= 20
     assert [path for path in walk if not (ROOT / "jpegai_bench" / path).is_file()] == []
-
-
-def test_its_links_lead_somewhere():
-    links = re.findall(r"\]\(([\w./-]+\.md)", PAGE)
-    assert links
-    assert [link for link in links if not (ROOT / "docs" / link).is_file()] == []
