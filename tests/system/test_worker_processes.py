@@ -1,6 +1,6 @@
 import signal
 from multiprocessing import forkserver
-from threading import Timer
+from threading import Timer, main_thread
 
 import pytest
 
@@ -29,7 +29,8 @@ def test_what_is_interrupted_while_the_server_imports_leaves_no_server_that_fork
     forkserver._forkserver._stop()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "slow.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
-    timer = Timer(2, signal.raise_signal, [signal.SIGINT])
+    # To the thread that waits for the server: a signal to another would be seen when the wait is over.
+    timer = Timer(2, signal.pthread_kill, [main_thread().ident, signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         list(spread(abs, [-1, -2], 2, preload=["slow"]))

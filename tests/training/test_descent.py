@@ -27,6 +27,17 @@ class Failing(nn.Module):
         return x * float("nan") if (self.calls - 1) // 2 + 1 in self.steps else x
 
 
+class Loud(nn.Module):
+    """An attention that passes on what comes, multiplied."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
 def failing(steps):
     module = Failing(set(steps))
     return network(attention=lambda channels: module)
@@ -94,11 +105,12 @@ def test_a_training_without_one_sound_step_makes_no_weights(photographs, tmp_pat
 
 
 def test_a_loss_that_explodes_and_stays_finite_is_noticed(photographs, tmp_path):
-    """Eighty sound steps, with MS-SSIM from the 20th on; then 200 times the learning rate."""
+    """Eighty sound steps, with MS-SSIM from the 20th on; then a thousand times the signal."""
     sound = replace(RECIPE, steps=80, warmup_steps=2, learning_rate=5e-3, final_learning_rate=5e-3)
     sound = replace(sound, ms_ssim_share=0.1, ms_ssim_from_step=20)
     operation = replace(OPERATION, checkpoint_seconds=1e9)
-    _, _, warnings = train(photographs, tmp_path, sound, operation)
+    sound_network, loud_network = (network(attention=lambda _, by=by: Loud(by)) for by in (1.0, 1e3))
+    _, _, warnings = train(photographs, tmp_path, sound, operation, made=sound_network)
     assert warnings == []
     before = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert before["level"]["lowest"] < 15
@@ -107,8 +119,8 @@ def test_a_loss_that_explodes_and_stays_finite_is_noticed(photographs, tmp_path)
         if warnings:
             raise Killed
 
-    wild = replace(sound, steps=200, learning_rate=0.2, final_learning_rate=0.2)
-    _, trace, _ = train(photographs, tmp_path, wild, operation, told=warnings, each=stop)
+    longer = replace(sound, steps=200, learning_rate=1e-6, final_learning_rate=1e-6)
+    _, trace, _ = train(photographs, tmp_path, longer, operation, made=loud_network, told=warnings, each=stop)
     [told] = warnings
     assert re.search(r" \S+ times its usual level at step 1\d\d: ", told)
     assert says(told, "last checkpoint", "0.5 of the learning rate")
