@@ -49,6 +49,9 @@ class Arithmetic(Protocol):
     def convolve(self, layer: nn.Conv2d, x: Tensor, phase: Phase | None = None) -> Tensor:
         """A convolution of stride 1 that keeps the size; with `phase`, its values there alone."""
 
+    def sum_around(self, x: Tensor) -> Tensor:
+        """Of each place the sum of the 3x3 around it, zero beyond the map."""
+
     def scale(self, x: Tensor, log2: Tensor) -> Tensor:
         """`x * 2**log2`; no gradient reaches `log2`."""
 
@@ -97,6 +100,10 @@ class Float:
             return layer(at(x, phase))
         x = F.pad(x, (width // 2, width // 2, height // 2, height // 2))[..., phase[0] :, phase[1] :]
         return F.conv2d(x, layer.weight, layer.bias, stride=2, groups=layer.groups)
+
+    def sum_around(self, x: Tensor) -> Tensor:
+        """As `Arithmetic` has it."""
+        return F.avg_pool2d(x, 3, stride=1, padding=1, divisor_override=1)
 
     def scale(self, x: Tensor, log2: Tensor) -> Tensor:
         """As `Arithmetic` has it."""
@@ -147,6 +154,10 @@ class Exact:
         values = sums.mul_(2.0**-_WEIGHT_BITS).floor_().reshape(batch, -1, height, width)
         return values.clamp_(-_ACTIVATION_LIMIT * _UNIT, _ACTIVATION_LIMIT * _UNIT)
 
+    def sum_around(self, x: Tensor) -> Tensor:
+        """As `Arithmetic` has it; in two directions, one after the other."""
+        return _sum_of_three(_sum_of_three(x, 2), 3)
+
     def scale(self, x: Tensor, log2: Tensor) -> Tensor:
         """As `Arithmetic` has it; exact for `x` below 2**35, the exponent clamped to 30 octaves."""
         exponent = log2.clamp(-_MOST_OCTAVES * _UNIT, _MOST_OCTAVES * _UNIT).long()
@@ -176,6 +187,14 @@ class Exact:
         if layer not in self._weights:
             self._weights[layer] = _rounded(layer)
         return self._weights[layer]
+
+
+def _sum_of_three(x: Tensor, dim: int) -> Tensor:
+    """Of each place and its two neighbours along a dimension."""
+    length, sums = x.shape[dim] - 1, x.clone()
+    sums.narrow(dim, 0, length).add_(x.narrow(dim, 1, length))
+    sums.narrow(dim, 1, length).add_(x.narrow(dim, 0, length))
+    return sums
 
 
 def _taps(x: Tensor, reach: int, phase: Phase | None) -> Tensor:

@@ -104,7 +104,7 @@ class GroupPass(Pass):
             return ()
         known = known[:, : self.known]
         magnitude = known.abs()
-        sums = F.avg_pool2d(magnitude, 3, stride=1, padding=1, divisor_override=1)
+        sums = arithmetic.sum_around(magnitude)
         around = arithmetic.scale(sums, sums.new_full((), -_ENERGY_SHARE * arithmetic.unit))
         return known, torch.cat([magnitude, around], dim=1)
 

@@ -170,7 +170,8 @@ def remember(
     latent: Tensor,
 ) -> Tensor:
     """Write what was decoded of each part into `latent`; `known` with its deviations from the side's mean."""
-    known = known.clone()  # what was seen of it so far is needed for the gradient
+    if torch.is_grad_enabled():
+        known = known.clone()  # what was seen of it so far is needed
     for part, values in zip(parts, decoded, strict=True):
         mean, log2_scale = part.of(side.mean), part.of(side.log2_scale)
         deviation = arithmetic.scale((values - mean).detach(), -log2_scale)

@@ -261,6 +261,14 @@ def test_scaling_is_that_of_floats_but_for_its_rounding(x, log2):
     assert float(floats) * UNIT == pytest.approx(wanted, rel=1e-5)
 
 
+@torch.no_grad()
+def test_the_sum_around_is_that_of_floats():
+    x = symbols(batch=2)
+    assert torch.equal(Exact(0).sum_around(x), Float(torch.zeros(2)).sum_around(x))
+    one = doubles(7.0)[None, None, None]
+    assert torch.equal(Exact(0).sum_around(one), one)
+
+
 def test_no_gradient_reaches_an_exponent():
     x, log2 = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
     Float(torch.zeros(1)).scale(x, log2).sum().backward()
