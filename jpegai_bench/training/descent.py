@@ -14,6 +14,7 @@ from jpegai_bench.training.data import Batch, to_planes
 from jpegai_bench.training.fabric import Fabric
 from jpegai_bench.training.loss import Loss, betas, rate_distortion
 from jpegai_bench.training.recipe import Recipe
+from jpegai_bench.training.soap import SOAP
 
 PATIENCE = 5
 """Gradients in a row that may be not finite, each left out, before the training goes back."""
@@ -196,6 +197,4 @@ class Descent:
 def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.learning_rate, fused=True)
-    from jpegai_bench.training.soap import BoundedSOAP
-
-    return BoundedSOAP(groups, lr=recipe.learning_rate, weight_decay=0.0)
+    return SOAP(groups, lr=recipe.learning_rate)

@@ -15,6 +15,7 @@ from statistics import median
 import pytest
 import torch
 from command import settings
+from pytorch_optimizer import SOAP as OTHER_SOAP
 from recipes import small_operation, small_recipe
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
@@ -29,6 +30,7 @@ from jpegai_bench.training.fit import Report, fit
 from jpegai_bench.training.loss import betas, rate_distortion
 from jpegai_bench.training.photographs import Photographs
 from jpegai_bench.training.recipe import Recipe
+from jpegai_bench.training.soap import SOAP
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.filterwarnings("ignore")]
 
@@ -122,3 +124,25 @@ def test_what_a_step_spends_its_time_on(variant, photographs, tmp_path) -> None:
     )
     print("\n".join(f"{seconds[name] / whole:6.1%}  {name}" for name in largest))
     assert any("convolution" in name for name in largest)
+
+
+@pytest.mark.parametrize("variant", ["base", "combined"])
+def test_steps_of_soap(variant) -> None:
+    """Ours beside that of a library; gradients are random, and take as long."""
+    optimizers = {}
+    for name, make in (("pytorch-optimizer", OTHER_SOAP), ("ours", SOAP)):
+        parameters = list(network(variant).to(memory_format=torch.channels_last).synthesis.parameters())
+        for parameter in parameters:
+            parameter.grad = torch.randn_like(parameter)
+        optimizers[name] = make(parameters, lr=1e-3)
+        optimizers[name].step()  # makes the first bases
+    seconds = {name: [] for name in optimizers}
+    for _ in range(STEPS):
+        for name, optimizer in optimizers.items():
+            begun = time.perf_counter()
+            optimizer.step()
+            seconds[name].append(time.perf_counter() - begun)
+    theirs, own = (sum(each) / STEPS for each in seconds.values())
+    print(
+        f"\n{variant}: {1000 * theirs:.0f} and {1000 * own:.0f} ms a step, {theirs / own:.2f} times as fast"
+    )
