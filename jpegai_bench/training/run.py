@@ -168,6 +168,7 @@ def _note(plan: Plan, network: Network, outcome: Outcome) -> dict[str, Any]:
         "recipe": plan.recipe.as_dict(),
         "step": outcome.step,
         "photographs": len(plan.photographs.training),
+        "photographs_id": plan.identity["photographs"],
         "skipped": len(plan.photographs.skipped) + len(outcome.unreadable),
         "start": plan.identity["start"],
         "source": content_key(plan.identity["source"]),

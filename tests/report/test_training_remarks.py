@@ -115,6 +115,20 @@ def test_other_photographs_and_other_settings_are_a_different_training(tmp_path)
     }
 
 
+def test_as_many_other_photographs_are_a_different_training_and_so_is_what_auto_comes_to(tmp_path):
+    def ablation(photographs_id, precision, chosen="auto"):
+        own = synthesis(10000, shared="e")
+        recipe = {**own["recipe"], "precision": chosen}
+        return {**own, "recipe": recipe, "photographs_id": photographs_id, "precision": precision}
+
+    base = run(tmp_path, "base", ablation("one", "bf16"))
+    assert notes([base, run(tmp_path, "mine", ablation("one", "bf16", chosen="bf16"))]) == []
+    [told] = notes([base, run(tmp_path, "mine", ablation("two", "bf16"))])
+    assert says(told, "base (synthesis alone", "photographs one", "mine (synthesis alone", "photographs two")
+    [told] = notes([base, run(tmp_path, "mine", ablation("one", "float32"))])
+    assert says(told, "precision bf16", "precision float32")
+
+
 def test_every_table_says_what_was_trained_otherwise(tmp_path):
     results = tmp_path / "results"
     synthetic.fill_store(results, images=6)

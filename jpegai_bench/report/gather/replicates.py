@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jpegai_bench.report.gather.training_remarks import recipe_as_carried_out
 from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Run
 
@@ -74,7 +75,7 @@ def recipe_of(run: Run) -> tuple[str, int, str]:
     note = _note(run.manifest.get("trained"), "synthesis")
     if note is None:
         return "", 0, ""
-    recipe = note["recipe"]
+    recipe = recipe_as_carried_out(note)
     return str(recipe.get("train", "")), int(recipe.get("steps", 0)), recipe_digest(recipe)
 
 
@@ -117,7 +118,7 @@ def _note(trained: Any, kind: str) -> dict[str, Any] | None:
 def _deciding(note: dict[str, Any] | None) -> dict[str, Any] | None:
     if note is None:
         return None
-    recipe = _without_seed(note["recipe"])
+    recipe = _without_seed(recipe_as_carried_out(note))
     return {key: value for key, value in note.items() if key not in _NOT_DECIDING} | {"recipe": recipe}
 
 

@@ -121,11 +121,15 @@ def _all(runs: Sequence[Run]) -> dict[str, _Trained]:
 
 
 def _settings(note: Mapping[str, Any]) -> dict[str, str]:
-    """What else decides a training: its photographs, of which the number is on record, and its recipe."""
-    recipe = {name: value for name, value in note["recipe"].items() if name not in ("seed", "steps", "train")}
-    words = {name: f"{name} {value}" for name, value in recipe.items()}
+    """What else decides a training: its photographs, by number and by content, and its recipe."""
+    recipe = recipe_as_carried_out(note)
+    words = {name: f"{name} {recipe[name]}" for name in recipe if name not in ("seed", "steps", "train")}
     words["setbacks"] = setbacks(note)
-    return words | ({"photographs": f"{count} photographs"} if (count := note.get("photographs")) else {})
+    if count := note.get("photographs"):
+        words["photographs"] = f"{count} photographs"
+    if content := note.get("photographs_id"):
+        words["photographs_id"] = f"photographs {content}"
+    return words
 
 
 def _trained(record: Any) -> _Trained | None:
@@ -136,6 +140,14 @@ def _trained(record: Any) -> _Trained | None:
         return None
     apart = synthesis.part == "synthesis"
     return _Trained(synthesis, stage_of(record.get("shared"), "shared") if apart else None)
+
+
+def recipe_as_carried_out(note: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe in the note of a weights file, with the precision that `auto` came to."""
+    recipe = dict(note["recipe"])
+    if "precision" in recipe and "precision" in note:
+        recipe["precision"] = note["precision"]
+    return recipe
 
 
 def setbacks(note: Mapping[str, Any]) -> str:
