@@ -4,11 +4,9 @@ from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import own_output, print_frame, print_rich
-from jpegai_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from jpegai_bench.config.schema import Settings
-    from jpegai_bench.config.variants import Variant
 
 USAGE = Command(
     "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown|latex]",
@@ -28,32 +26,14 @@ USAGE = Command(
 
 def command(settings: "Settings") -> int:
     """Count and print."""
+    from jpegai_bench.config.chosen_variants import variants_of
     from jpegai_bench.report.tables.complexity import as_frame, as_rich
     from jpegai_bench.runner.complexity import complexity_summary
 
     with own_output():
-        summaries = [complexity_summary(settings, variant) for variant in _variants(settings)]
+        summaries = [complexity_summary(settings, variant) for variant in variants_of(settings)]
     if settings.format == "table":
         print_rich(as_rich(summaries))
     else:
         print_frame(as_frame(summaries), settings.format)
     return 0
-
-
-def _variants(settings: "Settings") -> "list[Variant]":
-    """The one that is named, or each that ships and each in a folder of the user's."""
-    from jpegai_bench.config.setting_names import choices, unreadable
-    from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
-
-    if settings.variant:
-        return [variant_of(settings)]
-    shipped, folders = variant_names(), settings.config_folders[1:]
-    for problem in unreadable("variant", folders).values():
-        raise UsageError(problem)
-    own = [
-        packaged_variant(settings, name, folder)
-        for folder in folders
-        for name in choices("variant", [folder])
-        if name not in shipped
-    ]
-    return [*(packaged_variant(settings, name) for name in shipped), *own]

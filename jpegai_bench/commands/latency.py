@@ -133,14 +133,12 @@ def _refuse_beside_runs(store: "Store") -> None:
 
 
 def _codecs(settings: LatencySettings) -> list[Any]:
-    """The variant that is named, and the codecs that are; where none is, every variant of the package."""
-    from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
+    """The variant that is named, and the codecs that are; where none is, every variant."""
+    from jpegai_bench.config.chosen_variants import variants_of
     from jpegai_bench.runner import inputs
 
     is_codec_chosen = settings.is_typed("anchor")
-    variants = [variant_of(settings)] if settings.variant else []
-    if not variants and not is_codec_chosen:
-        variants = [packaged_variant(settings, name) for name in variant_names()]
+    variants = variants_of(settings) if settings.variant or not is_codec_chosen else []
     codecs: list[Any] = []
     for variant in variants:
         try:
@@ -152,7 +150,7 @@ def _codecs(settings: LatencySettings) -> list[Any]:
             complain(f"left out: {error}")
     if not codecs and not is_codec_chosen:
         raise BenchError(
-            f"no variant of the package has weights for model={settings.model.name} in {settings.weights}: "
+            f"no variant has weights for model={settings.model.name} in {settings.weights}: "
             "name one with +variant=NAME, or a codec with codec=NAME"
         )
     for name, plain in (("device", CPU), ("precision", FLOAT32)):

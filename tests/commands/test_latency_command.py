@@ -33,7 +33,7 @@ from torch import nn
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.pillow import Pillow
 from jpegai_bench.codecs.rates import nearest_quality
-from jpegai_bench.config.variants import structure_of, variant_of
+from jpegai_bench.config.variants import structure_of, variant_names, variant_of
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.latency import timing
@@ -274,10 +274,14 @@ def test_tables_can_ask_for_times_without_torch(tmp_path):
 def measured(tmp_path_factory, tiny_weights):
     folder = tmp_path_factory.mktemp("latency")
     photographs(folder / "photos")
+    (folder / "conf/variant").mkdir(parents=True)
+    (folder / "conf/variant/mine.yaml").write_text(
+        "name: mine\nattention_half: {_target_: torch.nn.Identity}\n"
+    )
     done = several(
         ["latency", "codec=[jpeg,hevc,hm]", "anchor.hm.encoder=nowhere/hm", *PHOTOS, "processes=2"],
         ["latency", "codec=jpeg", "quality=30", *PHOTOS, "format=csv"],
-        ["latency", *TINY, f"weights={tiny_weights}", *PHOTOS, "results=every"],
+        ["latency", *TINY, f"weights={tiny_weights}", *PHOTOS, "results=every", "--config-dir", "conf"],
         cwd=folder,
     )
     return folder, done
@@ -373,8 +377,9 @@ def test_where_nothing_is_named_every_variant_with_weights_is_timed_and_set_agai
     kept = [folder / line for line in done.out.splitlines() if line.startswith("every/latency/")]
     assert [path.parent.name for path in kept] == ["base", "combined"]
     left_out = [line for line in done.err.splitlines() if line.startswith("jpegai-bench: left out: ")]
-    assert len(left_out) == 5
-    assert "no attention_cs.safetensors" in "".join(left_out)
+    assert len(left_out) == len(variant_names()) - 2 + 1
+    for name in ("attention_cs", "mine"):
+        assert f"no {name}.safetensors" in "".join(left_out)
     assert "kMACs are not time" in done.out
     assert "luma attention 1/2" in done.out
     (row,) = [line.split() for line in done.out.splitlines() if re.match(r" ?base\*? .* 1\.00 ", line)]
@@ -440,7 +445,7 @@ def test_bad_settings_and_pictures_are_told(tmp_path):
         ("latency", "codec=jpeg", "dataset=folder", "dataset.path=nowhere"): "no such folder",
         ("latency", *jpeg, "device=cuda"): "device=cuda: only variants",
         ("latency", "+variant=base", *PHOTOS, "device=nonsense"): "device=nonsense: choose cpu, or cuda",
-        ("latency", *PHOTOS, "model=paper"): "no variant of the package has weights for model=paper",
+        ("latency", *PHOTOS, "model=paper"): "no variant has weights for model=paper",
     }
     *refused, cut = several(*cases, ["latency", *jpeg, "format=csv"], cwd=tmp_path)
     for done, said in zip(refused, cases.values(), strict=True):
