@@ -105,8 +105,12 @@ def let_programs_import() -> None:
 
 
 def join_work() -> None:
-    """Make this worker the head of a process group, which ends with the process that asked for the work."""
+    """Make this worker the head of a process group, which ends with the process that asked for the work.
+
+    What a user's module or program prints here goes to stderr: stdout is for results.
+    """
     let_programs_import()
+    os.dup2(2, 1)
     os.setpgrp()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

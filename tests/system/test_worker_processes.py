@@ -1,3 +1,4 @@
+import os
 import signal
 from multiprocessing import forkserver
 from threading import Timer, main_thread
@@ -38,3 +39,12 @@ def test_what_is_interrupted_while_the_server_imports_leaves_no_server_that_fork
     out, told = capfd.readouterr()
     assert began(int(out)) is None
     assert told == ""
+
+
+def test_what_a_worker_or_its_program_prints_is_no_result(capfd):
+    forkserver._forkserver._stop()  # the next one has this test's outputs
+    assert [status for _, status in spread(os.system, ["echo said", "echo told"], 2)] == [0, 0]
+    forkserver._forkserver._stop()
+    out, told = capfd.readouterr()
+    assert out == ""
+    assert sorted(told.split()) == ["said", "told"]
