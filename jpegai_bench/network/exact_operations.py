@@ -7,7 +7,9 @@ below 2**53. A convolution may be done by Winograd or an FFT; exp, a sigmoid, a 
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -54,6 +56,10 @@ _SUMS = {
 _MOST = 2.0**53
 
 
+_EXITS = ("numpy", "__array__", "tolist")
+"""Ways of a tensor's values out of torch, where nothing is seen of what is done with them."""
+
+
 class ExactOnly(TorchDispatchMode):
     """While it is active, an operation that is not the same on every machine is refused."""
 
@@ -61,6 +67,19 @@ class ExactOnly(TorchDispatchMode):
         """`place`: which messages begin with."""
         super().__init__()
         self.place = place
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Begin; values do not leave torch meanwhile."""
+        for name in _EXITS:
+            self._opened.enter_context(_replaced(name, partial(self._refuse, name)))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *of: Any) -> None:
+        """End."""
+        super().__exit__(*of)
+        self._opened.close()
 
     def __torch_dispatch__(
         self,
@@ -103,8 +122,25 @@ class ExactOnly(TorchDispatchMode):
         if not largest * count <= _MOST:
             raise self._refusal(name, "may exceed 2**53, where float64 holds no integers; limit what it sums")
 
+    def _refuse(self, name: str, *_: Any, **__: Any) -> None:
+        raise self._refusal(name, "takes values out of torch, where nothing is seen of what is computed")
+
     def _refusal(self, name: str, what: str) -> BenchError:
         return BenchError(f"{self.place}: {name} {what}; compute with the functions of `arithmetic`")
+
+
+@contextmanager
+def _replaced(name: str, method: Any) -> Iterator[None]:
+    """A method of all tensors, while it lasts."""
+    own = vars(Tensor).get(name)
+    setattr(Tensor, name, method)
+    try:
+        yield
+    finally:
+        if own is None:
+            delattr(Tensor, name)  # it was that of a class above
+        else:
+            setattr(Tensor, name, own)
 
 
 def _is_view(func: Any) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from tiny import MODULES, SIZE
@@ -62,6 +63,9 @@ INEXACT = {
     "gelu": lambda of, arithmetic, mean, seen: F.gelu(mean).round(),
     "sum": lambda of, arithmetic, mean, seen: (mean / 3).sum(dim=1, keepdim=True).round() + mean,
     "bmm": lambda of, arithmetic, mean, seen: (mean @ (mean / 3).transpose(-1, -2)).sum().round() + mean,
+    "numpy": lambda of, arithmetic, mean, seen: torch.from_numpy(np.floor(np.exp(mean.numpy() / 1e6))),
+    "__array__": lambda of, arithmetic, mean, seen: torch.from_numpy(np.floor(np.sin(np.asarray(mean)))),
+    "tolist": lambda of, arithmetic, mean, seen: torch.tensor(mean.tolist(), dtype=torch.float64),
     "mean": lambda of, arithmetic, mean, seen: (mean * 2.0**50).mean(dim=1, keepdim=True).round() + mean,
 }
 
@@ -79,6 +83,12 @@ EXACT = {
     "prepared": lambda of, arithmetic, mean, seen: mean + arithmetic.constant(of.table * 0.3),
     "largest": lambda of, arithmetic, mean, seen: mean - mean.amax(dim=1, keepdim=True),
 }
+
+
+def test_values_leave_torch_again_when_it_is_checked():
+    checked(EXACT["two"])
+    assert np.asarray(torch.ones(2)).tolist() == torch.ones(2).numpy().tolist() == torch.ones(2).tolist()
+    assert "numpy" not in vars(torch.Tensor)
 
 
 @pytest.mark.parametrize("kind", EXACT)
