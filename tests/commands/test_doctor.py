@@ -31,7 +31,7 @@ def test_a_line_for_each_thing_that_the_commands_need(tmp_path):
     assert found["torch"]["found"] == version("torch")
     assert found["libvvenc"]["state"] == found["libvmaf"]["state"] == "ok"
     assert found["sample"]["found"].startswith("5 pictures in ")
-    assert found["model=small"]["found"] == "encoder and 7 variants"
+    assert found["model=small"]["found"] == "encoder and 10 variants"
     assert str(tmp_path / "results") in found["results"]["found"]
     assert all(one["todo"] for one in findings if one["state"] != "ok")
     assert max(map(len, shown.out.splitlines())) <= 100

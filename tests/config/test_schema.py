@@ -23,7 +23,7 @@ def test_every_configuration_composes(path):
 def test_every_variant_ships_base_first():
     assert variant_names()[0] == "base"
     assert set(variant_names()) == {path.name for path in CHOICES if path.parts[0] == "variant"}
-    assert len(variant_names()) == 7
+    assert len(variant_names()) == 10
 
 
 @pytest.mark.parametrize("model", ["small", "paper"])

@@ -1,6 +1,5 @@
 """A variant may name a whole synthesis, or parts of it beyond the paper's four modules."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from torch import nn
 from jpegai_bench.config.variants import structure_of, variant_of
 from jpegai_bench.errors import BenchError, UsageError
 
-STANDARD = Path(__file__).parents[1] / "support/standard"
-THERE = f"hydra.searchpath=[file://{STANDARD}]"
 NETWORK = "jpegai_bench.network"
 
 
@@ -30,7 +27,7 @@ class OddLost(nn.Module):
 
 @pytest.mark.parametrize("name", ["sop", "bop", "hop"])
 def test_the_decoders_of_the_standard_are_variants(name):
-    chosen = settings(THERE, f"+variant={name}", "model=small")
+    chosen = settings(f"+variant={name}", "model=small")
     variant = variant_of(chosen)
     assert set(structure_of(chosen, variant)["modules"]) == {"synthesis.luma", "synthesis.chroma"}
     size = chosen.model.network_size()
@@ -84,18 +81,16 @@ def test_what_does_not_fit_is_told_by_its_place(monkeypatch, tmp_path):
 
 
 def test_a_whole_synthesis_is_counted_by_its_children(tmp_path):
-    shutil.copytree(STANDARD / "variant", tmp_path / "conf/variant")
-    done = bench("complexity", "+variant=sop", "--config-dir=conf", "format=csv", cwd=tmp_path)
+    done = bench("complexity", "+variant=sop", "format=csv", cwd=tmp_path)
     assert done.code == 0, done.err
     assert "conv" in done.out
 
 
 def test_a_whole_synthesis_is_trained_codes_and_decodes(tmp_path):
     """Attention that it names joins a training late; the stream is decoded with the weights that came out."""
-    shutil.copytree(STANDARD / "variant", tmp_path / "conf/variant")
     picture = photographs(tmp_path / "photos") / "a.png"
     sizes = [word for word in TINY if not word.startswith(("model.luma", "model.chroma"))]
-    own = (*sizes, "model.luma=16", "model.chroma=16", "+variant=hop", "--config-dir=conf")
+    own = (*sizes, "model.luma=16", "model.chroma=16", "+variant=hop")
     steps = (
         "training=smoke",
         "training.precision=float32",

@@ -1,5 +1,4 @@
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,9 +15,6 @@ from jpegai_bench.network.check import check_modules, check_network
 from jpegai_bench.network.codec import Network
 from jpegai_bench.network.modules import NetworkModules
 from jpegai_bench.network.upsampling import TransposedConvolution
-
-STANDARD = f"hydra.searchpath=[file://{Path(__file__).parents[1] / 'support/standard'}]"
-"""Where the decoders of the standard are variants."""
 
 
 def nothing(channels):
@@ -217,8 +213,8 @@ def test_attention_parts_are_children_that_keep_the_shape(parts, named):
         check_modules(modules(synthesis_luma=whole), SIZE)
 
 
-@pytest.mark.parametrize("name", [*variant_names(), "sop", "bop", "hop"])
+@pytest.mark.parametrize("name", variant_names())
 def test_the_packages_own_modules_hold_what_is_asked_of_others(name):
-    chosen = settings(STANDARD, f"+variant={name}", "model=small")
+    chosen = settings(f"+variant={name}", "model=small")
     size = chosen.model.network_size()
     assert check_modules(variant_of(chosen).modules(size), size, thorough=True) == torch.device("meta")

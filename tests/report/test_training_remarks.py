@@ -41,7 +41,7 @@ def test_of_the_weights_that_ship_nothing_is_said_but_which_training_broke_down(
         for path in sorted(folder.glob("*.safetensors"))
         if path.stem != "shared"
     ]
-    assert len(runs) == 7
+    assert len(runs) == 10
     broken = {run.label for run in runs if run.manifest["trained"]["synthesis"]["eased"] != 1}
     assert {label for label, words in remarks(runs).items() if "breakdown" in words} == broken
     assert len(notes(runs)) == bool(broken)
