@@ -36,7 +36,7 @@ HEIGHT, WIDTH = 512, 768
 """The picture; attention works at a quarter and at half of it."""
 
 
-VARIANTS = ("base", "combined")
+VARIANTS = ("base", "combined", "sop", "bop", "hop")
 
 
 def fastest(

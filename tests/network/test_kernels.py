@@ -13,14 +13,22 @@ from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.config.variants import packaged_variant, structure_of, variant_names
 from jpegai_bench.images.datasets import load
 from jpegai_bench.network import weights
-from jpegai_bench.network.activation import ResAU, SimplifiedActivation
-from jpegai_bench.network.attention import RNAB, ChannelSplitAttention, DownsampledAttention, RestormerStack
+from jpegai_bench.network.activation import GroupedResAU, ResAU, SimplifiedActivation
+from jpegai_bench.network.attention import (
+    CAB,
+    RNAB,
+    TAM,
+    ChannelSplitAttention,
+    DownsampledAttention,
+    RestormerStack,
+)
 from jpegai_bench.network.bitstream import Bitstream
 from jpegai_bench.network.blocks import conv3x3, deconv3x3, residual_blocks
 from jpegai_bench.network.codec import Network
 from jpegai_bench.network.kernels import library
 from jpegai_bench.network.kernels.decoder import use_kernels
 from jpegai_bench.network.modules import NetworkModules
+from jpegai_bench.network.standard import LastShuffle, RectifiedResidual, ShuffledConvolution
 from jpegai_bench.network.transforms import Synthesis
 from jpegai_bench.network.upsampling import PixelShuffleUpsampling, TransposedConvolution
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
@@ -43,8 +51,17 @@ MODULES = {
     "three of Restormer": lambda c: RestormerStack(c, blocks=3),
     "split": lambda c: ChannelSplitAttention(c, blocks=2),
     "down-sampled": lambda c: DownsampledAttention(c, blocks=2),
+    "4x4 transposed": lambda c: nn.ConvTranspose2d(c, 19, 4, stride=2, padding=1),
+    "4x4 transposed, one plane": lambda c: nn.ConvTranspose2d(c, 1, 4, stride=2, padding=1),
+    "rectified": RectifiedResidual,
+    "2x2 shuffle": lambda c: ShuffledConvolution(c, 19),
+    "last shuffle": lambda c: LastShuffle(c, 3, 4),
+    "grouped ResAU": lambda c: GroupedResAU(c, groups=2),
+    "CAB": CAB,
+    "TAM": TAM,
+    "TAM without stride": lambda c: TAM(c, stride=1),
 }
-EVEN = {"RNAB", "RNAB without blocks", "down-sampled", "conv3x3 of stride 2"}
+EVEN = {"RNAB", "RNAB without blocks", "down-sampled", "conv3x3 of stride 2", "CAB", "TAM"}
 """Those that halve the resolution."""
 
 
@@ -123,7 +140,9 @@ def test_a_processor_that_has_less_computes_the_same(kernels, processor, name):
     assert torch.equal(first, last)
 
 
-@pytest.mark.parametrize("name", ["RNAB", "ResAU", "split", "last, one plane", "residual blocks"])
+@pytest.mark.parametrize(
+    "name", ["RNAB", "ResAU", "split", "last, one plane", "residual blocks", "grouped ResAU", "TAM"]
+)
 def test_a_slice_of_the_channels_is_taken_as_it_lies(kernels, name):
     module, x = awake(MODULES[name](16)), noise(2, 40, 8, 10).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():

@@ -6,18 +6,29 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jpegai_bench.network.activation import ResAU, SimplifiedActivation
+from jpegai_bench.network.activation import GroupedResAU, ResAU, SimplifiedActivation
 from jpegai_bench.network.attention import (
+    CAB,
     RNAB,
+    TAM,
     ChannelSplitAttention,
     DownsampledAttention,
     RestormerStack,
 )
 from jpegai_bench.network.blocks import Forward, ResidualBlock, channels_first
 from jpegai_bench.network.kernels import layers
-from jpegai_bench.network.kernels.layers import After
+from jpegai_bench.network.kernels.layers import After, Before
 from jpegai_bench.network.kernels.library import Failed, Unavailable, library
 from jpegai_bench.network.restormer import RestormerBlock
+from jpegai_bench.network.standard import (
+    HighChroma,
+    HighLuma,
+    LastShuffle,
+    LightChroma,
+    LightLuma,
+    RectifiedResidual,
+    ShuffledConvolution,
+)
 from jpegai_bench.network.strips import in_strips
 from jpegai_bench.network.transforms import Reduction, Synthesis
 from jpegai_bench.network.upsampling import PixelShuffleUpsampling, TransposedConvolution
@@ -25,6 +36,8 @@ from jpegai_bench.system.console import detail, say
 
 _PLANES = 4
 """Channels that a last transposed convolution has at most, to be summed over lanes of input channels."""
+_MADE_OF_OTHERS = (Synthesis, Reduction, LightLuma, LightChroma, HighLuma, HighChroma)
+"""Modules whose own children run by kernels."""
 
 
 def use_kernels(synthesis: nn.ModuleDict) -> None:
@@ -47,7 +60,7 @@ def _use_in(network: nn.Module) -> None:
     for child in network.children():
         if (forward := _forward(child)) is not None:
             child.forward = _where_it_fits(forward, child.forward)
-        elif type(child) in (Synthesis, Reduction):
+        elif type(child) in _MADE_OF_OTHERS:
             _use_in(child)
         else:
             child.forward = channels_first(child.forward)
@@ -62,20 +75,21 @@ def _forward(module: nn.Module) -> Forward | None:
     return make and make(module)
 
 
-def _is_square(layer: nn.Conv2d | nn.ConvTranspose2d, size: int, stride: int) -> bool:
+def _is_square(layer: nn.Conv2d | nn.ConvTranspose2d, size: int, stride: int, padding: int) -> bool:
     pairs = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
-    return pairs == ((size, size), (stride, stride), (size // 2, size // 2), (1, 1), 1)
+    return pairs == ((size, size), (stride, stride), (padding, padding), (1, 1), 1)
 
 
 def _conv(layer: nn.Conv2d) -> Forward | None:
-    fits = any(_is_square(layer, size, stride) for size, stride in ((1, 1), (3, 1), (3, 2)))
+    fits = any(_is_square(layer, size, stride, size // 2) for size, stride in ((1, 1), (3, 1), (3, 2)))
     return layers.convolution(layer) if fits and layer.padding_mode == "zeros" else None
 
 
 def _deconv(layer: nn.ConvTranspose2d) -> Forward | None:
-    if not _is_square(layer, 3, 2) or layer.output_padding != (1, 1):
-        return None
-    return layers.transposed(layer) if layer.out_channels > _PLANES else layers.LastProduct(layer)
+    if _is_square(layer, 3, 2, 1) and layer.output_padding == (1, 1):
+        return layers.transposed(layer) if layer.out_channels > _PLANES else layers.LastProduct(layer)
+    fits = _is_square(layer, 4, 2, 1) and layer.output_padding == (0, 0)
+    return layers.transposed(layer) if fits else None
 
 
 def _residual_block(module: ResidualBlock) -> Forward:
@@ -101,7 +115,12 @@ def _sequential(module: nn.Sequential) -> Forward | None:
     return _Residuals(module) if all(type(one) is ResidualBlock for one in module) else None
 
 
-def _rnab(module: RNAB) -> Forward:
+def _rectified(module: RectifiedResidual) -> Forward:
+    product = layers.convolution(module.conv)
+    return lambda x: product(x, After.RELU).add_(x)
+
+
+def _masked(module: RNAB | CAB) -> Forward:
     *steps, last = map(_forward, module.mask)
     run_trunk = _Residuals(module.trunk)
     assert isinstance(last, layers.Product)
@@ -133,14 +152,12 @@ class _Blocks:
         return out
 
 
-def _with_gelu(blocks: Any) -> bool:
-    return len(blocks) > 0 and all(
-        type(block) is RestormerBlock and block.feed_forward.gate is F.gelu for block in blocks
+def _stack(module: RestormerStack | TAM) -> _Blocks | None:
+    fit = (
+        type(block) is RestormerBlock and block.feed_forward.gate in (F.gelu, F.elu)
+        for block in module.blocks
     )
-
-
-def _stack(module: RestormerStack) -> _Blocks | None:
-    return _Blocks(module.blocks) if _with_gelu(module.blocks) else None
+    return _Blocks(module.blocks) if len(module.blocks) and all(fit) else None
 
 
 def _split(module: ChannelSplitAttention) -> Forward | None:
@@ -171,6 +188,14 @@ def _downsampled(module: DownsampledAttention) -> Forward | None:
     return forward
 
 
+def _tam(module: TAM) -> Forward | None:
+    blocks = _stack(module)
+    if blocks is None or isinstance(module.down, nn.Identity) or isinstance(module.up, nn.Identity):
+        return blocks
+    down, up = layers.convolution(module.down), layers.transposed(module.up)
+    return lambda x: up(blocks(down(x)))
+
+
 def _on_itself(product: layers.Product, after: After) -> Forward:
     def forward(x: Tensor) -> Tensor:
         x = layers.rows(x)
@@ -180,12 +205,27 @@ def _on_itself(product: layers.Product, after: After) -> Forward:
 
 
 def _resau(module: ResAU) -> Forward:
-    return _on_itself(layers.convolution(module.conv, leaky=True), After.RESAU)
+    return _on_itself(layers.convolution(module.conv, Before.LEAKY), After.RESAU)
 
 
 def _simplified(module: SimplifiedActivation) -> Forward:
     after = After.TIMES if module.form == "product" else After.ADD
-    return _on_itself(layers.convolution(module.gate, leaky=True), after)
+    return _on_itself(layers.convolution(module.gate, Before.LEAKY), after)
+
+
+def _grouped(module: GroupedResAU) -> Forward:
+    grouped, gain = layers.Grouped(module.grouped, Before.RELU6), layers.gain(module.gate)
+
+    def forward(x: Tensor) -> Tensor:
+        x = layers.rows(x)
+        return gain(grouped(x), After.TIMES, x)
+
+    return forward
+
+
+def _last_shuffle(module: LastShuffle) -> Forward:
+    product = layers.convolution(module.conv)
+    return lambda x: F.pixel_shuffle(product(x), module.factor)
 
 
 _MAKERS: dict[type[nn.Module], Callable[[Any], Forward | None]] = {
@@ -193,13 +233,19 @@ _MAKERS: dict[type[nn.Module], Callable[[Any], Forward | None]] = {
     nn.ConvTranspose2d: _deconv,
     nn.Sequential: _sequential,
     ResidualBlock: _residual_block,
-    RNAB: _rnab,
+    RectifiedResidual: _rectified,
+    RNAB: _masked,
+    CAB: _masked,
     RestormerStack: _stack,
+    TAM: _tam,
     ChannelSplitAttention: _split,
     DownsampledAttention: _downsampled,
     ResAU: _resau,
     SimplifiedActivation: _simplified,
+    GroupedResAU: _grouped,
     PixelShuffleUpsampling: lambda module: layers.shuffled(module.conv),
+    ShuffledConvolution: lambda module: layers.shuffled(module.conv),
+    LastShuffle: _last_shuffle,
     TransposedConvolution: lambda module: _deconv(module.conv),
 }
 """What makes a module run by kernels; None where it cannot."""

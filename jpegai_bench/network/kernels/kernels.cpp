@@ -134,6 +134,13 @@ ALWAYS_INLINE V sigmoid(V x) { return tanh_of(x * 0.5f) * 0.5f + 0.5f; }
 ALWAYS_INLINE V gelu(V x) { return x * 0.5f * (erf_of(x * 0.70710678118654752f) + 1.0f); }
 ALWAYS_INLINE V relu(V x) { return x > V{} ? x : V{}; }
 ALWAYS_INLINE V leaky(V x) { return x > V{} ? x : x * 0.01f; }
+ALWAYS_INLINE V relu6(V x) { return relu(x) < splat(6.0f) ? relu(x) : splat(6.0f); }
+
+// x, or exp(x) - 1 below zero, by the tangent of half of it.
+ALWAYS_INLINE V elu(V x) {
+    const V t = tanh_of((x > V{} ? V{} : x) * 0.5f);
+    return x > V{} ? x : t * 2.0f / (1.0f - t);
+}
 
 int blocks_of(int channels) { return (channels + LANES - 1) / LANES; }
 
@@ -235,6 +242,7 @@ void in_threads(int rows, int threads, const Work& work) {
 
 extern "C" {
 
+enum Before { AS_IT_IS, LEAKY, RELU6 };
 enum After { NONE, RELU, ADD, GATE, RESAU, TIMES };
 
 struct Phase {
@@ -252,7 +260,7 @@ struct Convolution {
     int rows, columns, outputs, out_stride;  // of each phase
     int stride, spread, phases;
     Phase phase[4];
-    int leaky;  // LeakyReLU before
+    int before;
     int after;
     const float* first;
     const float* second;
@@ -302,7 +310,9 @@ void convolve(const Convolution* c) {
                         const float* p = line + static_cast<ptrdiff_t>(where) * c->x_stride;
                         for (int b = 0; b < blocks; ++b) {
                             V v = is_pixel ? load(p + b * LANES, c->inputs - b * LANES) : V{};
-                            store(to + b * block + i * LANES, c->leaky ? leaky(v) : v);
+                            if (c->before == LEAKY) v = leaky(v);
+                            if (c->before == RELU6) v = relu6(v);
+                            store(to + b * block + i * LANES, v);
                         }
                     }
                 }
@@ -412,6 +422,7 @@ struct Restormer {
     const float* zeros;
     float* out;
     int out_stride;
+    int elu;  // the gate's, GELU otherwise
     int threads;
 };
 
@@ -602,8 +613,10 @@ void feed(const Restormer* r) {
                     taps_of(r->gate_depthwise + static_cast<ptrdiff_t>(b) * 9 * LANES, w);
                     taps_of(r->gate_depthwise + static_cast<ptrdiff_t>(hidden + b) * 9 * LANES, u);
                     float* to = gated.data() + b * block;
-                    for (int i = 0; i < own; ++i)
-                        store(to + i * LANES, gelu(depthwise(rows, w, i)) * depthwise(others, u, i));
+                    for (int i = 0; i < own; ++i) {
+                        const V gate = depthwise(rows, w, i);
+                        store(to + i * LANES, (r->elu ? elu(gate) : gelu(gate)) * depthwise(others, u, i));
+                    }
                 }
                 const float* input = gated.data();
                 const float* y = y_of(of) + (columns.first - columns.begin) * LANES;

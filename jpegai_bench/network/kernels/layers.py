@@ -19,6 +19,14 @@ _BEYOND = 32
 """Pixels that a product may read beyond a map."""
 
 
+class Before(IntEnum):
+    """What a convolution does to its input."""
+
+    AS_IT_IS = 0
+    LEAKY = 1
+    RELU6 = 2
+
+
 class After(IntEnum):
     """What follows a convolution `v`; `a` and `b` are maps of the output's shape."""
 
@@ -68,8 +76,8 @@ class Part:
 class Product:
     """A convolution: for each part of the output the taps that it sums up."""
 
-    def __init__(self, parts: Sequence[Part], stride: int = 1, leaky: bool = False) -> None:
-        """`stride`: of the input; `leaky`: LeakyReLU before."""
+    def __init__(self, parts: Sequence[Part], stride: int = 1, before: Before = Before.AS_IT_IS) -> None:
+        """`stride`: of the input."""
         self.outputs, self.inputs = parts[0].taps[0][2].shape
         self.stride, self.spread = stride, 1 if len(parts) == 1 else 2
         self.weights = [packed([weight for _, _, weight in part.taps]) for part in parts]
@@ -77,7 +85,7 @@ class Product:
         self.biases = [_padded(no_bias if part.bias is None else part.bias.detach(), 0) for part in parts]
         self.call = Convolution(
             inputs=self.inputs, outputs=self.outputs, stride=stride, spread=self.spread, phases=len(parts),
-            leaky=leaky,
+            before=before,
         )  # fmt: skip
         for phase, part, weight, bias in zip(self.call.phase, parts, self.weights, self.biases, strict=False):
             phase.taps, phase.row, phase.column = len(part.taps), part.row, part.column
@@ -126,26 +134,63 @@ def packed(taps: Sequence[Tensor]) -> Tensor:
     return weight.unflatten(0, (-1, wide)).permute(0, 2, 3, 1).contiguous()
 
 
-def convolution(layer: nn.Conv2d, leaky: bool = False) -> Product:
+def convolution(layer: nn.Conv2d, before: Before = Before.AS_IT_IS) -> Product:
     """A square convolution of odd size that keeps, or halves, the resolution."""
-    reach, size = layer.kernel_size[0] // 2, range(layer.kernel_size[0])
-    taps = [(y - reach, x - reach, layer.weight[:, :, y, x]) for y in size for x in size]
-    return Product([Part(0, 0, taps, layer.bias)], layer.stride[0], leaky)
+    return Product([Part(0, 0, _taps(layer.weight), layer.bias)], layer.stride[0], before)
+
+
+def _taps(weight: Tensor) -> list[Tap]:
+    """Of `[outputs, inputs, size, size]`; of an even size the first stands at the pixel itself."""
+    size = weight.shape[2]
+    reach = (size - 1) // 2
+    return [(y - reach, x - reach, weight[:, :, y, x]) for y in range(size) for x in range(size)]
+
+
+def gain(layer: nn.Conv2d) -> Product:
+    """One more than a convolution without bias."""
+    return Product([Part(0, 0, _taps(layer.weight), torch.ones(len(layer.weight)))])
+
+
+class Grouped:
+    """A convolution of odd size in groups, without bias: a product for as many groups as fill a vector."""
+
+    def __init__(self, layer: nn.Conv2d, before: Before = Before.AS_IT_IS) -> None:
+        together = max(1, library().lanes() // (layer.in_channels // layer.groups))
+        together = together if layer.groups % together == 0 else 1
+        self.groups = [
+            Product([Part(0, 0, _joined(weights, together), None)], before=before)
+            for weights in layer.weight.chunk(layer.groups // together)
+        ]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` to the same shape."""
+        x = rows(x)
+        out = empty(*x.shape)
+        number = len(self.groups)
+        for group, given, made in zip(self.groups, x.chunk(number, 1), out.chunk(number, 1), strict=True):
+            group(given, out=made)
+        return out
+
+
+def _joined(weights: Tensor, groups: int) -> list[Tap]:
+    """Taps of several groups as of one: no output sees another group's inputs."""
+    by_group = zip(*(_taps(weight) for weight in weights.chunk(groups)), strict=True)
+    return [(*taps[0][:2], torch.block_diag(*(weight for _, _, weight in taps))) for taps in by_group]
 
 
 _PIXELS = [(row, column) for row in (0, 1) for column in (0, 1)]
-_FROM = ({0: 1}, {0: 2, 1: 0})
-"""Of an even and of an odd row: which row of the weights a row of the input, from the same one on, meets."""
+_FROM = {3: ({0: 1}, {0: 2, 1: 0}), 4: ({-1: 3, 0: 1}, {0: 2, 1: 0})}
+"""By size, of an even and of an odd row: which row of the weights a row of the input around meets."""
 
 
 def shuffled(layer: nn.Conv2d) -> Product:
-    """A 1x1 convolution with PixelShuffle by 2."""
+    """A convolution with PixelShuffle by 2, 1x1 or, from a pixel to the right and down, 2x2."""
     return Product(
         [
             Part(
                 row,
                 column,
-                [(0, 0, layer.weight[place::4, :, 0, 0])],
+                _taps(layer.weight[place::4]),
                 None if layer.bias is None else layer.bias[place::4],
             )
             for place, (row, column) in enumerate(_PIXELS)
@@ -154,12 +199,13 @@ def shuffled(layer: nn.Conv2d) -> Product:
 
 
 def transposed(layer: nn.ConvTranspose2d) -> Product:
-    """3x3 of stride 2: each of the four pixels that come of one has taps of its own."""
+    """3x3 or 4x4 of stride 2: each of the four pixels that come of one has taps of its own."""
     return Product([Part(*pixel, _doubled(layer, *pixel), layer.bias) for pixel in _PIXELS])
 
 
 def _doubled(layer: nn.ConvTranspose2d, row: int, column: int) -> list[Tap]:
-    pairs = product(_FROM[row].items(), _FROM[column].items())
+    by_row, by_column = (_FROM[layer.kernel_size[0]][place] for place in (row, column))
+    pairs = product(by_row.items(), by_column.items())
     return [(dy, dx, layer.weight[:, :, y, x].T) for (dy, y), (dx, x) in pairs]
 
 
@@ -189,7 +235,7 @@ class LastProduct:
 
 
 class Block:
-    """A Restormer block whose gate is GELU."""
+    """A Restormer block whose gate is GELU or ELU."""
 
     def __init__(self, block: RestormerBlock) -> None:
         attention, feed_forward = block.attention, block.feed_forward
@@ -209,7 +255,7 @@ class Block:
         }
         self.wide = len(self.tensors["zeros"])
         self.call = Restormer(
-            channels=channels, heads=attention.heads, hidden=self.hidden,
+            channels=channels, heads=attention.heads, hidden=self.hidden, elu=feed_forward.gate is F.elu,
             **{name: tensor.data_ptr() for name, tensor in self.tensors.items()},
         )  # fmt: skip
 

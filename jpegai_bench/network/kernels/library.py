@@ -50,7 +50,7 @@ class Convolution(ctypes.Structure):
         *((name, c_int) for name in ("rows", "columns", "outputs", "out_stride")),
         *((name, c_int) for name in ("stride", "spread", "phases")),
         ("phase", Phase * MOST_PHASES),
-        ("leaky", c_int),
+        ("before", c_int),
         ("after", c_int),
         ("first", c_void_p),
         ("second", c_void_p),
@@ -86,6 +86,7 @@ class Restormer(ctypes.Structure):
             )
         ),
         ("out_stride", c_int),
+        ("elu", c_int),
         ("threads", c_int),
     )  # fmt: skip
 
