@@ -34,13 +34,14 @@ class LatencySettings(CompressAISettings, DecodingSettings):
 USAGE = Command(
     "latency [+variant=NAME] [codec=NAME|[NAME,…]|all] [dataset=sample|kodak] [overrides]",
     "encoding and decoding seconds, by part for variants",
-    """Times one codec after the other, in a process of its own on one core, in one thread: every
-image is coded and decoded once to warm up, then three times; the median counts. A process may be a
-quarter slower than the next of the same codec, so three do it; the one in the middle counts, and the
-range is that of all. Where nothing is named it times every variant. For variants it shows seconds by
-part, how much of the machine's peak each makes use of, and time beside kMACs, both by base's. Let
-nothing else run meanwhile; beside a run of the same results folder it refuses to. The times are kept
-in results/latency/, and measured again whenever they are asked for.
+    """Times one codec after the other, in a process of its own on one core, in one thread: every image is
+coded and decoded once to warm up, then three times; the median counts. A process may be a quarter
+slower than the next of the same codec, and the machine later, so all are timed three times over; of
+each codec the process in the middle counts, and the range is that of all. Where nothing is named it
+times every variant. For variants it shows seconds by part, how much of the machine's peak each
+makes use of, and time beside kMACs, both by base's. Let nothing else run meanwhile; beside a run of
+the same results folder it refuses to. The times are kept in results/latency/, and measured again
+whenever they are asked for.
 
   jpegai-bench latency dataset=kodak dataset.limit=3
   jpegai-bench latency +variant=combined dataset=kodak dataset.limit=3 format=csv
@@ -72,7 +73,7 @@ def command(settings: LatencySettings) -> int:
     Raises:
         BenchError: also where a run of the same results folder is at work on this machine.
     """
-    from jpegai_bench.latency.timing import time_codec
+    from jpegai_bench.latency.timing import Timing
     from jpegai_bench.store.store import Store
     from jpegai_bench.system.wording import count
 
@@ -85,7 +86,7 @@ def command(settings: LatencySettings) -> int:
     store = Store(settings.results)
     store.prepare()
     dataset, images, failures = _images(settings)
-    measured: list[Timed] = []
+    timings: list[Timing] = []
     for codec in codecs:
         try:
             if hasattr(codec, "check"):
@@ -96,25 +97,22 @@ def command(settings: LatencySettings) -> int:
             complain(f"cannot be used here: {error}")
             failures += [] if settings.codec == "all" else [str(error)]
             continue
-        try:
-            qualities = _qualities(settings, codec)
-            report_image = _progress(f"{codec.name} on {dataset.name}, {count(len(images), 'image')}")
-            timed = time_codec(
-                store,
-                codec,
-                dataset.name,
-                images,
-                qualities,
-                settings.repeats,
-                settings.processes,
-                report_image,
-            )
-            measured.append(timed)
-        except BenchError as error:
-            if len(codecs) == 1:
-                raise
-            complain(str(error))
-            failures.append(str(error))
+        qualities = _qualities(settings, codec)
+        timings.append(Timing(store, codec, dataset.name, images, qualities, settings.repeats))
+    measured: list[Timed] = []
+    for number in range(1, settings.processes + 1):
+        for timing in list(timings):
+            subject = f"{timing.codec.name} on {dataset.name}, {count(len(images), 'image')}"
+            try:
+                timing.time(_progress(subject, number, settings.processes))
+                if number == settings.processes:
+                    measured.append(timing.keep())
+            except BenchError as error:
+                if len(codecs) == 1:
+                    raise
+                complain(str(error))
+                failures.append(str(error))
+                timings.remove(timing)
     if measured:
         _print(settings, store, measured)
         _warn([manifest for _, manifest in measured])
@@ -189,8 +187,9 @@ def _images(settings: LatencySettings) -> tuple["Dataset", list["ImageFile"], li
     return dataset, images, failures
 
 
-def _progress(subject: str) -> Callable[[str], None]:
+def _progress(subject: str, number: int, processes: int) -> Callable[[str], None]:
     """A line on stderr now and then at most each minute: a bar that moves would take part of the machine."""
+    subject += f", process {number} of {processes}" if processes > 1 else ""
     report(f"timing {subject}")
     last_report = time.monotonic()
 

@@ -43,71 +43,85 @@ _GRACE = 60.0
 """For a codec that notices for itself that its program hangs."""
 
 
-def time_codec(
-    store: Store,
-    codec: Codec,
-    dataset: str,
-    images: Sequence[ImageFile],
-    qualities: Sequence[float],
-    repeats: int,
-    processes: int,
-    beat: Beat,
-) -> tuple[Path, dict[str, Any]]:
-    """Measure how long a codec takes for each image, and keep it.
+class Timing:
+    """How long a codec takes for each image: timed process by process, then kept."""
 
-    Args:
-        store: where to.
-        codec: must be picklable.
-        dataset: what the row of images is called.
-        images: must be readable.
-        qualities: of several the one whose mean rate over the images is nearest to `WANTED_BPP` is timed.
-        repeats: of each encoding and each decoding, besides one that is not counted.
-        processes: that do all of it, one after the other; the one in the middle counts.
-        beat: called here as the work goes on, with the name of the image.
+    def __init__(
+        self,
+        store: Store,
+        codec: Codec,
+        dataset: str,
+        images: Sequence[ImageFile],
+        qualities: Sequence[float],
+        repeats: int,
+    ) -> None:
+        """Nothing is timed yet.
 
-    Returns:
-        The folder, and what `latency.json` in it holds.
+        Args:
+            store: where to.
+            codec: must be picklable.
+            dataset: what the row of images is called.
+            images: must be readable.
+            qualities: of several the one whose mean rate over the images is nearest to `WANTED_BPP` is timed.
+            repeats: of each encoding and each decoding, besides one that is not counted.
+        """
+        self.store, self.codec = store, codec
+        hashes = {image.name: image.sha256 for image in images}
+        self._about: dict[str, Any] = {
+            "label": codec.name,
+            "note": codec.describe() if hasattr(codec, "describe") else "",
+            "chroma": getattr(codec, "chroma", ""),
+            "codec": codec.fingerprint(),
+            "dataset": dataset,
+            "images": hashes,
+            "images_key": content_key(hashes),
+            "repeats": repeats,
+            "wanted_bpp": WANTED_BPP if len(qualities) > 1 else None,
+            "host": socket.gethostname(),
+            "machine": clocks.machine(),
+            "versions": {name: version(name) for name in LIBRARIES}
+            | {"jpegai-bench": __version__, "python": python_version()},
+            "start": now(),
+        }
+        if isinstance(codec, PartedCodec):
+            from jpegai_bench.network.kernels import library
 
-    Raises:
-        BenchError: the codec fails, or its process dies or hangs.
-    """
-    fingerprint, hashes = codec.fingerprint(), {image.name: image.sha256 for image in images}
-    about: dict[str, Any] = {
-        "label": codec.name,
-        "note": codec.describe() if hasattr(codec, "describe") else "",
-        "chroma": getattr(codec, "chroma", ""),
-        "codec": fingerprint,
-        "dataset": dataset,
-        "images": hashes,
-        "images_key": content_key(hashes),
-        "repeats": repeats,
-        "wanted_bpp": WANTED_BPP if len(qualities) > 1 else None,
-        "host": socket.gethostname(),
-        "machine": clocks.machine(),
-        "versions": {name: version(name) for name in LIBRARIES}
-        | {"jpegai-bench": __version__, "python": python_version()},
-        "start": now(),
-    }
-    if isinstance(codec, PartedCodec):
-        from jpegai_bench.network.kernels import library
+            # Compiled here, and not where it is timed.
+            kernels = library.version() if codec.precision == FLOAT32 else "none"
+            self._about["versions"]["kernels"] = kernels
+        self._job = Job(codec, tuple(images), tuple(qualities), repeats)
+        self._processes: list[dict[str, Any]] = []
 
-        if codec.precision == FLOAT32:
-            about["versions"]["kernels"] = library.version()  # compiled here, and not where it is timed
-        else:
-            about["versions"]["kernels"] = "none"
-    job = Job(codec, tuple(images), tuple(qualities), repeats)
-    first = _in_a_process(job, beat)
-    job = replace(job, qualities=(first["quality"],), memory=False)
-    figures = median_figures([first, *(_in_a_process(job, beat) for _ in range(processes - 1))])
-    machine = about["machine"]
-    processor = machine["cpu"] if figures["device"] == "cpu" else [machine["cpu"], machine["gpus"]]
-    key = content_key([fingerprint, about["images_key"], processor, figures["quality"], repeats, processes])
-    beside = [str(run.folder.relative_to(store.root)) for run in runs_under_way(store)]
-    figures["busy"] = figures["busy"] or bool(beside)
-    manifest = {**about, **figures, "runs_beside": beside, "key": key, "end": now()}
-    folder = make_folder(store.run_folder("latency", codec.name, key))
-    write_bytes(folder / "latency.json", pretty(manifest))
-    return folder, manifest
+    def time(self, beat: Beat) -> None:
+        """Let one more process do all of it.
+
+        Args:
+            beat: called here as the work goes on, with the name of the image.
+
+        Raises:
+            BenchError: the codec fails, or its process dies or hangs.
+        """
+        figures = _in_a_process(self._job, beat)
+        self._job = replace(self._job, qualities=(figures["quality"],), memory=False)
+        self._processes.append(figures)
+
+    def keep(self) -> tuple[Path, dict[str, Any]]:
+        """Write what was timed; the process in the middle counts.
+
+        Returns:
+            The folder, and what `latency.json` in it holds.
+        """
+        figures, about = median_figures(self._processes), self._about
+        machine = about["machine"]
+        processor = machine["cpu"] if figures["device"] == "cpu" else [machine["cpu"], machine["gpus"]]
+        timed = [about["codec"], about["images_key"], processor, figures["quality"], about["repeats"]]
+        key = content_key([*timed, len(self._processes)])
+        beside = [str(run.folder.relative_to(self.store.root)) for run in runs_under_way(self.store)]
+        figures["busy"] = figures["busy"] or bool(beside)
+        manifest = {**about, **figures, "runs_beside": beside, "key": key, "end": now()}
+        folder = make_folder(self.store.run_folder("latency", self.codec.name, key))
+        write_bytes(folder / "latency.json", pretty(manifest))
+        return folder, manifest
 
 
 def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from jpegai_bench.config.variants import structure_of, variant_names, variant_of
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.images.datasets import load
 from jpegai_bench.latency import timing
-from jpegai_bench.latency.timing import time_codec
+from jpegai_bench.latency.timing import Timing
 from jpegai_bench.network import weights
 from jpegai_bench.network.codec import Network
 from jpegai_bench.network.kernels import library
@@ -80,7 +80,10 @@ def store(tmp_path):
 
 
 def time_it(store, codec, images, qualities=(1.0,), repeats=2, processes=1):
-    return time_codec(store, codec, "photos", images, qualities, repeats, processes, lambda image: None)
+    timing = Timing(store, codec, "photos", images, qualities, repeats)
+    for _ in range(processes):
+        timing.time(lambda image: None)
+    return timing.keep()
 
 
 def test_every_picture_takes_what_the_codec_takes_though_it_keeps_what_it_saw(store, images):
@@ -318,6 +321,8 @@ def test_codecs_are_timed_and_kept_with_the_machine(measured):
     assert jpeg["summary"]["encode_start_up_s"] is None
     warned = [line for line in done.err.splitlines() if "do not trust" in line]
     assert len(warned) == any(told["busy"] for told in (jpeg, hevc))
+    begun = [line.split()[1] for line in done.err.splitlines() if line.startswith("timing ")]
+    assert begun == ["jpeg", "hevc", "jpeg", "hevc"]  # so that what slows the machine slows both
 
 
 def test_a_codec_that_cannot_be_used_is_named_and_the_others_are_timed(measured):
