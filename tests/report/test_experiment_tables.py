@@ -217,7 +217,7 @@ def test_times_are_compared_on_one_machine_only(rows, rebuilt):
     assert upsampling["decode_s"] == 3.0
     assert math.isnan(upsampling["decode_ratio"])
     assert upsampling["decode_reason"] == "base was timed on another machine"
-    assert rows["activation", "activation"]["decode_reason"] == "not timed"
+    assert rows["activation", "activation"]["decode_reason"] == "not timed on an idle machine"
     assert "base was timed on another" in text_of(rebuilt)
 
 

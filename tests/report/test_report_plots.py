@@ -8,6 +8,7 @@ from PIL import Image
 from synthetic import points, study, variant
 
 from jpegai_bench.config.folders import CONF
+from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.plots import draw
 from jpegai_bench.report.plots.curves import panels, quality_limits, rate_limits
@@ -70,8 +71,9 @@ def test_an_anchor_at_high_rates_does_not_squeeze_the_variants():
 
 
 def test_lines_differ_in_more_than_colour():
-    variants = [variant_style(number) for number in range(8)]
-    assert len({style["marker"] for style in variants}) == len({style["color"] for style in variants}) == 8
+    variants = [variant_style(number) for number in range(len(variant_names()))]
+    for kind in ("marker", "color"):
+        assert len({style[kind] for style in variants}) == len(variants)
     known = {label for label in (path.stem for path in (CONF / "anchor").glob("*.yaml")) if is_known(label)}
     assert len(known) == 10
     codecs = [codec_style(label, 0) for label in known] + [codec_style("mine", k) for k in range(6)]

@@ -142,7 +142,7 @@ def test_na_is_never_a_number_and_says_why():
         "no BD-rate for VIF",
         "complexity not counted",
         "no points of the base 'base'",
-        "not timed",
+        "not timed on an idle machine",
         "21 of combined (VMAF)",
     ):
         assert reason in text

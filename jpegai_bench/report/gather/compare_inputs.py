@@ -9,7 +9,7 @@ from jpegai_bench.analysis.rdpoints import read_rd
 from jpegai_bench.codecs.rates import coded_once
 from jpegai_bench.codecs.shipped_points import shipped_folder
 from jpegai_bench.errors import BenchError, hint
-from jpegai_bench.report.gather import encoders, training_remarks
+from jpegai_bench.report.gather import changed_variants, encoders, training_remarks
 from jpegai_bench.report.gather.codec_points import MAIN_ANCHOR
 from jpegai_bench.report.gather.computing import computed_otherwise
 from jpegai_bench.report.gather.matching_runs import (
@@ -94,7 +94,8 @@ def match(store: Store, a: str, b: str, choice: Choice) -> Match:
         side_a, side_b = _marked(side_a, "A"), _marked(side_b, "B")
     runs = [side.run for side in (side_a, side_b) if side.run]
     if len({run.label for run in runs}) > 1:
-        remarks = [note.removesuffix(".") for of in (encoders, training_remarks) for note in of.notes(runs)]
+        told = (changed_variants, encoders, training_remarks)
+        remarks = [note.removesuffix(".") for of in told for note in of.notes(runs)]
         side_a = replace(side_a, notes=(*side_a.notes, *remarks))
     anchor, described = _anchor(store, (a, b), study, choice)
     if not study:

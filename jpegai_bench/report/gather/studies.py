@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.asked import asked_of, labels_of
 from jpegai_bench.metrics.catalogue import NAMES
-from jpegai_bench.report.gather import encoders, training_remarks
+from jpegai_bench.report.gather import changed_variants, encoders, training_remarks
 from jpegai_bench.report.gather.codec_points import chosen_by, images_of
 from jpegai_bench.report.gather.matching_runs import (
     anchors_of,
@@ -163,10 +163,8 @@ def study_of(
         store, variants, anchors, selection.peers, conditions,
         base=base, title=title, hvs=selection.hvs, method=selection.method,
     )  # fmt: skip
-    return replace(
-        study,
-        notes=(*notes, *quality_notes, *encoders.notes(runs), *training_remarks.notes(runs), *study.notes),
-    )
+    of_runs = (note for told in (changed_variants, encoders, training_remarks) for note in told.notes(runs))
+    return replace(study, notes=(*notes, *quality_notes, *of_runs, *study.notes))
 
 
 def left_out(runs: Sequence[Run], fit: Sequence[Run], only: Sequence[str] | None) -> list[str]:

@@ -30,9 +30,12 @@ RC: Any = {
     "svg.hashsalt": "jpegai-bench",  # else names inside the file are random
 }
 
-# Okabe and Ito's palette, without its yellow, and two of Paul Tol's; the lightness differs as well.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+# Okabe and Ito's palette, without its yellow, and four of Paul Tol's; the lightness differs as well.
+_COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933", "#663333",
+    "#EE3377",
+)  # fmt: skip
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "*")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (4, 1.2, 1, 1.2)))
 # What ships looks the same in every figure: colour, marker, dashes. Formats of one family share a colour.
 _CODECS = {

@@ -7,6 +7,8 @@ from typing import Any
 
 NONE = "–"
 """There can be no figure, as of kMACs/pixel of a codec that is no network."""
+NOT_TIMED = "not timed on an idle machine"
+"""Why there are no seconds: what was timed beside other work counts for nothing."""
 
 
 @dataclass(frozen=True)

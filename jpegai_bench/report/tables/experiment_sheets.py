@@ -142,8 +142,8 @@ def _beside_the_paper(
     part: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]
 ) -> Sheet:
     """Our counts at the paper's size and our BD-rates, each with the paper's next to it where it gave any."""
-    base, quotes = part.experiment.reference, bool(part.figures.figures)
-    quoted = "/".join(part.figures.anchors) or "anchor"
+    base, published = part.experiment.reference, _published(part, rows)
+    quotes, quoted = bool(published), "/".join(part.figures.anchors) or "anchor"
     columns = [
         "variant",
         "kMACs/px\npublished",
@@ -157,7 +157,7 @@ def _beside_the_paper(
     ]
     subject = "beside the paper" if quotes else "counted at model=paper"
     title = _title(part, ablation, subject)
-    sheet = Sheet(title, columns, [], _places(part, rows), common=(_sizes(part, anchor),))
+    sheet = Sheet(title, columns, [], _places(published), common=(_sizes(part, anchor, quotes),))
     for row in rows:
         of_study, is_base = row["kind"] == "paper", row["variant"] == base
         label = row["variant"]
@@ -189,10 +189,10 @@ def _beside_the_paper(
 _COUNTS = ("paper_size_published_kmacs_px", "paper_size_all_kmacs_px", "paper_size_reduction_percent")
 
 
-def _sizes(part: Experimental, anchor: Entry) -> str:
+def _sizes(part: Experimental, anchor: Entry, quotes: bool) -> str:
     """What is of which size."""
     ours = f"Our kMACs/pixel are counted at model=paper; our BD-rates are of model={_model(part)}"
-    if not part.figures.figures:
+    if not quotes:
         return f"{ours}, against {anchor.described}."
     return (
         f"{ours}, the paper's of its own networks and test set: they are no measure of each other. "
@@ -200,16 +200,24 @@ def _sizes(part: Experimental, anchor: Entry) -> str:
     )
 
 
-def _places(part: Experimental, rows: Sequence[dict[str, Any]]) -> str:
-    """Where in the paper its figures are."""
+def _published(part: Experimental, rows: Sequence[dict[str, Any]]) -> list[Figure]:
+    """What the paper says of these variants, and of their study as a whole."""
+    shown, study = {row["variant"] for row in rows if row["kind"] == "variant"}, rows[0]["study"]
+    return [
+        figure
+        for figure in part.figures.figures
+        if figure.quantity != "training noise"
+        and (figure.variant in shown or (not figure.variant and figure.study == study))
+    ]
+
+
+def _places(figures: Sequence[Figure]) -> str:
+    """Where the published figures are."""
     where: dict[str, list[str]] = {}
-    shown = [row["variant"] for row in rows if row["kind"] == "variant"]
-    for figure in part.figures.figures:
-        of_study = not figure.variant and figure.study == rows[0]["study"]
-        if figure.quantity != "training noise" and (figure.variant in shown or of_study):
-            where.setdefault(figure.where, []).append(f"{figure.value:g}")
-    places = "; ".join(f"{', '.join(values)} by its {place}" for place, values in where.items())
-    return f"The paper's figures: {places}." if places else ""
+    for figure in figures:
+        where.setdefault(figure.where, []).append(f"{figure.value:g}")
+    places = "; ".join(f"{', '.join(values)} ({place})" for place, values in where.items())
+    return f"Published: {places}." if places else ""
 
 
 def _quoted(figures: Sequence[Figure]) -> str:
@@ -267,7 +275,7 @@ def _noise_sentences(part: Experimental, rows: Sequence[dict[str, Any]]) -> list
         sentences.append(f"The noise of training of {unknown} is not known: no seeds of such trainings.")
         if experiment.training_noise is not None:
             source, percent = experiment.training_noise_source, experiment.training_noise
-            sentences.append(f"{source} puts that of its networks at {percent:g}%.")
+            sentences.append(f"For networks of its own {source} puts it at {percent:g}%.")
     return sentences
 
 

@@ -13,11 +13,11 @@ from jpegai_bench.report.gather.missing_variants import Missing
 from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures
 from jpegai_bench.report.gather.study import kmacs
 from jpegai_bench.report.gather.training_noise import MeasuredNoise, Noise, SeedSpread, one_training
+from jpegai_bench.report.tables.cells import NOT_TIMED
 from jpegai_bench.report.tables.results import Tables
 
 PAPER_SIZE = ("published_kmacs_px", "input_size_kmacs_px", "all_kmacs_px")
 """What is told of the counts at `model=paper`."""
-NOT_TIMED = "not timed"
 
 
 @dataclass(frozen=True)

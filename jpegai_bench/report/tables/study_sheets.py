@@ -12,7 +12,7 @@ from jpegai_bench.metrics.asked import labels_of
 from jpegai_bench.metrics.catalogue import METRICS, NAMES, average_of
 from jpegai_bench.report.gather.part_counts import caveats
 from jpegai_bench.report.gather.study import Entry, Study
-from jpegai_bench.report.tables.cells import NONE, Cell, bd_rate, image_count
+from jpegai_bench.report.tables.cells import NONE, NOT_TIMED, Cell, bd_rate, image_count
 from jpegai_bench.report.tables.csv_frames import write_csv
 from jpegai_bench.report.tables.results import Tables
 from jpegai_bench.report.tables.sheets import Sheet, write_markdown
@@ -100,7 +100,7 @@ def _start_up(tables: Tables, anchor: Entry) -> str:
 
 def _seconds(row: dict[str, Any]) -> Cell:
     """Seconds to decode a picture, as `latency` measures them: below one, two digits that count."""
-    return Cell(row["decode_s"], lambda s: f"{s:.2f}" if s >= 1 else f"{s:#.2g}", reason="not timed")
+    return Cell(row["decode_s"], lambda s: f"{s:.2f}" if s >= 1 else f"{s:#.2g}", reason=NOT_TIMED)
 
 
 def _by_metric(tables: Tables, anchor: Entry) -> Sheet:
