@@ -1,14 +1,14 @@
 """Code, measure, store, print."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import own_output, show_study
 from jpegai_bench.config.command_settings import RunSettings
 from jpegai_bench.errors import UsageError
-from jpegai_bench.system.console import complain
+from jpegai_bench.system.console import complain, report
 
 if TYPE_CHECKING:
     from jpegai_bench.report.gather.studies import Selection
@@ -84,13 +84,17 @@ def job(settings: RunSettings, how: "How") -> "Result":
 
 
 def finish(values: Sequence[Any]) -> None:
-    """Rebuild the tables and plots of everything that the jobs measured, and print them."""
+    """Rebuild the tables and plots of everything that the jobs measured, and print them; of an experiment
+    its page besides.
+    """
     from jpegai_bench.config.experiment import Experiment
     from jpegai_bench.report.experiment import RebuiltExperiment, rebuild_experiment
     from jpegai_bench.report.gather.studies import Selection
+    from jpegai_bench.report.page.write import write_page
     from jpegai_bench.report.rebuild import Rebuilt, rebuild
     from jpegai_bench.store.store import Store
 
+    pages = []
     rebuilt: dict[str, Rebuilt | RebuiltExperiment] = {}
     for value in values:
         key = repr((value["results"], value["selection"], value["experiment"]))
@@ -99,9 +103,14 @@ def finish(values: Sequence[Any]) -> None:
         store, selection = Store(value["results"]), Selection(**value["selection"])
         rebuilt[key] = rebuild(store, selection)
         if value["experiment"]:
-            rebuilt[key] = rebuild_experiment(store, Experiment.of_plain(value["experiment"]), selection)
+            experiment = Experiment.of_plain(value["experiment"])
+            rebuilt[key] = rebuild_experiment(store, experiment, selection)
+            with_peers = replace(selection, peers=selection.peers or "all")
+            pages.append(write_page(store, with_peers, value["results"], experiment, is_whole=False))
     if rebuilt:
         show_study(values[0]["format"], list(rebuilt.values()))
+    for page in dict.fromkeys(pages):
+        report(f"Page: {page}")
 
 
 def _check(settings: RunSettings, how: "How" = "all") -> None:

@@ -1,10 +1,15 @@
 """An experiment of a user's own, in a folder of theirs, and the errors one makes in it."""
 
 import shutil
+from dataclasses import asdict
 
 import pytest
-from command import fails, several, tree
+from command import fails, settings, several, tree
 from synthetic import fill_store
+
+from jpegai_bench.commands.run import finish
+from jpegai_bench.config.experiment import experiment_of
+from jpegai_bench.report.gather.studies import Selection
 
 MINE = """# @package _global_
 experiment:
@@ -46,6 +51,18 @@ def test_a_users_experiment_works_from_its_folder(folder):
         "gates.tex",
     }
     assert latex.out.count(r"\begin{table*}") == 3
+
+
+def test_a_sweep_of_an_experiment_ends_with_its_tables_plots_and_page(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    chosen = settings("experiment=vcip2023")
+    value = {"results": "results", "format": "table", "selection": vars(Selection(dataset="kodak"))}
+    finish([{**value, "experiment": asdict(experiment_of(chosen))}, {**value, "experiment": None}])
+    shown = capsys.readouterr()
+    assert "Activation, kodak, model small" in shown.out
+    assert "Page: results/report/index.html" in shown.err
+    assert "activation" in (folder / "results/report/index.html").read_text()
+    assert (folder / "results/plots/vcip2023/kodak-small-complexity.png").exists()
 
 
 def test_a_broken_variant_stops_the_experiment_that_names_it_and_no_other(folder):
