@@ -19,7 +19,7 @@ same command goes on from there; two at once share out the work.
   hydra/launcher=joblib hydra.launcher.n_jobs=4     several jobs at once on this machine
   hydra/launcher=slurm shards=8                     a cluster: each variant's images shared out to 8 jobs
   fail_fast=true                                    stop at the first failure
-  experiment=vcip2023                               the variants of a paper; its tables, plots and page at the end""",
+  experiment=vcip2023                               a paper's variants; at the end its tables, plots, page""",
     settings=RunSettings,
     experiment=True,
     variant="glob(*)",
