@@ -86,6 +86,13 @@ def command(settings: LatencySettings) -> int:
     store = Store(settings.results)
     store.prepare()
     dataset, images, failures = _images(settings)
+
+    def leave_out(error: BenchError) -> None:
+        if len(codecs) == 1:
+            raise error
+        complain(str(error))
+        failures.append(str(error))
+
     timings: list[Timing] = []
     for codec in codecs:
         try:
@@ -97,8 +104,11 @@ def command(settings: LatencySettings) -> int:
             complain(f"cannot be used here: {error}")
             failures += [] if settings.codec == "all" else [str(error)]
             continue
-        qualities = _qualities(settings, codec)
-        timings.append(Timing(store, codec, dataset.name, images, qualities, settings.repeats))
+        try:
+            qualities = _qualities(settings, codec)
+            timings.append(Timing(store, codec, dataset.name, images, qualities, settings.repeats))
+        except BenchError as error:
+            leave_out(error)
     measured: list[Timed] = []
     for number in range(1, settings.processes + 1):
         for timing in list(timings):
@@ -108,10 +118,7 @@ def command(settings: LatencySettings) -> int:
                 if number == settings.processes:
                     measured.append(timing.keep())
             except BenchError as error:
-                if len(codecs) == 1:
-                    raise
-                complain(str(error))
-                failures.append(str(error))
+                leave_out(error)
                 timings.remove(timing)
     if measured:
         _print(settings, store, measured)
