@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from compressai.ops import compute_padding
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jpegai_bench.codecs.compressai_models import compute_padding
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images.read import Image8
 from jpegai_bench.system.devices import prepare_device

@@ -197,8 +197,7 @@ class CompressAI:
 
     def _class(self) -> Any:
         """The model's class, CompressAI's or the user's."""
-        import compressai.models  # noqa: F401  (fills the registry)
-        from compressai.registry import MODELS
+        from jpegai_bench.codecs.compressai_models import MODELS
 
         if "." not in self.arch:
             if self.arch not in MODELS:
