@@ -64,13 +64,13 @@ def test_a_tenth_less_rate_is_minus_ten_by_every_way(curve, method):
 
 @needs_vvc
 @pytest.mark.parametrize("curve", ["image", "mean"])
-@pytest.mark.parametrize(("factor", "expected"), [(1.0, 0.0), (0.9, -10.0)])
-def test_jpeg_ai_s_own_vvc_table(curve, factor, expected):
+def test_jpeg_ai_s_own_vvc_table(curve):
+    """With a tenth less rate; of equal rates `test_bdrate.py` has each picture."""
     anchor = read_rd(VVC)
-    table = bd_table(anchor, changed(anchor, bpp=factor * anchor.frame.bpp), Options(curve=curve))
+    table = bd_table(anchor, changed(anchor, bpp=0.9 * anchor.frame.bpp), Options(curve=curve))
     frame = table.frame().set_index("metric")
     assert set(frame.index) == {*anchor.metrics, "mean_of_seven"}
-    assert frame.bd_rate.to_numpy() == pytest.approx(expected, abs=1e-9)
+    assert frame.bd_rate.to_numpy() == pytest.approx(-10, abs=1e-9)
     assert (frame.images_used == 50).all()
     assert table.hvs == "hvs"
     assert frame.reason["mean_of_seven"] == "psnr_hvs in place of psnr_hvs_m"

@@ -70,7 +70,7 @@ def curve_pairs(draw):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pair=curve_pairs())
 def test_agrees_with_the_bjontegaard_package(method, pair):
     (anchor_rate, anchor_quality), (test_rate, test_quality) = pair
@@ -88,7 +88,7 @@ def test_agrees_with_the_bjontegaard_package(method, pair):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pair=curve_pairs())
 def test_bd_metric_agrees_with_the_bjontegaard_package(method, pair):
     ours = bd_metric(*pair[0], *pair[1], method)
@@ -104,7 +104,7 @@ def test_bd_metric_agrees_with_the_bjontegaard_package(method, pair):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pair=curve_pairs())
 def test_swapping_anchor_and_test_inverts_the_ratio(method, pair):
     there = bd_rate(*pair[0], *pair[1], method)
@@ -124,7 +124,7 @@ def test_ten_percent_more_rate_is_ten_percent(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pair=curve_pairs(), factor=st.floats(0.5, 2.0))
 def test_all_rates_times_a_factor_is_that_factor(method, pair, factor):
     (rate, quality), _ = pair
@@ -141,7 +141,7 @@ any_curve = st.one_of(
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(anchor=any_curve, test=any_curve)
 def test_whatever_the_numbers_there_is_a_finite_value_or_a_reason(method, anchor, test):
     columns = [[point[i] for point in curve] for curve in (anchor, test) for i in (0, 1)]

@@ -169,6 +169,11 @@ GROUPS = {"luma": (3, 5), "chroma": (6,)}
 WIDTH = 7
 
 
+@cache
+def small_base() -> Complexity:
+    return measure(SMALL, VARIANTS["base"])
+
+
 def with_context(kind: str, size: NetworkSize = SMALL, groups=GROUPS, width=WIDTH) -> NetworkSize:
     luma, chroma = (ContextSize(kind, groups[branch], width) for branch in ("luma", "chroma"))
     return replace(size, context_luma=luma, context_chroma=chroma)
@@ -257,9 +262,7 @@ def test_no_context_costs_nothing():
 def test_the_entropy_part_is_hyper_synthesis_and_context(kind):
     size = with_context(kind)
     network, measured_there = network_of(size), measure(size, VARIANTS["base"])
-    assert measured_there.entropy.all == pytest.approx(
-        measure(SMALL, VARIANTS["base"]).entropy.all + context(network).all
-    )
+    assert measured_there.entropy.all == pytest.approx(small_base().entropy.all + context(network).all)
     parts = by_part(network)
     entropy = total(parts[part] for part in ("hyper-synthesis", "context model"))
     assert entropy.all == pytest.approx(measured_there.entropy.all)

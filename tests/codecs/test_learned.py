@@ -10,7 +10,7 @@ from jpegai_bench.codecs.rates import REACHED_WITHIN, TARGETS
 from jpegai_bench.config.variants import variant_of
 from jpegai_bench.runner.inputs import learned_codec
 
-HEIGHT, WIDTH = 256, 320
+HEIGHT, WIDTH = 160, 192
 
 
 @cache

@@ -47,7 +47,7 @@ def test_a_picture_is_decoded_in_it_and_coded_to_the_same_bytes(tmp_path, tiny_w
 
 def test_a_run_in_it_is_a_run_of_its_own(tmp_path, tiny_weights):
     photographs(tmp_path / "photos")
-    words = ("run", "+variant=base", *RUN, f"weights={tiny_weights}", "metrics.only=[psnr_rgb]")
+    words = ("run", "+variant=base", *RUN, f"weights={tiny_weights}", "metrics.only=[psnr_rgb]", "workers=1")
     plain, half = (bench(*words, f"precision={name}", cwd=tmp_path) for name in ("float32", "bf16"))
     assert (plain.code, half.code) == (0, 0), half.err
     assert "precision changed" in half.err

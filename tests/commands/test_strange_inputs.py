@@ -4,7 +4,7 @@ import os
 
 import pandas as pd
 import pytest
-from command import TINY, bench, fails, picture, program, save_tiny_weights
+from command import TINY, Bytes, bench, fails, picture
 from PIL import Image
 
 ODD = os.fsdecode(b"caf\xe9$x$")
@@ -24,12 +24,10 @@ def test_names_of_any_bytes_are_measured_and_written_escaped(tmp_path):
     assert "caf\\udce9$x$ 100.00" in scores.out
 
 
-def test_a_path_of_any_bytes_is_printed_as_it_is(tmp_path):
-    save_tiny_weights(tmp_path / "weights")
+def test_a_path_of_any_bytes_is_printed_as_it_is(tmp_path, tiny_weights):
     picture(64, 64).save(tmp_path / "photo.png")
-    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
-    words = ("encode", "photo.png", f"{ODD}.jai", *TINY, "weights=weights")
-    done = program(*words, cwd=tmp_path, env=strict, errors="surrogateescape")
+    words = ("encode", "photo.png", f"{ODD}.jai", *TINY, f"weights={tiny_weights}")
+    done = bench(*words, cwd=tmp_path, stdout=Bytes)
     assert done.code == 0, done.err
     assert done.out.startswith(f"{ODD}.jai: ")
 
@@ -47,7 +45,7 @@ def test_a_decoders_own_exception_names_the_picture_and_the_others_go_on(tmp_pat
     broken.write_bytes(head + mark + b"\xff" * len(coded))
     words = {
         "anchor": (*JPEG, "dataset.path=photos"),
-        "metrics": ("photos", "decoded", "only=[psnr_y]"),
+        "metrics": ("photos", "decoded", "only=[psnr_y]", "workers=1"),
         "encode": ("photos/broken.avif", "photo.jai"),
     }
     done = bench(command, *words[command], cwd=tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import TINY, as_if_fresh, photographs, picture, save_tiny_weights
+from command import TINY, as_if_fresh, photographs, picture
 from PIL import Image
 
 from jpegai_bench.errors import BenchError
@@ -27,16 +27,15 @@ def test_a_crop_is_the_middle():
     assert CROPS["middle"](np.zeros((100, 200, 3))).shape == (100, 160, 3)
 
 
-def test_each_crop_names_its_codec_rate_and_score(tmp_path, monkeypatch, capsys):
-    save_tiny_weights(tmp_path / "weights")
+def test_each_crop_names_its_codec_rate_and_score(tmp_path, tiny_weights, monkeypatch, capsys):
     photographs(tmp_path / "photos")
-    picture(200, 180, seed=3).save(tmp_path / "photos/c.png")
+    picture(165, 162, seed=3).save(tmp_path / "photos/c.png")
     main = CROPS["main"]
     labels = []
     label, anchors = CROPS["label"], {"jpeg": range(1, 96)}
     monkeypatch.setitem(main.__globals__, "ANCHORS", anchors)  # VVC takes seconds a picture
     monkeypatch.setitem(main.__globals__, "label", lambda coded: labels.append(label(coded)) or labels[-1])
-    words = (*TINY, "weights=weights", "dataset=folder", "dataset.path=photos")
+    words = (*TINY, f"weights={tiny_weights}", "dataset=folder", "dataset.path=photos")
     with as_if_fresh(tmp_path):
         main("crops.png", *words)
     assert capsys.readouterr().out == "crops.png\n"

@@ -1,10 +1,14 @@
 """docs/steps.py on a few trainings."""
 
-import subprocess
+import runpy
 import sys
+from contextlib import chdir, redirect_stderr
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from command import Done
 from PIL import Image
 
 SCRIPT = Path(__file__).parents[2] / "docs/steps.py"
@@ -20,7 +24,16 @@ ROWS = """steps,variant,seed,against,bd_rate
 
 
 def steps(*words, cwd):
-    return subprocess.run([sys.executable, SCRIPT, *words], cwd=cwd, capture_output=True, text=True)
+    """As a process runs it; what it exits with goes to stderr, as Python ends."""
+    code, err = 0, StringIO()
+    with chdir(cwd), patch.object(sys, "argv", [str(SCRIPT), *words]), redirect_stderr(err):
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as end:
+            code = end.code
+    if isinstance(code, str):
+        return Done(1, "", f"{err.getvalue()}{code}\n")
+    return Done(code, "", err.getvalue())
 
 
 def test_the_plot_has_a_panel_for_each_anchor(tmp_path):
@@ -34,7 +47,7 @@ def test_the_plot_has_a_panel_for_each_anchor(tmp_path):
     for name, rows in files.items():
         (tmp_path / f"{name}.csv").write_text(rows)
         done = steps(f"{name}.csv", f"{name}.png", cwd=tmp_path)
-        assert (done.returncode, done.stderr) == (0, ""), done
+        assert (done.code, done.err) == (0, ""), done
         widths.append(Image.open(tmp_path / f"{name}.png").width)
     assert widths[0] == pytest.approx(2 * widths[1], abs=2)
 
@@ -42,9 +55,9 @@ def test_the_plot_has_a_panel_for_each_anchor(tmp_path):
 def test_a_column_that_is_lacking_is_named(tmp_path):
     (tmp_path / "a.csv").write_text(ROWS.replace("against", "anchor"))
     done = steps("a.csv", "a.png", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "no column against" in done.stderr
-    assert steps(cwd=tmp_path).returncode == 2
+    assert done.code == 1
+    assert "no column against" in done.err
+    assert steps(cwd=tmp_path).code == 2
 
 
 @pytest.mark.parametrize(
@@ -64,6 +77,6 @@ def test_what_cannot_be_read_or_written_is_one_line(tmp_path, rows, figure, said
     if rows:
         (tmp_path / "a.csv").write_text(rows)
     done = steps("a.csv", figure, cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"steps: {said}")
-    assert done.stderr.count("\n") == 1
+    assert done.code == 1
+    assert done.err.startswith(f"steps: {said}")
+    assert done.err.count("\n") == 1

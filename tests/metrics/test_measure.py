@@ -28,10 +28,11 @@ def consistent(found: Scores) -> bool:
 
 
 @pytest.mark.parametrize("name", ["odd crop", "small crop"])
-@pytest.mark.parametrize("order", list(itertools.permutations(CODED)), ids=str)
-def test_a_reference_gives_exactly_what_measure_gives_in_any_order(name: str, order) -> None:
-    reference = Reference(photograph(name))
-    for quality in (*order, *order):
+def test_a_reference_gives_exactly_what_measure_gives_in_any_order(name: str) -> None:
+    """Each of the three follows each, itself too."""
+    reference, order = Reference(photograph(name)), (10, 10, 30, 30, 75, 75, 10, 75, 30, 10)
+    assert len(set(itertools.pairwise(order))) == len(CODED) ** 2
+    for quality in order:
         assert reference.compare(jpeg(name, quality)) == scores(name, quality)
 
 
@@ -60,7 +61,7 @@ def test_no_metric_or_an_unknown_one_is_refused(only: list[str]) -> None:
         measure(crop(40, 40), crop(40, 40), only=only)
 
 
-@pytest.mark.parametrize("name", ["odd crop", "coffee"])
+@pytest.mark.parametrize("name", ["odd crop", "even crop"])
 def test_threads_change_no_score(name: str) -> None:
     for threads in (2, 3):
         found = measure(photograph(name), jpeg(name, 30), threads=threads)
@@ -74,7 +75,7 @@ def test_torchs_threads_are_left_as_they_were() -> None:
 
 
 def test_processes_change_no_score() -> None:
-    tasks = list(itertools.product(("odd crop", "small crop"), CODED))
+    tasks = list(itertools.product(("odd crop", "small crop"), CODED[1:]))
     one = dict(spread(values, tasks, workers=1))
     two = dict(spread(values, tasks, workers=2, preload=("jpegai_bench.metrics.measure",)))
     assert set(one) == set(two) == set(tasks)

@@ -22,8 +22,12 @@ ONE_WAY = ("iw_ssim", "vmaf", "vif")
 BOUNDED = ("ms_ssim", "fsim", "iw_ssim")
 OF_LUMA = [name for name in METRICS if name not in ("fsim", "psnr_u", "psnr_v", "psnr_rgb")]
 
+ALWAYS = ("astronaut", *CROPS)
+every_photograph = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in ALWAYS else pytest.mark.slow) for name in NAMES]
+)
 crops = pytest.mark.parametrize("name", CROPS)
-few = settings(max_examples=15, deadline=None, derandomize=True)
+few = settings(max_examples=8, deadline=None, derandomize=True)
 
 
 def is_ideal(found: dict[str, float], names: Sequence[str] = METRICS) -> None:
@@ -36,7 +40,7 @@ def is_ideal(found: dict[str, float], names: Sequence[str] = METRICS) -> None:
             assert found[name] == pytest.approx(float(name != "nlpd"), abs=1e-8), name
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every_photograph
 def test_identical_photographs_are_ideal(name: str) -> None:
     is_ideal(scores(name, None).values)
 
@@ -59,18 +63,18 @@ def falls(curve: list[dict[str, float]]) -> None:
         assert all(after < before for before, after in steps), (metric.name, values)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every_photograph
 def test_less_jpeg_quality_is_a_worse_score(name: str) -> None:
     falls([scores(name, quality).values for quality in (None, *reversed(QUALITIES))])
 
 
-@crops
+@pytest.mark.parametrize("name", ["odd crop", "small crop"])
 @pytest.mark.parametrize(
     ("distort", "strengths"),
     [
-        (blurred, (0.5, 1, 1.5, 2, 3, 4)),
-        (noisy, (1, 2, 5, 10, 20, 40)),
-        (with_contrast, (0.95, 0.9, 0.8, 0.6, 0.4, 0.2)),
+        (blurred, (0.5, 1, 2, 4)),
+        (noisy, (1, 5, 15, 40)),
+        (with_contrast, (0.95, 0.8, 0.5, 0.2)),
     ],
     ids=["blur", "noise", "contrast"],
 )

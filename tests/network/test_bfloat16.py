@@ -10,6 +10,7 @@ from command import settings
 from torch import nn
 
 from jpegai_bench.codecs.learned import LearnedCodec
+from jpegai_bench.config.command_settings import RunSettings
 from jpegai_bench.config.variants import packaged_variant, variant_names
 from jpegai_bench.images.datasets import load
 from jpegai_bench.network.activation import ResAU
@@ -30,12 +31,17 @@ STANDARD = {
 @cache
 def picture():
     """A piece of a photograph, of a size that has to be padded."""
-    return next(image for image in load("sample").images if image.name == "chelsea").read()[60:157, 100:233]
+    return next(image for image in load("sample").images if image.name == "chelsea").read()[60:125, 100:201]
+
+
+@cache
+def chosen_of(model: str) -> RunSettings:
+    return settings(f"model={model}")
 
 
 def both(model: str, variant: str) -> tuple[LearnedCodec, LearnedCodec]:
     """In float32 and in bfloat16."""
-    chosen = settings(f"model={model}")
+    chosen = chosen_of(model)
     plain = learned_codec(chosen, packaged_variant(chosen, variant), rdo=False)
     return plain, replace(plain, precision=BF16)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import scipy.stats
-from command import bench, fails, modules_loaded, settings, several, tree
+from command import bench, done_and_loaded, fails, modules_loaded, settings, several, tree
 from messages import says
 from synthetic import KMACS, add_times, fill_store
 from training_noise import write_noise
@@ -33,8 +33,8 @@ def experiment():
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """All seven on 24 pictures, base and combined over three seeds; some timed, one on another machine."""
-    store = fill_store(tmp_path_factory.mktemp("store"), seeds=SEEDS)
+    """All seven on eight pictures, two of them over three seeds; some timed, one on another machine."""
+    store = fill_store(tmp_path_factory.mktemp("store"), images=8, seeds=SEEDS)
     for label, seconds in (("base", 4.0), ("combined", 1.0)):
         add_times(store, label, seconds)
     add_times(store, "upsampling", 3.0, host="another")
@@ -225,7 +225,7 @@ def test_every_caption_of_bd_rates_says_what_they_depend_on(rebuilt):
     for sheet in rebuilt.sheets():
         assert "vvc (vvenc 1.15.0 medium, 4:2:0 10 bit)" in sheet.whole_caption
         if "model=paper" not in sheet.whole_caption:
-            for said in ("dataset kodak", "24 images", "model small", "weights shipped", "PSNR-HVS-M"):
+            for said in ("dataset kodak", "8 images", "model small", "weights shipped", "PSNR-HVS-M"):
                 assert said in sheet.whole_caption
     assert "nan" not in text_of(rebuilt)
 
@@ -331,12 +331,14 @@ def test_two_anchors_have_a_block_each(tmp_path, experiment):
     assert len(made.sheets()) == 4 * 5
 
 
-def test_the_commands_read_the_store_without_torch_and_change_no_byte(store, tmp_path):
+def test_the_commands_read_the_store_without_torch_and_change_no_byte(store, rebuilt, tmp_path):
+    first = tree(store.root)  # with what `rebuilt` has written
+    assert "tables/vcip2023/kodak-small-combination.csv" in first
     (tmp_path / "results").symlink_to(store.root)
     command = ["tables", "experiment=vcip2023"]
-    assert modules_loaded(command, cwd=tmp_path) == []
-    first = tree(store.root)
-    csv, latex, plain = several([*command, "format=csv"], [*command, "format=latex"], command, cwd=tmp_path)
+    lines = [*command, "format=csv"], [*command, "format=latex"], command
+    (csv, latex, plain), loaded = done_and_loaded(lines, tmp_path, ("torch", "compressai", "matplotlib"))
+    assert loaded == []
     assert tree(store.root) == first
     assert csv.out.count("\n") == 1 + 3 + 1 + 2 + 2 + 3
     assert latex.out.count(r"\begin{table*}") == 12

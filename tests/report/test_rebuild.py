@@ -68,7 +68,7 @@ def with_qualities(results, label, qualities):
 
 def test_variants_of_different_qualities_are_compared_at_those_that_all_have(tmp_path):
     results = tmp_path / "results"
-    synthetic.fill_store(results, images=6, qualities=[0, 1, 2, 3, 4])
+    synthetic.fill_store(results, ("base", "activation", "combined"), images=6, qualities=[0, 1, 2, 3, 4])
     [before] = several(["tables", "format=csv"], cwd=tmp_path)
     with_qualities(results, "combined", [0, 1, 3, 4])
     fewer, told = several(["tables", "format=csv"], ["tables"], cwd=tmp_path)
@@ -85,7 +85,7 @@ def test_variants_of_different_qualities_are_compared_at_those_that_all_have(tmp
 
 def test_too_few_common_qualities_are_told(tmp_path):
     results = tmp_path / "results"
-    synthetic.fill_store(results, images=6, qualities=[0, 1, 2, 3, 4])
+    synthetic.fill_store(results, ("base", "combined"), images=6, qualities=[0, 1, 2, 3, 4])
     with_qualities(results, "combined", [0, 1, 2])
     [told] = several(["tables"], cwd=tmp_path)
     assert "different qualities" in " ".join(told.out.split())

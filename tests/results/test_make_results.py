@@ -7,10 +7,12 @@ import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from command import TINY, bench, photographs, save_tiny_weights
+from command import Done, as_if_fresh, bench, tree
 from messages import says
+from synthetic import fill_store
 
 from jpegai_bench.config.folders import CONF
 
@@ -22,14 +24,17 @@ ROWS = list(OWN["rows"](README))
 COMMANDS = [command for row in ROWS for command in row.commands]
 
 
-def results(*words, cwd, **settings):
-    return subprocess.run(
-        [sys.executable, SCRIPT, *words],
-        cwd=cwd,
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def results(capfd):
+    """The script, as a process runs it; the commands of its rows are processes, which write to stderr too."""
+
+    def run(*words, cwd, **settings):
+        argv = patch.object(sys, "argv", [str(SCRIPT), *words])
+        with as_if_fresh(cwd), patch.dict(os.environ, settings), argv, pytest.raises(SystemExit) as end:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        return Done(end.value.code, *capfd.readouterr())
+
+    return run
 
 
 def readme(folder, *rows):
@@ -80,20 +85,17 @@ def test_other_commands_are_of_files_that_there_are():
     assert all((ROOT / words[1]).is_file() for words in others)
 
 
-def test_rows_are_made_copied_and_found_again(tmp_path):
-    photographs(tmp_path / "photos")
-    save_tiny_weights(tmp_path / "weights")
-    run = (
-        f"jpegai-bench run +variant=base {' '.join(TINY)} weights=weights dataset=folder dataset.path=photos "
-        "anchor=jpeg 'anchor.jpeg.qualities=[10,25,50,80]' 'qualities=[0,1.5,3,5]' metrics.only=[psnr_y] "
-        "results=made"
-    )
+def test_rows_are_made_copied_and_made_again_alike(tmp_path, results):
+    store = fill_store(tmp_path / "made", ("base",), images=2)
+    for run in (*store.runs(), *store.runs("anchors")):  # of one metric: each has a figure
+        kept = run.points()[["image", "quality", "target_bpp", "bpp", "vif"]]
+        store.write_run(run.folder, run.manifest, kept)
     compared = "jpegai-bench bdrate vvc/kodak vvc/kodak only=[psnr_y] format=csv"
     readme(
         tmp_path,
         (
-            "`tables/photos-small-results.*`, `tables/mine-points.csv`, `plots/photos-small-rd_psnr_y.png`",
-            f"`{run}`",
+            "`tables/kodak-small-results.*`, `tables/mine-points.csv`, `plots/kodak-small-rd_vif.png`",
+            "`jpegai-bench tables results=made`<br>`jpegai-bench plots results=made`",
             "",
         ),
         ("`tables/same.csv`", f"`{compared} > results/tables/same.csv`", ""),
@@ -101,29 +103,27 @@ def test_rows_are_made_copied_and_found_again(tmp_path):
         ("`tables/b.csv`", "`jpegai-bench tables dataset=bsds500`", "`dataset=bsds500`"),
     )
     first = results(cwd=tmp_path, JPEGAI_BENCH_DATA=str(tmp_path))
-    assert first.returncode == 0, first.stderr
-    assert says(first.stderr, "left out", "no-such-command", "SEEDS is not set")
-    assert says(first.stderr, "left out", "tables/b.csv", f"{tmp_path}/bsds500")
-    assert says(first.stderr, "8 units")
+    assert first.code == 0, first.err
+    assert says(first.err, "left out", "no-such-command", "SEEDS is not set")
+    assert says(first.err, "left out", "tables/b.csv", f"{tmp_path}/bsds500")
     tables = tmp_path / "results/tables"
     names = {path.relative_to(tmp_path / "results").as_posix() for path in tables.parent.rglob("*.*")}
     assert names == {
-        *("README.md", "plots/photos-small-rd_psnr_y.png", "tables/mine-points.csv", "tables/same.csv"),
-        *("tables/photos-small-results.csv", "tables/photos-small-results.md"),
+        *("README.md", "plots/kodak-small-rd_vif.png", "tables/mine-points.csv", "tables/same.csv"),
+        *("tables/kodak-small-results.csv", "tables/kodak-small-results.md"),
     }
     assert (tables / "same.csv").read_text().splitlines()[1].startswith("psnr_y,0.0,")
     [made] = tmp_path.glob("made/runs/base/*/points.csv")
     assert (tables / "mine-points.csv").read_bytes() == made.read_bytes()
 
-    before = (tables / "mine-points.csv").read_bytes()
-    again = results("small-results", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert "units to measure" not in again.stderr
-    assert says(again.stderr, "1 of 1")
-    assert (tables / "mine-points.csv").read_bytes() == before
+    before = tree(tmp_path / "results")
+    again = results("same", cwd=tmp_path)
+    assert again.code == 0, again.err
+    assert says(again.err, "1 of 1")
+    assert tree(tmp_path / "results") == before
 
 
-def test_rows_are_chosen_by_their_first_file_and_one_that_is_left_out_is_no_success(tmp_path):
+def test_rows_are_chosen_by_their_first_file_and_one_that_is_left_out_is_no_success(tmp_path, results):
     readme(
         tmp_path,
         ("`a.csv`", "`jpegai-bench list variants > results/a.csv`", ""),
@@ -131,37 +131,37 @@ def test_rows_are_chosen_by_their_first_file_and_one_that_is_left_out_is_no_succ
         ("`seeds.csv`", "`jpegai-bench tables nothing=here results=made`", "`SEEDS=FOLDER`"),
     )
     done = results("a.csv", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert says(done.stderr, "1 of 1")
+    assert done.code == 0, done.err
+    assert says(done.err, "1 of 1")
     lacking = results("seeds", cwd=tmp_path)
-    assert lacking.returncode == 1
-    assert says(lacking.stderr, "seeds.csv", "SEEDS is not set")
+    assert lacking.code == 1
+    assert says(lacking.err, "seeds.csv", "SEEDS is not set")
 
 
-def test_a_row_without_files_is_chosen_with_those_that_take_from_its_folder(tmp_path):
+def test_a_row_without_files_is_chosen_with_those_that_take_from_its_folder(tmp_path, results):
     for store, code in (("made", 2), ("other", 0)):
         readme(
             tmp_path,
             ("(times)", f"`jpegai-bench tables nothing=here results={store}`", ""),
             ("`a.csv`", "`jpegai-bench list variants results=made > results/a.csv`", ""),
         )
-        assert results("a.csv", cwd=tmp_path).returncode == code
+        assert results("a.csv", cwd=tmp_path).code == code
 
 
-def test_what_is_missing_or_fails_is_said_in_a_line(tmp_path):
+def test_what_is_missing_or_fails_is_said_in_a_line(tmp_path, results):
     readme(
         tmp_path, ("`tables/a.csv`", "`jpegai-bench tables dataset=kodak results=made > results/a.csv`", "")
     )
     (tmp_path / "results/a.csv").write_text("as it was")
     missing = results(cwd=tmp_path, JPEGAI_BENCH_DATA=str(tmp_path))
-    assert missing.returncode == 1
-    [line] = missing.stderr.splitlines()
+    assert missing.code == 1
+    [line] = missing.err.splitlines()
     assert all(fact in line for fact in ("kodak", f"{tmp_path}/kodak", "JPEGAI_BENCH_DATA"))
     readme(tmp_path, ("`a.csv`", "`jpegai-bench tables results=made nothing=here > results/a.csv`", ""))
     failed = results(cwd=tmp_path)
-    assert failed.returncode == 2
-    assert says(failed.stderr, "nothing=here")
+    assert failed.code == 2
+    assert says(failed.err, "nothing=here")
     assert (tmp_path / "results/a.csv").read_text() == "as it was"
     unknown = results("b.csv", cwd=tmp_path)
-    assert unknown.returncode == 2
-    assert says(unknown.stderr, "results/README.md", "b.csv")
+    assert unknown.code == 2
+    assert says(unknown.err, "results/README.md", "b.csv")

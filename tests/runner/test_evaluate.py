@@ -1,3 +1,4 @@
+import shutil
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from jpegai_bench.config.variants import structure_of, variant_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
 from jpegai_bench.images.read import read_rgb
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.runner.evaluate import evaluate
 from jpegai_bench.runner.work_plan import plan
 from jpegai_bench.store.keys import search_key, unit_key
@@ -33,10 +35,10 @@ def measure(folder, store, codec=None, qualities=(20.0, 60.0), metrics=METRICS):
     return at_rates(folder, store, codec or Pillow("jpeg"), of_qualities(qualities), metrics)
 
 
-def at_rates(folder, store, codec, rates, metrics=METRICS):
+def at_rates(folder, store, codec, rates, metrics=METRICS, asked=NAMES):
     seen = []
     images = datasets.load("folder", folder).images
-    return evaluate(plan(codec, images, rates, metrics, store), 1, seen.append), seen
+    return evaluate(plan(codec, images, rates, metrics, store, asked=asked), 1, seen.append), seen
 
 
 def test_each_image_at_each_rate_is_measured_once(tmp_path, store):
@@ -190,27 +192,53 @@ class Searched(LearnedCodec):
 TARGETS = (0.3, 0.4, 2.0)
 
 
-def test_a_target_is_searched_for_once_and_measured_at_what_was_found(tmp_path, store, tiny_weights):
-    folder = photographs(tmp_path / "photos")
-    first, seen = at_rates(folder, store, learned(tiny_weights), of_targets(TARGETS))
+def at_targets(folder, codec, targets=TARGETS):
+    return at_rates(
+        folder / "photos", Store(folder / "results"), codec, of_targets(targets), asked=("psnr_y",)
+    )
+
+
+@pytest.fixture(scope="module")
+def first_search(tmp_path_factory, tiny_weights):
+    folder = tmp_path_factory.mktemp("searched")
+    photographs(folder / "photos")
+    return folder, at_targets(folder, learned(tiny_weights))
+
+
+@pytest.fixture
+def searched(first_search, tmp_path):
+    """A folder to change, in which base was searched for and measured at the targets, and what came of it."""
+    folder, (first, _) = first_search
+    return shutil.copytree(folder, tmp_path, dirs_exist_ok=True), first
+
+
+def test_a_target_is_searched_for_once_and_measured_at_what_was_found(first_search, searched, tiny_weights):
+    _, (first, seen) = first_search
     assert (first.computed, seen[-1]) == (6, 6)
     assert first.points.target_bpp.tolist() == [*TARGETS, *TARGETS]
-    again, _ = at_rates(folder, store, learned(tiny_weights, kind=Searched), of_targets(TARGETS))
+    folder, _ = searched
+    again, _ = at_targets(folder, learned(tiny_weights, kind=Searched))
     assert again.computed == 0
     assert again.points.equals(first.points)
 
-    by_quality, _ = measure(folder, store, learned(tiny_weights, kind=Searched), first.points.quality[:3])
+    found = of_qualities(first.points.quality[:3])
+    by_quality, _ = at_rates(
+        folder / "photos",
+        Store(folder / "results"),
+        learned(tiny_weights, kind=Searched),
+        found,
+        asked=("psnr_y",),
+    )
     assert by_quality.computed == 2  # of b, at what was found for a, but for the end of the scale
     assert by_quality.points.target_bpp.isna().all()
     assert set(first.points.bpp[:3]) <= set(by_quality.points.bpp)
 
 
-def test_another_set_of_targets_computes_only_what_is_new(tmp_path, store, tiny_weights):
-    folder = photographs(tmp_path / "photos")
-    at_rates(folder, store, learned(tiny_weights), of_targets(TARGETS))
-    fewer, _ = at_rates(folder, store, learned(tiny_weights, kind=Searched), of_targets(TARGETS[1:]))
+def test_another_set_of_targets_computes_only_what_is_new(searched, tiny_weights):
+    folder, _ = searched
+    fewer, _ = at_targets(folder, learned(tiny_weights, kind=Searched), TARGETS[1:])
     assert fewer.computed == 0
-    more, _ = at_rates(folder, store, learned(tiny_weights), of_targets((*TARGETS, 0.35, 3.0)))
+    more, _ = at_targets(folder, learned(tiny_weights), (*TARGETS, 0.35, 3.0))
     assert more.computed == 2  # 3 bpp is at the end that 2 bpp is at
     assert len(more.points) == 10
 
@@ -229,22 +257,20 @@ def test_targets_out_of_reach_are_marked_and_take_the_nearest_end(tmp_path, stor
     )
 
 
-def test_variants_of_one_encoder_are_coded_alike_and_measured_apart(tmp_path, store, tiny_weights):
-    folder = photographs(tmp_path / "photos")
-    base, _ = at_rates(folder, store, learned(tiny_weights), of_targets(TARGETS))
-    combined, _ = at_rates(folder, store, learned(tiny_weights, "combined"), of_targets(TARGETS))
+def test_variants_of_one_encoder_are_coded_alike_and_measured_apart(searched, tiny_weights):
+    folder, base = searched
+    combined, _ = at_targets(folder, learned(tiny_weights, "combined"))
     assert combined.computed == base.computed
     assert combined.points[["quality", "bpp"]].equals(base.points[["quality", "bpp"]])
     assert (combined.points.psnr_y != base.points.psnr_y).all()
 
 
-def test_an_evaluation_that_was_killed_after_the_search_goes_on(tmp_path, store, tiny_weights):
-    folder = photographs(tmp_path / "photos")
-    first, _ = at_rates(folder, store, learned(tiny_weights), of_targets(TARGETS))
-    units = [path for path in (store.root / "units").rglob("*.json") if "bpp" in path.read_text()]
+def test_an_evaluation_that_was_killed_after_the_search_goes_on(searched, tiny_weights):
+    folder, first = searched
+    units = [path for path in (folder / "results/units").rglob("*.json") if "bpp" in path.read_text()]
     for path in units[:4]:
         path.unlink()
-    again, _ = at_rates(folder, store, learned(tiny_weights, kind=Searched), of_targets(TARGETS))
+    again, _ = at_targets(folder, learned(tiny_weights, kind=Searched))
     assert again.computed == 4
     same = [column for column in first.points if column not in ("encode_s", "decode_s")]
     assert again.points[same].equals(first.points[same])

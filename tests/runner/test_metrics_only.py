@@ -80,7 +80,8 @@ def test_a_whole_point_serves_who_asks_for_less(measure):
 
 def test_a_run_says_what_it_was_asked_for_and_another_adds_to_it(tmp_path, tiny_weights):
     photographs(tmp_path / "photos")
-    words = ("run", *RUN, f"weights={tiny_weights}", "dataset.limit=1", "workers=1")
+    few = ("qualities=[0,4]", "anchor.jpeg.qualities=[10,60]")
+    words = ("run", *RUN, *few, f"weights={tiny_weights}", "dataset.limit=1", "workers=1")
     first = bench(*words, "+variant=base", f"metrics.only=[{','.join(TWO)}]", cwd=tmp_path)
     assert first.code == 0, first.err
     assert says(first.out, "MS-SSIM", "PSNR-RGB")

@@ -5,7 +5,7 @@ import pytest
 from command import RUN, TINY, fails, manifests, photographs, picture, several
 from messages import says
 
-AIMS = (0.3, 0.35, 0.4, 0.42, 2.0, 3.0)
+AIMS = (0.3, 0.4, 2.0, 3.0)
 
 
 @pytest.fixture(scope="module")

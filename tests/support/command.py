@@ -1,6 +1,7 @@
 """The real command, here or in a process of its own, and what it needs: small photographs, small weights."""
 
 import importlib
+import inspect
 import io
 import json
 import os
@@ -16,7 +17,9 @@ from contextlib import (
     redirect_stderr,
     redirect_stdout,
 )
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,14 +64,25 @@ class Terminal(io.StringIO):
         return True
 
 
-def bench(*words, cwd, drawn: bool = False, stdout: type[io.StringIO] = io.StringIO) -> Done:
+class Bytes(io.TextIOWrapper):
+    """Takes text as the system's own stdout does, which at first no lone surrogate can be written to."""
+
+    def __init__(self):
+        super().__init__(io.BytesIO(), "utf-8", "strict", newline="")
+
+    def getvalue(self) -> str:
+        self.flush()
+        return os.fsdecode(self.buffer.getvalue())
+
+
+def bench(*words, cwd, drawn: bool = False, stdout: type[io.StringIO | Bytes] = io.StringIO) -> Done:
     """Run a command line in this process, which saves the seconds that importing torch takes.
 
     Figures are coarse and drawn once of equal data unless `drawn`, and of equal modules the operations are
     counted once: both take seconds each time, and have tests of their own.
     """
     out, err = stdout(), io.StringIO()
-    figures = nullcontext() if drawn else patch("jpegai_bench.report.plots.plot_set.draw", _coarsely())
+    figures = nullcontext() if drawn else patch("jpegai_bench.report.plots.plot_set.draw", coarsely())
     with (
         as_if_fresh(Path(cwd)),
         figures,
@@ -89,7 +103,7 @@ def several(*lines, cwd, drawn: bool = False) -> list[Done]:
 _DRAWN = {}
 
 
-def _coarsely() -> SimpleNamespace:
+def coarsely() -> SimpleNamespace:
     """The module that draws, at a tenth of the dots, not laid out and as PNG alone: that takes the time."""
     from jpegai_bench.report.plots import draw
 
@@ -127,9 +141,14 @@ def _counted_once() -> AbstractContextManager:
 
 
 def _once(measure):
+    def source(factory):
+        """A class of ones own is another after each command, which loads its module anew."""
+        module = sys.modules[factory.__module__] if isinstance(factory, type) else None
+        return (factory.__qualname__, inspect.getsource(module)) if module else factory
+
     def once(size, modules):
         given = [part for part in vars(modules).items() if hasattr(part[1], "func")]
-        parts = [(name, part.func, repr(part.args), repr(part.keywords)) for name, part in given]
+        parts = [(name, source(part.func), repr(part.args), repr(part.keywords)) for name, part in given]
         key = (size, *parts)
         if key not in _COUNTED:
             _COUNTED[key] = measure(size, modules)
@@ -221,7 +240,7 @@ draw.render = lambda make, data, formats: whole(make, data, ["png"]) * len(forma
 
 def elsewhere(*lines, cwd) -> list[Done]:
     """Run several command lines one after the other in one other process."""
-    return _elsewhere(lines, cwd)[0]
+    return done_and_loaded(lines, cwd)[0]
 
 
 def modules_loaded(
@@ -231,12 +250,13 @@ def modules_loaded(
 
     Figures are coarse where that is asked, as `bench` draws them.
     """
-    done, loaded = _elsewhere(lines, cwd, heavy, _COARSELY if coarsely else "")
+    done, loaded = done_and_loaded(lines, cwd, heavy, _COARSELY if coarsely else "")
     assert [one.code for one in done] == [code] * len(done), done
     return loaded
 
 
-def _elsewhere(lines, cwd, heavy=(), first=""):
+def done_and_loaded(lines, cwd, heavy=(), first="") -> tuple[list[Done], list[str]]:
+    """What `elsewhere` gives, and which of the heavy libraries that process has loaded."""
     argument = json.dumps([[str(word) for word in line] for line in lines])
     command = [sys.executable, "-c", first + _ELSEWHERE, argument, json.dumps(heavy)]
     ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
@@ -278,7 +298,12 @@ def manifests(results: Path, kind: str = "runs") -> dict[str, dict]:
 
 
 def settings(*overrides: str, kind: type[Settings] = RunSettings):
-    """Validated settings of one kind, composed in this process."""
+    """Validated settings of one kind, composed in this process, and once of equal words."""
+    return deepcopy(_composed(overrides, kind))
+
+
+@cache
+def _composed(overrides: tuple[str, ...], kind: type[Settings]):
     from hydra import compose, initialize_config_dir
 
     from jpegai_bench.config.folders import CONF

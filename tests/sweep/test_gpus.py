@@ -1,10 +1,7 @@
-import json
-import os
 import subprocess
 import sys
 
 import pytest
-from command import TINY, photographs, program
 from hydra import compose, initialize_config_dir
 
 from jpegai_bench.config.folders import CONF
@@ -58,60 +55,3 @@ def test_one_gpu_or_none_is_left_as_it_is(tmp_path):
 def test_a_job_that_names_its_gpu_or_asks_for_several_sees_them_all(words, takes_any):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert takes_any_gpu(compose("config", list(words))) == takes_any
-
-
-# Notes what each process sees when it loads torch first.
-_WATCH = """
-import json, os, sys
-class Watch:
-    def find_spec(self, name, path=None, target=None):
-        if name == "torch":
-            note("loads torch")
-def note(what):
-    with open(os.environ["SEEN"], "a") as file:
-        print(json.dumps([os.getpid(), what, os.environ.get("CUDA_VISIBLE_DEVICES")]), file=file)
-sys.meta_path.insert(0, Watch())
-"""
-_MODULE = """
-from sitecustomize import note
-from torch import nn
-class Noted(nn.Identity):
-    def __init__(self, channels):
-        super().__init__()
-        note("builds")
-"""
-
-
-def test_a_job_beside_others_sees_one_gpu_before_torch_is_loaded_and_keeps_it(tmp_path, monkeypatch):
-    photographs(tmp_path / "photos")
-    variants = tmp_path / "conf/variant"
-    variants.mkdir(parents=True)
-    (tmp_path / "noted.py").write_text(_MODULE)
-    (tmp_path / "sitecustomize.py").write_text(_WATCH)
-    names = [f"noted{number}" for number in range(3)]
-    for name in names:
-        node = f"name: {name}\nattention_half: {{_target_: noted.Noted}}\n"
-        (variants / f"{name}.yaml").write_text(node)
-    monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    short = (
-        "training=smoke",
-        "training.data=[photos]",
-        "training.precision=float32",
-        "training.threads=1",
-        "training.steps=1",
-        "training.warmup_steps=1",
-    )
-    words = ("--config-dir", "conf", *TINY, *short)
-    chosen = f"+variant={','.join(names)}"
-    done = program("train", "-m", chosen, *words, "hydra/launcher=joblib", cwd=tmp_path)
-    assert done.code == 0, done.err
-
-    seen = [json.loads(line) for line in (tmp_path / "seen").read_text().splitlines()]
-    by_process = {
-        pid: {device for p, _, device in seen if p == pid} for pid, what, _ in seen if what == "builds"
-    }
-    assert sorted(map(sorted, by_process.values())) == [["3"], ["5"]]
-    assert {pid for pid, what, _ in seen if what == "loads torch"} >= by_process.keys()
-    assert sum(what == "builds" for _, what, _ in seen) > len(by_process)

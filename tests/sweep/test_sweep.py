@@ -82,6 +82,23 @@ def swept(begun, tmp_path_factory):
     return folder, bench("sweep", "+variant=base,broken,gate", *OWN, "workers=1", cwd=folder)
 
 
+@pytest.fixture(scope="module")
+def retried(begun, swept, tmp_path_factory):
+    """Nothing is measured yet, but an earlier try has counted operations, and the figures are drawn.
+
+    Every process would take ten seconds for both.
+    """
+    folder = shutil.copytree(begun, tmp_path_factory.mktemp("retried"), dirs_exist_ok=True)
+    for before in swept[0].glob("results/runs/*/*"):
+        run = folder / before.relative_to(swept[0])
+        run.mkdir(parents=True)
+        shutil.copy(before / "complexity.json", run)
+        manifest = json.loads((before / "run.json").read_text())
+        (run / "run.json").write_text(json.dumps(manifest | {"status": "failed"}))
+    shutil.copytree(swept[0] / "results/plots", folder / "results/plots")
+    return folder
+
+
 @pytest.fixture
 def work(swept, tmp_path):
     """A copy of the swept folder to change."""
@@ -182,18 +199,15 @@ def test_what_changed_is_measured_again_and_nothing_else(work):
     assert len(gate) == 2  # both are on record, and neither is taken for the other
     assert not set.intersection(*(set(frame["psnr_y"]) for frame in gate.values()))
 
-    (work / "my_modules.py").write_text(GATE.replace("torch.sigmoid", "torch.tanh") + "\n# words\n")
-    sweep(work)
-    assert computed(work) == {"base": 0, "gate": 0}
-
     picture(80, 72, seed=7).save(work / "photos/a.png")
     done = sweep(work)
     assert computed(work) == {"base": len(RATES), "gate": len(RATES)}
     assert told(done, "base") == told(done, "gate") == "other pixels: a"
 
-    done = sweep(work, "qualities=[0,1,2,5]")
+    (work / "my_modules.py").write_text(GATE.replace("torch.sigmoid", "torch.tanh") + "\n# words\n")
+    done = sweep(work, "qualities=[0,1,2,5]")  # which is all that is new to the program
     assert computed(work) == {"base": 2, "gate": 2}
-    assert told(done, "base") == "new qualities: 1"
+    assert told(done, "base") == told(done, "gate") == "new qualities: 1"
 
     save_weights(work, seed=5)  # of the syntheses; the encoder stays
     done = sweep(work)
@@ -231,12 +245,40 @@ def test_pictures_that_are_not_there_are_told_once_before_any_job(tmp_path):
     assert "2 jobs: 2 failed" in one_of_two.err  # where jobs differ in it each tells its own
 
 
-def test_several_jobs_at_once_do_the_same(begun, swept, tmp_path):
-    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+# Notes which GPUs each process sees when it loads torch, and later, when it has gone to work.
+WATCH = """
+import json, os, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "jpegai_bench.network.weights"):
+            with open(os.environ["SEEN"], "a") as file:
+                print(json.dumps([os.getpid(), name, os.environ.get("CUDA_VISIBLE_DEVICES")]), file=file)
+sys.meta_path.insert(0, Watch())
+"""
+
+
+def test_several_jobs_at_once_do_the_same_and_each_sees_one_gpu_before_torch_is_loaded(
+    retried, swept, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(retried, tmp_path / "work")
+    (tmp_path / "watch").mkdir()
+    (tmp_path / "watch/sitecustomize.py").write_text(WATCH)
+    paths = [str(tmp_path / "watch"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     done = program("sweep", "+variant=base,gate", *OWN, "workers=2", "hydra/launcher=joblib", cwd=folder)
     assert done.code == 0, done.err
     assert "Warning" not in done.err
     assert points(folder).equals(points(swept[0]))
+
+    seen = [json.loads(line) for line in (tmp_path / "seen").read_text().splitlines()]
+    first, later = (
+        {(pid, device) for pid, name, device in seen if name == one}
+        for one in ("torch", "jpegai_bench.network.weights")
+    )
+    assert {device for _, device in first} == {device for _, device in later} == {"3", "5"}
+    assert later <= first  # it is the same as long as the process lives
 
 
 def test_where_there_is_no_slurm_it_says_so_in_one_line(begun, monkeypatch):
@@ -247,8 +289,8 @@ def test_where_there_is_no_slurm_it_says_so_in_one_line(begun, monkeypatch):
     assert "0 jobs: none begun" in done.err
 
 
-def test_shards_do_the_same(begun, swept, tmp_path):
-    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+def test_shards_do_the_same(retried, swept, tmp_path):
+    folder = shutil.copytree(retried, tmp_path, dirs_exist_ok=True)
     done = sweep(folder, "shards=2")
     assert done.code == 0, done.err
     assert points(folder).equals(points(swept[0]))
@@ -273,8 +315,8 @@ def started(folder: Path, *words: str) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
 
-def test_two_sweeps_at_once_share_out_the_work(begun, swept, tmp_path):
-    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+def test_two_sweeps_at_once_share_out_the_work(retried, swept, tmp_path):
+    folder = shutil.copytree(retried, tmp_path, dirs_exist_ok=True)
     process = started(folder, "workers=1")
     end = time.monotonic() + 120
     while not list(folder.glob("results/units/*/*")) and time.monotonic() < end:
@@ -287,6 +329,18 @@ def test_two_sweeps_at_once_share_out_the_work(begun, swept, tmp_path):
     assert sum(note["value"]["computed"] for note in notes) == 2 * 2 * len(RATES)
     assert points(folder).equals(points(swept[0]))
     assert not list(folder.rglob("*.claim"))
+
+
+def writing(folder: Path, place: str, pattern: str = "*") -> subprocess.Popen:
+    """A sweep that has just written something new into a folder of the store."""
+    target = folder / "results" / place
+    before = {path.name for path in target.rglob(pattern)}
+    process = started(folder, "workers=2")
+    end = time.monotonic() + 250
+    while {path.name for path in target.rglob(pattern)} == before and time.monotonic() < end:
+        assert process.poll() is None, (place, process.communicate())
+        time.sleep(0.002)  # or the sweep has one core less
+    return process
 
 
 def killed_at_random(folder: Path, times: int, seed: int, within: float = 25) -> None:
@@ -305,14 +359,9 @@ def killed_at_random(folder: Path, times: int, seed: int, within: float = 25) ->
 def killed_while_writing(folder: Path, places: Sequence[str]) -> None:
     """Kill a sweep for each of these folders of the store as soon as something is written there."""
     for place in places:
-        target = folder / "results" / place
         if place != "units":  # what is there and has not changed is not written again
-            shutil.rmtree(target, ignore_errors=True)
-        before = {path.name for path in target.rglob("*")}
-        process = started(folder, "workers=2")
-        end = time.monotonic() + 250
-        while {path.name for path in target.rglob("*")} == before and time.monotonic() < end:
-            assert process.poll() is None, (place, process.communicate())
+            shutil.rmtree(folder / "results" / place, ignore_errors=True)
+        process = writing(folder, place)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
         assert_whole(folder)
@@ -330,9 +379,18 @@ def assert_whole(folder: Path) -> None:
         json.loads(path.read_text())
 
 
-def test_a_sweep_that_is_killed_again_and_again_ends_as_one_that_was_not(begun, swept, tmp_path):
-    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
-    killed_at_random(folder, times=2, seed=1, within=12)
+def test_a_sweep_that_is_ended_again_and_again_ends_as_one_that_was_not(retried, swept, tmp_path):
+    """By SIGTERM, as a scheduler does and Ctrl-C at a terminal, in order; then by SIGKILL, at once."""
+    folder = shutil.copytree(retried, tmp_path, dirs_exist_ok=True)
+    process = writing(folder, "units", "*.json")
+    os.killpg(process.pid, signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.splitlines()[-1].startswith("jpegai-bench: interrupted; ")
+    assert "Traceback" not in told
+    assert left_behind(folder) == []
+    assert_whole(folder)
+    killed_while_writing(folder, ("units",))
     assert sweep(folder).code == 0
     assert points(folder).equals(points(swept[0]))
     assert tables(folder) == tables(swept[0])
@@ -350,21 +408,6 @@ def test_a_sweep_that_is_killed_twenty_times_ends_as_one_that_was_not(begun, swe
     assert sweep(folder).code == sweep(whole).code == 0
     assert points(folder).equals(points(whole))
     assert tables(folder) == tables(whole)
-
-
-def test_sigterm_ends_a_sweep_at_once_and_leaves_nothing_running(begun, tmp_path):
-    """As Ctrl-C ends a run; a scheduler sends the one, a terminal the other."""
-    folder = shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
-    process = started(folder, "workers=2")
-    end = time.monotonic() + 120
-    while not list(folder.glob("results/units/*/*.json")) and time.monotonic() < end:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGTERM)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert told.splitlines()[-1].startswith("jpegai-bench: interrupted; ")
-    assert "Traceback" not in told
-    assert left_behind(folder) == []
 
 
 def test_shards_of_a_single_run_are_refused(begun):

@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import pty
 import re
@@ -7,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from command import PROGRAM, RUN, TINY, Terminal, bench, fails, several
+from command import RUN, TINY, Terminal, bench, fails, several
 from messages import says
 
 from jpegai_bench.commands.output import print_rich
@@ -97,13 +98,31 @@ def test_an_unforeseen_error_is_one_line_and_with_verbose_its_traceback(tmp_path
     assert verbose.err.splitlines()[-1].startswith("jpegai-bench: ZeroDivisionError")
 
 
-def on_a_terminal(*words: str, cwd, **environment: str) -> str:
-    """What a command writes where stdout and stderr are a terminal."""
+# Command lines one after the other in one process, each in an environment of its own; a NUL ends each.
+SEVERAL = """
+import json, os, sys
+from jpegai_bench.cli.main import main
+for words, environment in json.loads(sys.argv[1]):
+    os.environ.pop("NO_COLOR", None)
+    os.environ.update({"TERM": "xterm-256color", **environment})
+    try:
+        main(words)
+    except SystemExit as end:
+        assert end.code == 0
+    sys.stderr.flush()
+    print(end="\\0", flush=True)
+"""
+
+
+def on_a_terminal(*lines: tuple[tuple[str, ...], dict[str, str]], cwd) -> list[str]:
+    """What each command line writes, in its environment, where stdout and stderr are a terminal."""
     ours, theirs = pty.openpty()
-    own = {"TERM": "xterm-256color", **environment}
-    inherited = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
     with subprocess.Popen(
-        [PROGRAM, *words], cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, env={**inherited, **own}
+        [sys.executable, "-c", SEVERAL, json.dumps(lines)],
+        cwd=cwd,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     ) as process:
         os.close(theirs)
         shown = b""
@@ -117,18 +136,23 @@ def on_a_terminal(*words: str, cwd, **environment: str) -> str:
             shown += part
         assert process.wait() == 0, shown
     os.close(ours)
-    return shown.decode()
+    return shown.decode().split("\0")[:-1]
 
 
 def test_escape_codes_go_to_a_terminal_alone_and_not_with_no_color(here, monkeypatch):
-    bdrate = ("bdrate", "vvc/kodak", "jpeg/kodak", "only=[psnr_y]")  # a table, and torch is not loaded
+    bdrate = ("bdrate", "vvc/kodak", "jpeg/kodak", "only=[psnr_y]")
     data = ("dataset=folder", "dataset.path=photos", "qualities=[30,60]", "workers=1")
     anchor = ("anchor", "codec=jpeg", *data, "metrics.only=[psnr_y]")
-    assert "\x1b[" in on_a_terminal(*bdrate, cwd=here)
-    shown = on_a_terminal(*anchor, "results=colored", cwd=here)
-    assert "\x1b[" in shown
-    assert "\x1b" not in on_a_terminal(*bdrate, cwd=here, TERM="dumb")
-    plain = on_a_terminal(*anchor, "results=plain", cwd=here, NO_COLOR="1")
+    table, dumb, progress, plain = on_a_terminal(
+        (bdrate, {}),
+        (bdrate, {"TERM": "dumb"}),
+        ((*anchor, "results=colored"), {}),
+        ((*anchor, "results=plain"), {"NO_COLOR": "1"}),
+        cwd=here,
+    )
+    assert "\x1b[" in table
+    assert "\x1b[" in progress
+    assert "\x1b" not in dumb
     assert "\x1b" not in plain
     assert "anchor jpeg on photos: 4 of 4 units" in plain
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -137,11 +161,11 @@ def test_escape_codes_go_to_a_terminal_alone_and_not_with_no_color(here, monkeyp
     assert "PSNR-Y" in piped.out
 
 
-@pytest.mark.parametrize("model", ["small", "paper"])
-def test_the_complexity_of_all_variants_fits_a_terminal_of_80_columns(tmp_path, monkeypatch, model):
+def test_the_complexity_of_all_variants_fits_a_terminal_of_80_columns(tmp_path, monkeypatch):
+    """At the size of the paper, which has the longest figures of every column, and all columns."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    words = ("complexity", f"model={model}", "model.restormer_blocks=1")  # as wide as with more
+    words = ("complexity", "model=paper", "model.restormer_blocks=1")  # as wide as with more
     lines = bench(*words, cwd=tmp_path, stdout=Terminal).out.splitlines()
     assert max(map(len, lines)) > 70
     assert max(map(len, lines)) <= 80
@@ -149,7 +173,7 @@ def test_the_complexity_of_all_variants_fits_a_terminal_of_80_columns(tmp_path, 
     for row in ("base ", "attention_cs "):  # a line each in three tables
         assert len([line for line in lines if line.startswith(row)]) == 3
     last = [line.split()[-1] for line in lines if line.startswith("combined ")]
-    assert last[0] == ("172.1" if model == "paper" else last[0])
+    assert last[0] == "172.1"
 
 
 def test_rates_too_few_for_a_bd_rate_are_told_before_any_coding(here, tiny_weights):

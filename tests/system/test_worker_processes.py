@@ -1,7 +1,8 @@
 import os
 import signal
+import time
 from multiprocessing import forkserver
-from threading import Timer, main_thread
+from threading import Thread, main_thread
 
 import pytest
 
@@ -29,10 +30,19 @@ def test_what_is_interrupted_while_the_server_imports_leaves_no_server_that_fork
 ):
     forkserver._forkserver._stop()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (tmp_path / "slow.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
-    # To the thread that waits for the server: a signal to another would be seen when the wait is over.
-    timer = Timer(2, signal.pthread_kill, [main_thread().ident, signal.SIGINT])
-    timer.start()
+    (tmp_path / "slow.py").write_text(
+        "import os, pathlib, time\nprint(os.getpid(), flush=True)\n"
+        "pathlib.Path(__file__).with_name('begun').touch()\ntime.sleep(60)\n"
+    )
+
+    def interrupt():
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        time.sleep(0.2)  # until the process that asks waits for an answer
+        # To the thread that waits for the server: a signal to another would be seen when the wait is over.
+        signal.pthread_kill(main_thread().ident, signal.SIGINT)
+
+    Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         list(spread(abs, [-1, -2], 2, preload=["slow"]))
     assert forkserver._forkserver._forkserver_pid is None

@@ -21,12 +21,12 @@ CONTEXT = (
 )
 RECIPE = (
     "training=smoke",
-    "training.steps=40",
+    "training.steps=30",
     "training.learning_rate=1e-2",
     "training.accelerator=cpu",
     "training.threads=1",
     "training.precision=float32",
-    "training.data=[photos]",
+    "training.data=[few]",
 )
 
 
@@ -36,15 +36,15 @@ def train(*words):
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory, photographs):
+def folders(tmp_path_factory, few):
     """Of an encoder with a hyperprior alone, and of a context model that was trained on it."""
     here = tmp_path_factory.mktemp("entropy")
-    (here / "photos").symlink_to(photographs)
+    (here / "few").symlink_to(few)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(here)
         first = here / train()
         frozen = ("training.train=entropy", f"training.init_from={first}", "training.init_variant=base")
-        return first, here / train(*CONTEXT, *frozen, "training.learning_rate=2e-2", "training.steps=80")
+        return first, here / train(*CONTEXT, *frozen, "training.learning_rate=2e-2", "training.steps=50")
 
 
 def codec(folder, *words):

@@ -9,9 +9,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from command import bench
 from messages import refused
-from test_train import FEW, SMOKE, children, encoder, here, logged, start, train, until  # noqa: F401
+from test_train import (  # noqa: F401
+    CONTEXT,
+    FEW,
+    SMOKE,
+    children,
+    encoder,
+    here,
+    logged,
+    no_step_is_lost,
+    start,
+    train,
+    until,
+)
 from trainings import rows
+
+from jpegai_bench.training import fit
+from jpegai_bench.training.logs import record
 
 TWO = "training.devices=2"
 
@@ -26,14 +42,37 @@ def state(folder):
     return torch.load(folder.parent / "checkpoint.pt", weights_only=True)
 
 
-@pytest.mark.usefixtures("here")
-def test_two_processes_stop_together_and_train_the_weights_of_one(encoder, capfd):  # noqa: F811
+def interrupting(*row):
+    """Ctrl-C, which reaches all processes of a terminal, as a row of figures is written."""
+    record(*row)
+    for pid in (*(child.pid for child in multiprocessing.active_children()), os.getpid()):
+        os.kill(pid, signal.SIGINT)
+
+
+def test_two_processes_interrupted_lose_no_step_and_train_the_weights_of_one(
+    here,  # noqa: F811
+    encoder,  # noqa: F811
+    capfd,
+    monkeypatch,
+):
     """The synthesis sees no noise, so that only the order of the sums differs."""
-    frozen = (*FEW, "training.train=synthesis", f"training.init_from={encoder}", "training.batch_size=4")
+    frozen = (
+        *FEW,
+        CONTEXT,
+        "training.train=synthesis",
+        f"training.init_from={encoder}",
+        "training.batch_size=4",
+    )
     frozen = (*frozen, "training.attention_from_step=2")
     one = train(*frozen, "results=one")
-    with refused("1e-09 minutes", "step 1 of 3"):
-        train(*frozen, "results=two", TWO, "training.max_minutes=1e-9")
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "record", interrupting)
+        done = bench("train", "+variant=base", *frozen, "results=two", TWO, cwd=here)
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith("jpegai-bench: interrupted; ")
+    [stopped] = (here / "two/training/base").iterdir()
+    assert no_step_is_lost(stopped, first=1)
+    assert not (stopped / "weights").exists()
     capfd.readouterr()
     two = train(*frozen, "results=two", TWO)
     out, err = capfd.readouterr()

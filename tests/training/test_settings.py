@@ -1,11 +1,26 @@
+import copy
 from dataclasses import fields
 
 import pytest
 from command import settings
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from messages import refused
+from omegaconf import OmegaConf
 
+from jpegai_bench.config.command_settings import RunSettings
+from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.training import TrainingSettings
+from jpegai_bench.config.validation import validated
+from jpegai_bench.config.variants import complete
 from jpegai_bench.training.recipe import Operation, Recipe
+
+
+@pytest.fixture(scope="module")
+def composed():
+    """The configuration as it ships; composing it takes longer than the check of a setting."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return complete(compose("config"))
 
 
 @pytest.mark.parametrize(
@@ -70,9 +85,12 @@ from jpegai_bench.training.recipe import Operation, Recipe
         (["steps=many"], ("training.steps", "Value 'many'")),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(words, said):
+def test_what_makes_no_sense_is_refused_by_name(words, said, composed):
+    config = copy.deepcopy(composed)
+    for typed in OverridesParser.create().parse_overrides(words):
+        OmegaConf.update(config.training, typed.key_or_group, typed.value())
     with refused(*said):
-        settings(*(f"training.{word}" for word in words))
+        validated(config, RunSettings)
 
 
 def test_a_warm_up_may_take_the_whole_training():

@@ -1,6 +1,7 @@
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -21,14 +22,23 @@ from jpegai_bench.training.run import train_variant
 
 CPU = ("training.accelerator=cpu", "training.threads=1", "training.data=[photos]")
 SMOKE = (*TINY, *CPU, "training=smoke", "training.checkpoint_seconds=0", "training.precision=float32")
-FEW = (*SMOKE, "training.steps=3", "training.warmup_steps=3", "training.log_every=1")
+FEW = (
+    *SMOKE,
+    "model.context=none",
+    "training.data=[few]",
+    *("training.steps=3", "training.warmup_steps=3", "training.log_every=1"),
+)
+CONTEXT = "model.context=grouped"
+"""Of `encoder`."""
+STOP = "training.max_minutes=1e-9"
 
 
 @pytest.fixture
-def here(tmp_path, photographs, monkeypatch):
+def here(tmp_path, photographs, few, monkeypatch):
     """A folder to work in, with photographs in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").symlink_to(photographs)
+    (tmp_path / "few").symlink_to(few)
     return tmp_path
 
 
@@ -41,6 +51,32 @@ def train(*words, variant="base"):
     """In this process; most tests need none of their own."""
     chosen = settings(f"+variant={variant}", *words)
     return train_variant(chosen, variant_of(chosen))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, few):
+    """Results of `FEW`, `stopped` after a step and `finished`."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "few").symlink_to(few)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        with refused("1e-09 minutes", "step 1 of 3", "same command", "stopped/training/base/"):
+            train(*FEW, "results=stopped", STOP)
+        train(*FEW, "results=finished")
+    return folder
+
+
+def training_of(results):
+    """The folder of its one training."""
+    [folder] = results.glob("training/base/*")
+    return folder
+
+
+@pytest.fixture
+def finished(here, made):
+    """`FEW` was finished in the folder to work in: the weights."""
+    shutil.copytree(made / "finished", "results")
+    return training_of(Path("results")) / "weights"
 
 
 def start(*words, cwd):
@@ -90,8 +126,9 @@ def logged(folder, count):
 
 
 def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_weights(here, encoder):
-    frozen = ("training.train=synthesis", f"training.init_from={encoder}")
-    words = (*SMOKE, *frozen, "training.steps=12", "training.log_every=1", "training.validate_every=4")
+    frozen = (CONTEXT, "training.train=synthesis", f"training.init_from={encoder}")
+    write_photographs(here / "others", 1, seed=1)
+    words = (*FEW, *frozen, "training.steps=12", "training.validation=[others]", "training.validate_every=4")
     whole = train(*words, "results=whole", variant="combined")
 
     again = ("+variant=combined", *words, "results=killed", "training.data_workers=2")
@@ -125,9 +162,10 @@ def test_killed_in_the_middle_the_same_command_goes_on_to_the_same_weights(here,
 LONG = (*SMOKE, "training.checkpoint_seconds=3600", "training.steps=3000", "training.log_every=1")
 
 
-def no_step_is_lost(folder):
+def no_step_is_lost(folder, first):
+    """Of those that were done, at least `first`, when it was interrupted."""
     step = torch.load(folder / "checkpoint.pt", weights_only=True)["step"]
-    return step == int(rows(folder / "log.csv")[-1]["step"]) >= 3
+    return step == int(rows(folder / "log.csv")[-1]["step"]) >= first
 
 
 def test_interrupted_it_ends_in_one_line_and_leaves_no_process(here):
@@ -144,23 +182,12 @@ def test_interrupted_it_ends_in_one_line_and_leaves_no_process(here):
     assert says(begun, "training base", "10 photographs of photos", "torch ")
     assert ended.startswith("jpegai-bench: interrupted; ")
     until(lambda: not any(is_alive(pid) for pid in readers))
-    assert no_step_is_lost(here / "run")
+    assert no_step_is_lost(here / "run", first=3)
 
 
-def test_interrupted_on_two_devices_it_loses_no_step(here):
-    process = start("+variant=base", *LONG, "training.folder=run", "training.devices=2", cwd=here)
-    until(logged(here / "run", 3), process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert err.splitlines()[-1].startswith("jpegai-bench: interrupted; ")
-    assert no_step_is_lost(here / "run")
-
-
-def test_a_full_disk_ends_it_in_one_line_with_the_last_checkpoint_intact(here):
-    words = ("+variant=base", *FEW, "training.steps=6", "training.folder=run")
-    with pytest.raises(BenchError, match="stopped after"):
-        train(*words[1:], "training.max_minutes=1e-9")
+def test_a_full_disk_ends_it_in_one_line_with_the_last_checkpoint_intact(here, made):
+    words = ("+variant=base", *FEW, "training.folder=run")
+    shutil.copytree(training_of(made / "stopped"), "run")
     before = (here / "run" / "checkpoint.pt").read_bytes()
     full = len(before) // 2
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -170,7 +197,7 @@ def test_a_full_disk_ends_it_in_one_line_with_the_last_checkpoint_intact(here):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
     assert (done.code, done.out) == (1, "")
-    begun = r"training base, seed 0: goes on from step 1 of 6\n"
+    begun = r"training base, seed 0: goes on from step 1 of 3\n"
     told = r"jpegai-bench: run/checkpoint\.pt: the checkpoint cannot be written \(File too large\);.*\n"
     assert re.fullmatch(begun + told, done.err), done.err
     assert (here / "run" / "checkpoint.pt").read_bytes() == before
@@ -178,21 +205,16 @@ def test_a_full_disk_ends_it_in_one_line_with_the_last_checkpoint_intact(here):
     assert train(*words[1:]) == Path("run/weights")
 
 
-def test_a_finished_training_is_found_again(here):
-    folder = train(*FEW)
+def test_a_finished_training_is_found_again(here, finished):
     before = {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()}
-    assert train(*FEW, "training.log_every=2") == folder
+    assert train(*FEW, "training.log_every=2") == finished
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("finished", [True, False])
-def test_a_folder_with_a_training_of_other_settings_is_refused_by_what_differs(here, finished):
+@pytest.mark.parametrize("state", ["finished", "stopped"])
+def test_a_folder_with_a_training_of_other_settings_is_refused_by_what_differs(here, made, state):
     own = (*FEW, "training.folder=mine")
-    if finished:
-        train(*own)
-    else:
-        with refused("1e-09 minutes", "step 1 of 3", "same command"):
-            train(*own, "training.max_minutes=1e-9")
+    shutil.copytree(training_of(made / state), "mine")
     before = {path.name: path.read_bytes() for path in (here / "mine").iterdir() if path.is_file()}
     other = (*own, "training.seed=1", "training.reduction=[0.5,0.6]")
     with pytest.raises(BenchError) as caught:
@@ -206,12 +228,12 @@ def test_a_folder_with_a_training_of_other_settings_is_refused_by_what_differs(h
     assert {path.name: path.read_bytes() for path in (here / "mine").iterdir() if path.is_file()} == before
 
 
-def test_other_photographs_are_another_training(here):
-    folder = train(*FEW, "training.folder=mine")
+def test_other_photographs_are_another_training(here, made):
+    shutil.copytree(training_of(made / "finished"), "mine")
     write_photographs(here / "more")
     with refused("mine: ", "photographs was"):
-        train(*FEW, "training.folder=mine", "training.data=[photos,more]")
-    assert train(*FEW, "training.folder=mine") == folder
+        train(*FEW, "training.folder=mine", "training.data=[few,more]")
+    assert train(*FEW, "training.folder=mine") == Path("mine/weights")
 
 
 def test_photographs_that_were_replaced_are_named(here):
@@ -246,17 +268,15 @@ def test_code_of_ones_own_that_has_changed_is_named(here, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", ["shared.safetensors", "base.safetensors"])
-def test_weights_that_were_damaged_are_written_again(here, name, capsys):
-    folder = train(*FEW)
-    before = weight_files.ids(folder, "base")
-    (folder / name).write_bytes((folder / name).read_bytes()[:200])
-    capsys.readouterr()
-    assert train(*FEW) == folder
+def test_weights_that_were_damaged_are_written_again(finished, name, capsys):
+    before = weight_files.ids(finished, "base")
+    (finished / name).write_bytes((finished / name).read_bytes()[:200])
+    assert train(*FEW) == finished
     told = capsys.readouterr().err
     assert f"{name}: not a safetensors file" in told
     assert says(told, "last checkpoint")
     assert says(told, "step 3 of 3")
-    assert weight_files.ids(folder, "base") == before
+    assert weight_files.ids(finished, "base") == before
 
 
 def test_a_folder_that_cannot_be_written_is_told_by_its_setting(here):
@@ -265,14 +285,26 @@ def test_a_folder_that_cannot_be_written_is_told_by_its_setting(here):
         train(*FEW, "training.folder=file")
 
 
-def test_of_several_unfinished_trainings_the_newest_is_mentioned_and_other_seeds_are_not(here, capsys):
-    for words in (("training.learning_rate=2e-3",), ("training.seed=7",), ("training.learning_rate=3e-3",)):
-        with pytest.raises(BenchError, match="stopped after"):
-            train(*FEW, *words, "training.max_minutes=1e-9")
-    capsys.readouterr()
-    train(*FEW)
-    [told] = [line for line in capsys.readouterr().err.splitlines() if "a new training" in line]
-    assert says(told, "recipe.learning_rate was 0.003, is 0.001", "1 more")
+@pytest.mark.usefixtures("here")
+def test_of_unfinished_trainings_of_other_settings_the_newest_is_mentioned_and_other_seeds_are_not(
+    made, capsys
+):
+    shutil.copytree(made / "stopped", "results")
+
+    def told(*words):
+        with refused("1e-09 minutes"):
+            train(*FEW, *words, STOP)
+        [line] = [line for line in capsys.readouterr().err.splitlines() if "a new training" in line]
+        return line
+
+    faster = told("training.learning_rate=2e-3")
+    assert says(faster, "unfinished", "results/training/base/")
+    assert faster.endswith("stays aside: recipe.learning_rate was 0.001, is 0.002")
+    fastest = told("training.learning_rate=3e-3")
+    assert says(fastest, "recipe.learning_rate was 0.002, is 0.003", "1 more")
+    # Of the same learning rate there is one of another seed.
+    other = told("training.learning_rate=3e-3", "training.seed=7")
+    assert says(other, "recipe.learning_rate was 0.002, is 0.003, recipe.seed was 0, is 7", "1 more")
 
 
 def test_where_the_weights_are_is_told_of_the_folder_above_them(here, encoder):
@@ -283,36 +315,28 @@ def test_where_the_weights_are_is_told_of_the_folder_above_them(here, encoder):
     with refused("init_variant=nosuch", "synthesis"):
         train(*FEW, f"training.init_from={encoder}", "training.init_variant=nosuch")
     with refused("model.chroma is ", "and 16 in"):
-        train(*FEW, f"training.init_from={encoder}", "model.chroma=16")
+        train(*FEW, CONTEXT, f"training.init_from={encoder}", "model.chroma=16")
 
 
-def test_weights_of_which_nothing_is_known_are_not_taken_for_the_result(here):
-    train(*FEW, "training.folder=mine")
+def test_weights_of_which_nothing_is_known_are_not_taken_for_the_result(here, made):
+    shutil.copytree(training_of(made / "finished"), "mine")
     (here / "mine" / "training.json").write_text("{half")
     with refused("mine: ", "training.json"):
         train(*FEW, "training.folder=mine")
 
 
-def test_an_unfinished_training_of_other_settings_is_mentioned(here, capsys):
-    with pytest.raises(BenchError, match="stopped after"):
-        train(*FEW, "training.max_minutes=1e-9")
-    capsys.readouterr()
-    train(*FEW, "training.learning_rate=2e-3")
-    told = capsys.readouterr().err
-    assert says(told, "unfinished", "results/training/base/")
-    assert "stays aside: recipe.learning_rate was 0.001, is 0.002" in told
-
-
-def test_when_its_time_is_over_weights_so_far_are_there_and_the_end_is_the_same(here):
-    whole = train(*FEW, "results=whole")
-    pieces = (*FEW, "results=pieces", "training.max_minutes=1e-9")
-    for step in (1, 2):
-        with refused(f"at step {step} of 3", "weights") as caught:
-            train(*pieces)
-        folder = Path(str(caught.value).rpartition(" ")[2])
-        assert folder.name == "unfinished"
-        assert weight_files.ids(folder, "base") != weight_files.ids(whole, "base")
-    assert weight_files.ids(train(*pieces), "base") == weight_files.ids(whole, "base")
+@pytest.mark.usefixtures("here")
+def test_when_its_time_is_over_weights_so_far_are_there_and_the_end_is_the_same(made):
+    shutil.copytree(made / "stopped", "results")  # at step 1
+    whole = weight_files.ids(training_of(made / "finished") / "weights", "base")
+    unfinished = training_of(Path("results")) / "unfinished"
+    first = weight_files.ids(unfinished, "base")
+    with refused("at step 2 of 3", "weights") as caught:
+        train(*FEW, STOP)
+    assert str(caught.value).rpartition(" ")[2] == str(unfinished)
+    second = weight_files.ids(unfinished, "base")
+    assert len({first.shared, second.shared, whole.shared}) == 3
+    assert weight_files.ids(train(*FEW, STOP), "base") == whole
 
 
 def test_the_weights_tell_how_they_were_made(here, encoder):
@@ -320,7 +344,11 @@ def test_the_weights_tell_how_they_were_made(here, encoder):
     truncate(here / "some" / "2.png")
     (here / "some" / "bad.png").touch()
     folder = train(
-        *FEW, "training.data=[some]", f"training.init_from={encoder}", "training.init_variant=base"
+        *FEW,
+        CONTEXT,
+        "training.data=[some]",
+        f"training.init_from={encoder}",
+        "training.init_variant=base",
     )
     meta = weights.read(folder / "base.safetensors", "synthesis")[1]
     for said in ('"steps": 3', '"step": 3', '"photographs": 4', '"eased": 1.0', '"version"', '"waiting"'):
@@ -365,7 +393,7 @@ def test_a_gpu_that_is_not_there_is_told(here):
 def test_a_learning_rate_at_which_it_diverges_is_told(here, capsys):
     wild = ("training.learning_rate=1e10", "training.gradient_clip=1e30", "training.steps=100")
     with refused("diverges at step 36", "0.03125 of the learning rate", "lower"):
-        train(*SMOKE, *wild)
+        train(*SMOKE, "model.context=none", "training.data=[few]", *wild)
     _, *lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5
     assert all("5 gradients" in line for line in lines)
