@@ -124,6 +124,7 @@ def measure(size: NetworkSize, modules: NetworkModules) -> Complexity:
         label = next((label for prefix, label in PARTS.items() if name.startswith(prefix)), name)
         luma[label] = luma.get(label, Counts()) + counts
     wholes = {name: total(counts.values()) for name, counts in by_child.items()}
+    walks = _walks(network)
     doubled = {
         name: _operations(module, (channels, 2 * height, 2 * width), name)
         for name, (module, (channels, height, width)) in transforms.items()
@@ -131,9 +132,9 @@ def measure(size: NetworkSize, modules: NetworkModules) -> Complexity:
     return Complexity(
         luma,
         wholes["chroma synthesis"],
-        total(wholes[f"{branch} hyper-synthesis"] for branch in BRANCHES) + context(network),
+        total(wholes[f"{branch} hyper-synthesis"] for branch in BRANCHES) + _of_walks(network, walks),
         total(counts for name, counts in wholes.items() if name.endswith("analysis")),
-        _not_linear(operations | _walks(network), doubled | _walks(network, 2 * SIDE)),
+        _not_linear(operations | walks, doubled | _walks(network, 2 * SIDE)),
     )
 
 
@@ -159,8 +160,12 @@ def by_part(network: Network) -> dict[str, Counts]:
 
 def context(network: Network) -> Counts:
     """The context models of both branches, without the hyperprior's own networks."""
+    return _of_walks(network, _walks(network))
+
+
+def _of_walks(network: Network, walks: dict[str, Operations]) -> Counts:
     models = (network.entropy(branch).passes for branch in BRANCHES)
-    by_child = map(_by_child, models, _walks(network).values())
+    by_child = map(_by_child, models, walks.values())
     return total(counts for children in by_child for counts in children.values())
 
 

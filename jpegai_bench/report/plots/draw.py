@@ -38,7 +38,7 @@ def render(
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix, metadata=_NO_DATES[suffix])
             files.append(buffer.getvalue())
-            figure.set_layout_engine("none")  # laid out by the first; again would take as long as drawing
+            figure.set_layout_engine(None)  # laid out by the first; again would take as long as drawing
     return files
 
 
