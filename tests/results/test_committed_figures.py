@@ -124,6 +124,14 @@ def test_tables_of_pages_are_those_of_the_results(page, tables, monkeypatch):
     assert PAGES["renewed"](other) == text
 
 
+def test_what_the_readme_says_of_the_second_set_is_of_its_table():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    rows = {row["variant"]: row for row in table("bsds500-small-results.csv").to_dict("records")}
+    base = PAGES["bd_rate"](rows["base"], "mean", 1)
+    combined = PAGES["bd_rate"](rows["combined"], "vs_base", 2)
+    assert f"for `base` {base} against VVC, and for `combined` {combined} against `base`" in text
+
+
 def test_the_table_of_codecs_is_that_of_the_results():
     text = (ROOT / "docs/anchors.md").read_text()
     lines = [line.split("|") for line in text.splitlines() if line.startswith("| ")]
