@@ -9,7 +9,7 @@ from jpegai_bench.commands.output import print_frame
 from jpegai_bench.config.command_settings import CompressAISettings, DeviceSettings, PictureSettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, say
-from jpegai_bench.system.devices import CPU
+from jpegai_bench.system.devices import CPU, prepare_device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +58,11 @@ def command(settings: AnchorSettings) -> int:
 
     _take_qualities(settings)
     codecs = inputs.anchor_codecs(settings)
-    if settings.device != CPU and not any(hasattr(codec, "device") for codec in codecs):
-        names = ", ".join(codec.name for codec in codecs)
-        raise UsageError(f"device={settings.device}: {names} computes on the CPU; leave it out")
+    if settings.device != CPU:
+        if not any(hasattr(codec, "device") for codec in codecs):
+            names = ", ".join(codec.name for codec in codecs)
+            raise UsageError(f"device={settings.device}: {names} computes on the CPU; leave it out")
+        prepare_device(settings.device)  # before a codec that needs none has measured for an hour
     dataset = inputs.images(settings)
     store = Store(settings.results)
     store.prepare()

@@ -9,7 +9,7 @@ import torch
 
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.variants import Variant
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.fingerprint.dependencies import users_files
 from jpegai_bench.network import weights
 from jpegai_bench.network.check import check_network
@@ -136,6 +136,11 @@ def _check_devices(settings: Settings) -> None:
     if accelerator_of(operation.accelerator) == "cpu":
         return
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not gpus:
+        raise UsageError(
+            f"training.accelerator={operation.accelerator}: there is no GPU that torch can use; "
+            "training.accelerator=cpu needs none"
+        )
     if operation.devices > gpus:
         raise BenchError(
             f"training.devices={operation.devices}: this machine has {gpus} GPUs that torch can use; "

@@ -58,6 +58,16 @@ def test_a_codec_that_no_gpu_helps_refuses_it(tmp_path):
     fails(bench(*words, cwd=tmp_path), "device=cuda", "jpeg", code=2)
 
 
+def test_of_codecs_that_a_gpu_helps_and_others_none_begins_where_there_is_no_gpu(tmp_path):
+    photographs(tmp_path / "photos")
+    peer = ("arch=mbt2018-mean", "checkpoint=none.pth.tar", f"device={WITHOUT}")
+    done = bench(
+        "anchor", "codec=[jpeg,compressai]", "dataset=folder", "dataset.path=photos", *peer, cwd=tmp_path
+    )
+    fails(done, f"device={WITHOUT}", "cannot be used", code=2)
+    assert not list(tmp_path.glob("results/units/*"))
+
+
 def test_a_table_says_what_a_gpu_coded(tmp_path):
     store = Store(tmp_path)
     write_seven(store)

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from command import TINY, settings
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
+from jpegai_bench.config.variants import packaged_variant, variant_names
 from jpegai_bench.network import coding
 from jpegai_bench.network.cdf_tables import Tables, scale_tables
+from jpegai_bench.network.codec import Network
 from jpegai_bench.network.coding import Coder, to_planes
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (96, 80, 3), dtype=np.uint8)
@@ -25,6 +28,13 @@ class NoSymbols:
     def read(self, indexes: Tensor, tables: object) -> Tensor:
         assert indexes.device.type == "cpu"
         return torch.zeros(indexes.shape, dtype=torch.int64, device="cpu")
+
+
+class Unwritten(coding._Encoding):
+    """Its symbols are in no stream: fake ones have no values to write."""
+
+    def _write(self, symbols: Tensor, indexes: Tensor) -> None:
+        assert symbols.device.type == indexes.device.type == "cpu"
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +54,30 @@ def test_all_of_coding_follows_the_network(context, tables):
             network.entropy(branch).side_information(latent)
             for branch, latent in zip(coding.BRANCHES, latents, strict=True)
         ]
+        encodings = [Unwritten(coder, None, *given) for given in zip(z, latents, strict=True)]
+        encoded = coder._walk(1500, encodings)
         shapes = [coder._shapes(branch, 80, 96) for branch in coding.BRANCHES]
         decoded = coder._walk(1500, [coding._Decoding(coder.tables, NoSymbols(), *shape) for shape in shapes])
         shown = network.synthesize(decoded)
-    for tensors in (list(network.parameters()), planes, latents, z, decoded, shown):
+    for tensors in (list(network.parameters()), planes, latents, z, encoded, decoded, shown):
         assert {tensor.device.type for tensor in tensors} == {"cuda"}
-    assert [tuple(latent.shape) for latent in decoded] == [tuple(latent.shape) for latent in latents]
+    for walked in (encoded, decoded):
+        assert [tuple(latent.shape) for latent in walked] == [tuple(latent.shape) for latent in latents]
+
+
+@pytest.mark.parametrize("variant", variant_names())
+def test_every_variant_that_ships_follows_its_weights(variant):
+    chosen = settings(f"+variant={variant}", *TINY)
+    size = chosen.model.network_size()
+    modules = packaged_variant(chosen, variant).modules(size)
+    with FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv()), torch.no_grad():
+        with torch.device("cuda"):
+            network = Network(size, modules).eval()
+        latents = network.analyze(to_planes(PICTURE, torch.device("cuda")))
+        shown = network.synthesize(latents)
+    for tensors in (list(network.parameters()), latents, shown):
+        assert {tensor.device.type for tensor in tensors} == {"cuda"}
+    assert [tuple(plane.shape) for plane in shown] == [(1, 1, 96, 96), (1, 2, 48, 48)]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

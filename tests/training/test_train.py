@@ -15,7 +15,7 @@ from messages import refused, says
 from trainings import rows, truncate, write_photographs
 
 from jpegai_bench.config.variants import variant_of
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.network import weight_files, weights
 from jpegai_bench.runner.inputs import learned_codec
 from jpegai_bench.training.run import train_variant
@@ -386,7 +386,7 @@ def test_what_cannot_be_trained_is_told_before_anything_is_written(here, words, 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_told(here):
-    with pytest.raises(BenchError, match=r"training\.devices=1: this machine has 0 GPUs"):
+    with pytest.raises(UsageError, match=r"training\.accelerator=gpu: there is no GPU"):
         train(*FEW, "training.accelerator=gpu")
 
 
