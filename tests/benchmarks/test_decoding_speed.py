@@ -17,7 +17,7 @@ from torch import Tensor
 
 from jpegai_bench.analysis.complexity import luma_part
 from jpegai_bench.codecs.timed_parts import work
-from jpegai_bench.config.variants import packaged_variant
+from jpegai_bench.config.variants import packaged_variant, variant_names
 from jpegai_bench.latency.peak import measured_peak
 from jpegai_bench.network.attention import RestormerStack
 from jpegai_bench.network.bfloat16 import use_bfloat16
@@ -83,9 +83,9 @@ def by_kernels(network: Network) -> Network:
     return fast
 
 
-def stages(network: Network, latents: Latents) -> dict[str, Callable[[], Tensor]]:
+def stages(network: Network, latents: Latents) -> "dict[str, partial[Tensor]]":
     """Each stage of the luma synthesis, and the chroma synthesis, on what it gets."""
-    given: dict[str, Callable[[], Tensor]] = {}
+    given: dict[str, Tensor] = {}
     places = {luma_part(name): stage for name, stage in network.synthesis["luma"].named_children()}
     places["chroma synthesis"] = network.synthesis["chroma"]
     hooks = [
@@ -135,20 +135,34 @@ def test_synthesis_in_bfloat16(model, variant) -> None:
 
 
 @pytest.mark.parametrize("model", ["small", "paper"])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", variant_names())
 def test_stages_by_kernels(model, variant) -> None:
     plain = random_network(model, variant)
     fast, latents = by_kernels(plain), random_latents(plain)
     peak = measured_peak("float32", "cpu", lambda: None).gflop_s
     counted = work(lambda: random_network(model, variant))
-    print(f"\n{model}, {variant}, {peak:.0f} GFLOP/s at peak: ms, of peak")
+    print(f"\n{model}, {variant}, {peak:.0f} GFLOP/s at peak, {moves()}: ms, of peak; in and out")
     with torch.inference_mode():
         by_torch, kernels = stages(plain, latents), stages(fast, latents)
         for name in by_torch:
             best = fastest({"torch": by_torch[name], "kernels": kernels[name]})
             gflop = 2e-6 * counted[name].kmacs_px * HEIGHT * WIDTH
             shares = (f"{way} {1e3 * s:8.1f} {gflop / s / peak:4.0%}" for way, s in best.items())
-            print(f"{name:22}", *shares, sep="   ")
+            moved = sum(x.nbytes for x in (*kernels[name].args, kernels[name]())) / 1e6
+            print(
+                f"{name:22}",
+                *shares,
+                f"{moved:5.1f} MB, {moved / 1e3 / best['kernels']:4.1f} GB/s",
+                sep="   ",
+            )
+
+
+def moves() -> str:
+    """How fast this core reads a map of 67 MB, copies it into one that is there, and into a new one."""
+    here, there = torch.ones(2, 1 << 24)
+    best = fastest({"read": here.sum, "copied": lambda: there.copy_(here), "made": here.clone})
+    share = {"read": 1, "copied": 2, "made": 2}
+    return ", ".join(f"{share[way] * here.nbytes / 1e9 / s:.1f} GB/s {way}" for way, s in best.items())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
