@@ -34,7 +34,7 @@ test: $(VENV)/.installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 coverage: $(VENV)/.installed-dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
