@@ -52,8 +52,13 @@ def command(settings: CompareSettings, a: str, b: str) -> int:
     """
     from jpegai_bench.analysis.paired import compare
     from jpegai_bench.report.gather.compare_inputs import match
-    from jpegai_bench.report.tables.comparison import as_frame, as_json, spread_as_frame
-    from jpegai_bench.report.tables.comparison_sheets import comparison_sheet, seeds_sheet
+    from jpegai_bench.report.tables.comparison import (
+        as_frame,
+        as_json,
+        comparison_sheet,
+        seeds_sheet,
+        spread_as_frame,
+    )
     from jpegai_bench.report.tables.sheets import to_markdown, to_rich
     from jpegai_bench.report.tables.verdict import spread_verdict, verdict
     from jpegai_bench.store.store import Store

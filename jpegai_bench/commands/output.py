@@ -59,7 +59,7 @@ def print_rich(renderable: Any) -> None:
 
 def print_frame(frame: "pd.DataFrame", form: str) -> None:
     """Print `frame` as csv, json, markdown or latex, rounded as `to_csv` does; NA is `NA`, in JSON null."""
-    from jpegai_bench.report.tables.csv_frames import rounded, to_csv
+    from jpegai_bench.report.tables.text_files import rounded, to_csv
 
     if form == "csv":
         print(to_csv(frame), end="")

@@ -1,6 +1,6 @@
 """The tables and plots of an experiment from the store alone: without torch, and without measuring."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.codec_points import chosen_by
 from jpegai_bench.report.gather.matching_runs import anchors_of, chosen_anchors
-from jpegai_bench.report.gather.missing_variants import Missing, missing
+from jpegai_bench.report.gather.missing_variants import missing
 from jpegai_bench.report.gather.published_figures import PublishedFigures, published_figures
 from jpegai_bench.report.gather.reproduce import run_command
 from jpegai_bench.report.gather.studies import (
@@ -135,7 +135,7 @@ def _part(
         experiment,
         build_tables(study),
         figures,
-        tuple(absent),
+        absent,
         remedy,
         by_seeds(study, fit),
         _measured_noises(experiment, spreads, latest),
@@ -159,11 +159,11 @@ def _measured_noises(
     return {label: noise for label, noise in noises.items() if noise}
 
 
-def _remedy(store: Store, experiment: Experiment, like: Run, absent: Sequence[Missing]) -> str:
+def _remedy(store: Store, experiment: Experiment, like: Run, absent: Collection[str]) -> str:
     """The command that makes the missing runs, on what the run `like` was made on."""
     current, folders = Path.cwd(), map(Path, experiment.config_folders)
     shown = [folder.relative_to(current) if folder.is_relative_to(current) else folder for folder in folders]
-    return run_command(like, str(store.root), [item.variant for item in absent], folders=shown)
+    return run_command(like, str(store.root), list(absent), folders=shown)
 
 
 def _anchors(

@@ -1,7 +1,6 @@
 import math
 
-from jpegai_bench.report.tables.cells import Cell
-from jpegai_bench.report.tables.sheets import Sheet, to_markdown
+from jpegai_bench.report.tables.sheets import Cell, Sheet, to_markdown
 
 NAN = math.nan
 

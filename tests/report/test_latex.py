@@ -8,10 +8,9 @@ import pytest
 from command import several
 from synthetic import fill_store, study
 
-from jpegai_bench.report.tables.cells import Cell
 from jpegai_bench.report.tables.latex import escape, frame_to_latex, to_latex
 from jpegai_bench.report.tables.results import build_tables
-from jpegai_bench.report.tables.sheets import Sheet
+from jpegai_bench.report.tables.sheets import Cell, Sheet
 from jpegai_bench.report.tables.study_sheets import sheets
 
 SPECIAL = r"50% & $2 #1 a_b {c} ~x^2 \end ÷ ± × → … – -- <|> [x] * “"

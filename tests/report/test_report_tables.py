@@ -17,11 +17,11 @@ from jpegai_bench.analysis.statistics import summarize
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import average_of
 from jpegai_bench.report.gather.study import Study
-from jpegai_bench.report.tables.csv_frames import write_csv
 from jpegai_bench.report.tables.latex import to_latex
 from jpegai_bench.report.tables.results import build_tables
 from jpegai_bench.report.tables.sheets import to_markdown, to_rich
 from jpegai_bench.report.tables.study_sheets import sheets, write_tables
+from jpegai_bench.report.tables.text_files import to_csv, write_texts
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_bd_rates_and_reductions_are_those_of_the_points(tables):
 
 
 def test_one_row_a_variant_and_columns_a_machine_can_read(tables, tmp_path):
-    path = write_csv(tables.results, tmp_path / "new" / "results.csv")
+    [path] = write_texts({"results.csv": to_csv(tables.results)}, tmp_path / "new")
     read = pd.read_csv(path, float_precision="round_trip")
     assert read.variant.tolist() == list(KMACS)
     for name in (*average_of(), "mean", "vs_base"):
@@ -62,7 +62,7 @@ def test_one_row_a_variant_and_columns_a_machine_can_read(tables, tmp_path):
     assert set(read.hvs) == {"hvs_m"}
 
 
-def test_figures_are_written_without_the_noise_of_binary_arithmetic(tmp_path):
+def test_figures_are_written_without_the_noise_of_binary_arithmetic():
     frame = pd.DataFrame(
         {
             "kmacs_px": [55.692 + 7e-15, 0.1 + 0.2, 1 / 3],
@@ -72,7 +72,7 @@ def test_figures_are_written_without_the_noise_of_binary_arithmetic(tmp_path):
         }
     )
     assert frame.kmacs_px[0] != 55.692
-    assert write_csv(frame, tmp_path / "figures.csv").read_text() == (
+    assert to_csv(frame) == (
         'kmacs_px,p,mixed,images\n55.692,1.25e-21,0.8,24\n0.3,NA,NA,1\n0.333333333333,0.0,"a, b",0\n'
     )
 
@@ -183,15 +183,15 @@ def test_a_study_must_have_its_anchor_once():
         Study((variant("base"), variant("base")), ("base",), "base", "kodak")
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tables, tmp_path):
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BenchError) as caught:
-        write_csv(tables.results, tmp_path / "file" / "results.csv")
+        write_texts({"results.csv": "a"}, tmp_path / "file")
     assert "file" in str(caught.value)
     assert "\n" not in str(caught.value)
     (tmp_path / "results.csv").mkdir()
     with pytest.raises(BenchError, match=r"results\.csv"):
-        write_csv(tables.results, tmp_path / "results.csv")
+        write_texts({"results.csv": "a"}, tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["file", "results.csv"]  # nothing half-written
 
 

@@ -3,23 +3,22 @@
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-import pandas as pd
-
-from jpegai_bench.analysis.significance import LEVEL, Spread, TrainingNoise, pooled_noise, welch
+from jpegai_bench.analysis.significance import LEVEL, Spread, TrainingNoise, Welch, pooled_noise, welch
 from jpegai_bench.analysis.statistics import Interval, summarize
 from jpegai_bench.codecs.rates import coded_once
 from jpegai_bench.config.folders import PUBLISHED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import average_of
-from jpegai_bench.report.gather.replicates import recipe_of, replicates
-from jpegai_bench.report.gather.study import Study
+from jpegai_bench.report.gather.replicates import Replicates, recipe_of, replicates
+from jpegai_bench.report.gather.study import Entry, Study
 from jpegai_bench.store.store import Run
 from jpegai_bench.system.wording import count
 
 _Means = dict[str, float]
+_UNTESTED = Welch(math.nan, math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -28,17 +27,13 @@ class Noise:
 
     exceeds: str
     """`yes`, `no`, `open` where the mean is beyond and the interval over images is not, `unknown` where the
-    noise was not measured, or `NA`: `reason`."""
+    noise was not measured, or `NA`: `test.reason`."""
     source: str
     """`seeds` of both, `measured` on seeds of other trainings by the same recipe, or empty."""
     seeds: tuple[str, ...] = ("",)
     """Names of the variant's training seeds."""
-    difference: float = math.nan
-    """With seeds: mean BD-rate against the anchor less that of the reference, in points, by Welch's test."""
-    low: float = math.nan
-    high: float = math.nan
-    p_value: float = math.nan
-    reason: str = ""
+    test: Welch = _UNTESTED
+    """With seeds: mean BD-rate against the anchor less that of the reference, in points."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +70,7 @@ class MeasuredNoise:
 
 def measured_noise(spreads: Sequence[SeedSpread], runs: Sequence[Run]) -> MeasuredNoise | None:
     """What the spreads say of trainings as those of `runs`; None where none is of their recipe and size."""
-    conditions = {
-        (str(run.manifest.get("model")), str(run.manifest.get("dataset")), *recipe_of(run)) for run in runs
-    }
+    conditions = {_conditions(run) for run in runs}
     fit = [
         spread
         for spread in spreads
@@ -140,25 +133,15 @@ def seed_spreads(study: Study, runs: Sequence[Run]) -> list[SeedSpread]:
     if reference is None:
         return []
     spreads = []
-    for label in _labels(runs):
-        trainings = replicates([run for run in runs if run.label == label])
-        if len(trainings.runs) < 2:
-            continue
-        means = [
-            _means(study, coded_once(reference.points), coded_once(run.points())) for run in trainings.runs
-        ]
+    for label, trainings in _several(runs).items():
+        means = _means(study, reference, trainings)
         used = sorted(set.intersection(*map(set, means)))
-        newest = trainings.runs[-1]
         how = (
             f"BD-rate against one training of {study.base}, mean of 7 over {count(len(used), 'image')}, by "
             f"{study.method} and {study.hvs}; seeds {' '.join(trainings.seeds)}"
         )
-        spreads.append(
-            SeedSpread(
-                str(newest.manifest.get("model")), str(newest.manifest.get("dataset")), *recipe_of(newest),
-                study.base, label, len(trainings.runs), _over(used, means).deviation, how,
-            )
-        )  # fmt: skip
+        about = (*_conditions(trainings.runs[-1]), study.base, label, len(trainings.runs))
+        spreads.append(SeedSpread(*about, _over(used, means).deviation, how))
     return [spread for spread in spreads if math.isfinite(spread.deviation_percent)]
 
 
@@ -172,15 +155,11 @@ def by_seeds(study: Study, runs: Sequence[Run]) -> dict[str, Noise]:
         study: what is compared.
         runs: all that are alike, the newest last.
     """
-    by_label = {label: replicates([run for run in runs if run.label == label]) for label in _labels(runs)}
-    several = {label: trainings for label, trainings in by_label.items() if len(trainings.runs) > 1}
+    several = _several(runs)
     if study.base not in several or len(several) < 2:
         return {}
-    anchor = coded_once(study.anchor_entries[0].points)
-    means = {
-        label: [_means(study, anchor, coded_once(run.points())) for run in trainings.runs]
-        for label, trainings in several.items()
-    }
+    anchor = study.anchor_entries[0]
+    means = {label: _means(study, anchor, trainings) for label, trainings in several.items()}
     return {
         label: _tested(means[study.base], means[label], trainings.seeds)
         for label, trainings in several.items()
@@ -191,7 +170,7 @@ def by_seeds(study: Study, runs: Sequence[Run]) -> dict[str, Noise]:
 def one_training(difference: Interval, reason: str, measured: MeasuredNoise | None) -> Noise:
     """The BD-rate of one training against one of the reference beside the measured noise, both in percent."""
     if math.isnan(difference.mean):
-        return Noise("NA", "", reason=reason)
+        return Noise("NA", "", test=replace(_UNTESTED, reason=reason))
     if measured is None:
         return Noise("unknown", "")
     reach = measured.noise.reach()
@@ -201,39 +180,41 @@ def one_training(difference: Interval, reason: str, measured: MeasuredNoise | No
     return Noise("open" if reaches_in else "yes", "measured")  # without an interval the mean alone decides
 
 
-def seed_names(noises: Mapping[str, Noise]) -> str:
-    """Such as `combined (0, 1, 2)`."""
-    return "; ".join(f"{label} ({', '.join(noise.seeds)})" for label, noise in noises.items())
-
-
 def _tested(base: Sequence[_Means], variant: Sequence[_Means], seeds: Sequence[str]) -> Noise:
     used = sorted(set.intersection(*(set(means) for means in (*base, *variant))))
-    if not used:
-        return Noise("NA", "seeds", tuple(seeds), reason="no image has all seven BD-rates in every run")
-    test = welch(_over(used, base), _over(used, variant))
-    if math.isnan(test.p_value):
-        return Noise("NA", "seeds", tuple(seeds), test.difference, reason=test.reason)
-    beyond = "yes" if test.p_value < LEVEL else "no"
-    return Noise(beyond, "seeds", tuple(seeds), test.difference, test.low, test.high, test.p_value)
+    test = replace(_UNTESTED, reason="no image has all seven BD-rates in every run")
+    if used:
+        test = welch(_over(used, base), _over(used, variant))
+    exceeds = "NA" if test.reason else "yes" if test.p_value < LEVEL else "no"
+    return Noise(exceeds, "seeds", tuple(seeds), test)
 
 
 def _over(used: Sequence[str], runs: Sequence[_Means]) -> Spread:
     """The mean over these images of each run; of no image it is empty."""
-    return Spread(
-        tuple(math.fsum(means[image] for image in used) / len(used) for means in runs) if used else ()
-    )
+    means = (math.fsum(of_image[image] for image in used) / len(used) for of_image in runs if used)
+    return Spread(tuple(means))
 
 
-def _means(study: Study, anchor: pd.DataFrame, points: pd.DataFrame) -> _Means:
-    """The mean of the seven BD-rates of each image that has them all."""
-    seven = average_of(study.hvs)
-    per_image = summarize(anchor, points, study.hvs, study.method, resamples=0, metrics=seven).per_image
-    values: dict[str, list[float]] = {}
-    for image, value in zip(per_image.image, per_image.bd_rate, strict=True):
-        values.setdefault(str(image), []).append(float(value))
-    means = {image: math.fsum(bd_rates) / len(seven) for image, bd_rates in values.items()}
-    return {image: mean for image, mean in means.items() if math.isfinite(mean)}
+def _means(study: Study, anchor: Entry, trainings: Replicates) -> list[_Means]:
+    """For each training the mean of the seven BD-rates of each image that has them all."""
+    seven, reference = average_of(study.hvs), coded_once(anchor.points)
+    of_trainings = []
+    for run in trainings.runs:
+        points = coded_once(run.points())
+        summary = summarize(reference, points, study.hvs, study.method, resamples=0, metrics=seven)
+        by_image = summary.per_image.groupby("image").bd_rate
+        means = {str(image): math.fsum(bd_rates) / len(seven) for image, bd_rates in by_image}
+        of_trainings.append({image: mean for image, mean in means.items() if math.isfinite(mean)})
+    return of_trainings
 
 
-def _labels(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(run.label for run in runs))
+def _several(runs: Sequence[Run]) -> dict[str, Replicates]:
+    """The trainings of each variant that has more than one."""
+    labels = dict.fromkeys(run.label for run in runs)
+    by_label = {label: replicates([run for run in runs if run.label == label]) for label in labels}
+    return {label: trainings for label, trainings in by_label.items() if len(trainings.runs) > 1}
+
+
+def _conditions(run: Run) -> tuple[str, str, str, int, str]:
+    """The first columns of a `SeedSpread`: model, data set, and what `recipe_of` says."""
+    return str(run.manifest.get("model")), str(run.manifest.get("dataset")), *recipe_of(run)

@@ -17,8 +17,8 @@ from jpegai_bench.report.page.about import about, name_of
 from jpegai_bench.report.page.figures import figures
 from jpegai_bench.report.page.picture_choice import Scene, scenes
 from jpegai_bench.report.page.provenance import commands_of, lacks_of, runs_of, unfinished
-from jpegai_bench.report.tables.csv_frames import to_csv
 from jpegai_bench.report.tables.results import Tables, build_tables
+from jpegai_bench.report.tables.text_files import to_csv
 from jpegai_bench.store.store import Store
 from jpegai_bench.store.times import latest_times
 from jpegai_bench.version import __version__

@@ -2,58 +2,59 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path, PurePath
 
 from jpegai_bench.analysis.bdtable import BDTable
 from jpegai_bench.analysis.rdpoints import RDPoints
-from jpegai_bench.analysis.statistics import Interval, MetricSummary
+from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.metrics.catalogue import METRICS
-from jpegai_bench.report.tables.cells import Cell
-from jpegai_bench.report.tables.sheets import Sheet
+from jpegai_bench.report.tables.sheets import Cell, Sheet, metric_label
 from jpegai_bench.system.files import json_object
 
 _MOST_NAMES = 5
-_KNOWN = {metric.name: metric for metric in METRICS}
+_DECIMALS = {metric.name: metric.decimals for metric in METRICS}
 
 
 def bd_sheet(table: BDTable) -> Sheet:
     """A row per metric, then the mean of seven; NA with numbered reasons."""
-    options = table.options
-    columns = ["metric", "BD-rate, %", "95% interval", "images", "left\nout", "overlap"]
-    if options.bd_metric:
-        columns += ["BD-metric", "95% interval"]
-    sheet = Sheet(f"{label(table.test)} against {label(table.anchor)}", columns, [], _caption(table))
-    qualities: Sequence[MetricSummary | None] = table.qualities or [None] * len(table.rates)
-    for rate, quality in zip(table.rates, qualities, strict=True):
-        reason = table.reason(rate)
-        cells = [*_interval(rate.bd_rate, reason), *_counts(*table.counts(rate), rate.overlap)]
+    with_quality = table.options.bd_metric
+    rows: list[list[Cell | str]] = []
+    for rate, quality in zip_longest(table.rates, table.qualities):
+        cells = [*_interval(rate.bd_rate, table.reason(rate)), *_counts(*table.counts(rate), rate.overlap)]
         if quality is not None:
-            listed = _KNOWN.get(rate.metric)
-            digits = listed.decimals if listed else "{:.4g}".format
+            digits = _DECIMALS.get(rate.metric, "{:.4g}".format)
             cells += _interval(quality.bd_rate, table.reason(quality), digits)
-        sheet.rows.append([metric_label(rate.metric), *cells])
+        rows.append([metric_label(rate.metric), *cells])
     if table.average is not None:
         cells = [*_interval(table.average, table.average_reason), *_counts(*table.average_counts())]
-        cells += ["", ""] if options.bd_metric else []
-        sheet.rows.append(["mean of 7", *cells])
-    sheet.notes = [*problems(table), *_no_interval(table), *_rates(table)]
-    return sheet
+        rows.append(["mean of 7", *cells, *(["", ""] if with_quality else [])])
+    return Sheet(
+        f"{label(table.test)} against {label(table.anchor)}",
+        [
+            *("metric", "BD-rate, %", "95% interval", "images", "left\nout", "overlap"),
+            *(["BD-metric", "95% interval"] if with_quality else []),
+        ],
+        rows,
+        _caption(table),
+        [*problems(table), *_about_points(table)],
+    )
 
 
-def problems(table: BDTable) -> list[str]:
+def problems(table: BDTable) -> Iterator[str]:
     """What a reader of the numbers must know: images left out, metrics missing, what was put in its place."""
-    lines = _left_out(table)
+    yield from _left_out(table)
     if table.average is None and table.options.only is None:
-        lines.append(f"No mean of seven: {table.average_reason}.")
+        yield f"No mean of seven: {table.average_reason}."
     elif table.average is not None and table.hvs != table.options.hvs:
-        lines.append("Mean of seven with psnr_hvs: psnr_hvs_m is not in both files.")
+        yield "Mean of seven with psnr_hvs: psnr_hvs_m is not in both files."
     if table.anchor.path == table.test.path:
-        lines.append(f"{table.test.path} is compared with itself.")
+        yield f"{table.test.path} is compared with itself."
     for points in (table.anchor, table.test):
         if points.ignored:
-            lines.append(f"{points.path}: text, no metrics: {', '.join(points.ignored)}.")
-    return [*lines, *(f"{hint}." for hint in table.hints)]
+            yield f"{points.path}: text, no metrics: {', '.join(points.ignored)}."
+    yield from (f"{hint}." for hint in table.hints)
 
 
 def label(points: RDPoints) -> str:
@@ -69,11 +70,6 @@ def described(points: RDPoints) -> str:
     manifest = json_object(path.with_name("run.json")) if path.name == "points.csv" else None
     note = str(manifest.get("note", "")) if manifest else ""
     return f"{label(points)} ({note})" if note else label(points)
-
-
-def metric_label(name: str) -> str:
-    """The catalogue's label, else the column's name."""
-    return _KNOWN[name].label if name in _KNOWN else name
 
 
 def _caption(table: BDTable) -> str:
@@ -94,27 +90,23 @@ def _caption(table: BDTable) -> str:
     return caption
 
 
-def _no_interval(table: BDTable) -> list[str]:
-    numbers = [row.bd_rate for row in table.rates if row.images]
-    if not numbers or not all(math.isnan(interval.low) for interval in numbers):
-        return []
-    one_curve = table.anchor.one_curve or table.test.one_curve
-    return [f"No interval: {'a file is one curve' if one_curve else 'too few images, it needs five'}."]
-
-
-def _rates(table: BDTable) -> list[str]:
+def _about_points(table: BDTable) -> Iterator[str]:
+    """Why there is no interval, where there is none; and the rates of the points that were used."""
+    lows = [row.bd_rate.low for row in table.rates if row.images]
+    if lows and all(map(math.isnan, lows)):
+        one_curve = table.anchor.one_curve or table.test.one_curve
+        yield f"No interval: {'a file is one curve' if one_curve else 'too few images, it needs five'}."
     (low, high), (test_low, test_high) = table.used
-    if math.isnan(low):
-        return []
-    limits = table.options.bpp_range
-    within = f" within {limits[0]:g} to {limits[1]:g} bpp" if limits else ""
-    return [
-        f"Rates of the points used{within}: {low:.4g} to {high:.4g} bpp (anchor), "
-        f"{test_low:.4g} to {test_high:.4g} bpp (test)."
-    ]
+    if not math.isnan(low):
+        limits = table.options.bpp_range
+        within = f" within {limits[0]:g} to {limits[1]:g} bpp" if limits else ""
+        yield (
+            f"Rates of the points used{within}: {low:.4g} to {high:.4g} bpp (anchor), "
+            f"{test_low:.4g} to {test_high:.4g} bpp (test)."
+        )
 
 
-def _left_out(table: BDTable) -> list[str]:
+def _left_out(table: BDTable) -> Iterator[str]:
     """Images that are missing from a number, by reason; a row of NA has its reasons itself."""
     where: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     rates = {row.metric: row for row in table.rates}
@@ -126,12 +118,10 @@ def _left_out(table: BDTable) -> list[str]:
             elif rate.left_out.get(reason) != names:
                 where[reason, names].append(f"BD-metric of {metric_label(row.metric)}")
     compared = [row for row in table.rates if "metric missing" not in table.reason(row)]
-    lines = []
     for (reason, names), metrics in where.items():
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         of = "all metrics" if len(metrics) == len(compared) else ", ".join(metrics)
-        lines.append(f"Left out, {reason}: {', '.join(names[:_MOST_NAMES])}{more} ({of}).")
-    return lines
+        yield f"Left out, {reason}: {', '.join(names[:_MOST_NAMES])}{more} ({of})."
 
 
 def _interval(interval: Interval, reason: str, digits: int | Callable[[float], str] = 2) -> list[Cell | str]:

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from jpegai_bench.report.gather.part_counts import caveats, part_counts
+from jpegai_bench.report.tables.sheets import rich_table
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.table import Table
 
 COUNTINGS = {"published": "published", "input_size": "input\nsize", "all": "all\nMACs"}
 _FIGURES = (
@@ -63,32 +65,15 @@ paper: its table, for the whole decoder or the luma synthesis, which it leaves
 open; its conclusion says 852 (base) and 180 (combined)"""
 
 
-def _table(title: str, columns: list[str]) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        title=title,
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
-        show_edge=False,
-    )
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    return table
-
-
-def _luma(summaries: list[dict[str, Any]]) -> Any:
+def _luma(summaries: list[dict[str, Any]]) -> "Table":
     columns = ["variant", *COUNTINGS.values(), "element-\nwise", "params\n(M)", "paper"]
-    table = _table(f"Luma synthesis, model={summaries[0]['model']} (kMACs/pixel)", columns)
+    title = f"Luma synthesis, model={summaries[0]['model']} (kMACs/pixel)"
+    table = rich_table(columns, title, show_edge=False)
     for summary in summaries:
-        figures = [summary[f"{counting}_kmacs_px"] for counting in COUNTINGS]
         paper = summary["paper_kmacs_px"]
         table.add_row(
             summary["variant"],
-            *(f"{figure:.3f}" for figure in figures),
+            *(f"{summary[f'{counting}_kmacs_px']:.3f}" for counting in COUNTINGS),
             f"{summary['elementwise_kops_px']:.3f}",
             f"{summary['params_m']:.3f}",
             "" if paper is None else f"{paper:.1f}",
@@ -96,22 +81,22 @@ def _luma(summaries: list[dict[str, Any]]) -> Any:
     return table
 
 
-def _parts(summaries: list[dict[str, Any]]) -> Any:
+def _parts(summaries: list[dict[str, Any]]) -> "Table":
     names = list(dict.fromkeys(name for summary in summaries for name in summary["detail"]["luma"]))
-    table = _table("Luma synthesis by part (kMACs/pixel and share, published counting)", ["variant", *names])
+    title = "Luma synthesis by part (kMACs/pixel and share, published counting)"
+    table = rich_table(["variant", *names], title, show_edge=False)
     for summary in summaries:
-        total = summary["published_kmacs_px"]
-        cells = []
-        for name in names:
-            counts = summary["detail"]["luma"].get(name)
-            cells.append(f"{counts['published']:.3f}{counts['published'] / total:7.1%}" if counts else "")
+        luma, total = summary["detail"]["luma"], summary["published_kmacs_px"]
+        counts = [luma[name]["published"] if name in luma else None for name in names]
+        cells = ("" if count is None else f"{count:.3f}{count / total:7.1%}" for count in counts)
         table.add_row(summary["variant"], *cells)
     return table
 
 
-def _other_parts(summaries: list[dict[str, Any]]) -> Any:
+def _other_parts(summaries: list[dict[str, Any]]) -> "Table":
+    title = "The rest of the codec, and the whole decoder (kMACs/pixel, all MACs)"
     columns = ["variant", *_REST.values(), "decoder", "params\n(M)"]
-    table = _table("The rest of the codec, and the whole decoder (kMACs/pixel, all MACs)", columns)
+    table = rich_table(columns, title, show_edge=False)
     for summary in summaries:
         counts = part_counts(summary)
         params = summary["params_m"] + sum(summary["detail"][part]["params"] for part in _REST) / 1e6

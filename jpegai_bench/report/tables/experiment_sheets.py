@@ -1,7 +1,8 @@
 """The tables of an experiment for people: complexity, time and BD-rate of each study, the paper's beside."""
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +13,33 @@ from jpegai_bench.config.experiment import Ablation
 from jpegai_bench.report.gather.part_counts import caveats
 from jpegai_bench.report.gather.published_figures import Figure
 from jpegai_bench.report.gather.study import Entry
-from jpegai_bench.report.gather.training_noise import seed_names
 from jpegai_bench.report.tables import verdict
-from jpegai_bench.report.tables.cells import NONE, Cell, bd_rate, image_count
-from jpegai_bench.report.tables.csv_frames import write_csv
 from jpegai_bench.report.tables.experiment_tables import Experimental, by_column
 from jpegai_bench.report.tables.latex import to_latex
-from jpegai_bench.report.tables.sheets import Sheet, write_markdown
+from jpegai_bench.report.tables.sheets import LABELS, NONE, Cell, Sheet, to_markdown
 from jpegai_bench.report.tables.study_sheets import (
+    against,
+    bd_rate,
     caption,
     counting_caveats,
-    labels,
+    image_count,
     left_out,
     missed_targets,
     other_parts,
 )
-from jpegai_bench.system.files import write_bytes
+from jpegai_bench.report.tables.text_files import to_csv, write_texts
 
 
 def study_sheets(part: Experimental, ablation: Ablation) -> list[Sheet]:
     """For each anchor a summary and the BD-rate by metric, then what the paper says beside ours."""
     rows, sheets = part.rows(ablation), []
-    for anchor in part.tables.study.anchor_entries:
-        of_anchor = [row for row in rows if row["anchor"] == anchor.label]
-        shown = [row for row in of_anchor if row["kind"] != "paper"]
+    anchors = part.tables.study.anchor_entries
+    for anchor in anchors:
+        shown = [row for row in rows if row["anchor"] == anchor.label and row["kind"] != "paper"]
         sheets += [_summary(part, ablation, anchor, shown), _by_metric(part, ablation, anchor, shown)]
-        if anchor is part.tables.study.anchor_entries[0]:
-            beside = _beside_the_paper(part, ablation, anchor, [r for r in of_anchor if r["kind"] != "codec"])
     sheets[0].notes += [*_missing(part, ablation), *part.tables.study.notes]
-    return [*sheets, beside]
+    beside = [row for row in rows if row["anchor"] == anchors[0].label and row["kind"] != "codec"]
+    return [*sheets, _beside_the_paper(part, ablation, anchors[0], beside)]
 
 
 def write_study(part: Experimental, ablation: Ablation, folder: Path, prefix: str) -> list[Path]:
@@ -49,14 +48,13 @@ def write_study(part: Experimental, ablation: Ablation, folder: Path, prefix: st
     Raises:
         BenchError: the folder cannot be written.
     """
-    sheets, stem = study_sheets(part, ablation), f"{prefix}{ablation.name}"
-    tex = folder / f"{stem}.tex"
-    paths = [
-        write_csv(part.frame(ablation), folder / f"{stem}.csv"),
-        write_markdown(sheets, folder / f"{stem}.md"),
-    ]
-    write_bytes(tex, to_latex(sheets, f"{part.experiment.name}-{stem}").encode())
-    return [*paths, tex]
+    sheets, name = study_sheets(part, ablation), ablation.name
+    texts = {
+        f"{name}.csv": to_csv(part.frame(ablation)),
+        f"{name}.md": to_markdown(sheets),
+        f"{name}.tex": to_latex(sheets, f"{part.experiment.name}-{prefix}{name}"),
+    }
+    return write_texts(texts, folder, prefix)
 
 
 def write_spreads(part: Experimental, folder: Path, prefix: str) -> list[Path]:
@@ -65,31 +63,32 @@ def write_spreads(part: Experimental, folder: Path, prefix: str) -> list[Path]:
     Raises:
         BenchError: the folder cannot be written.
     """
-    frame = pd.DataFrame(part.spreads)
-    return [write_csv(frame, folder / f"{prefix}training_noise.csv")] if part.spreads else []
+    texts = {"training_noise.csv": to_csv(pd.DataFrame(part.spreads))} if part.spreads else {}
+    return write_texts(texts, folder, prefix)
 
 
 def _summary(part: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]) -> Sheet:
-    base = part.experiment.reference
-    sheet = Sheet(
+    base, study = part.experiment.reference, part.tables.study
+    done = [row for row in rows if row["status"] == "done"]
+    return Sheet(
         _title(part, ablation, "complexity, time and mean BD-rate", anchor),
         ["variant", "kMACs/px\npublished", "all\nMACs", "reduction\n%", f"MACs\n÷ {base}", "decode\ns",
          f"decode\n÷ {base}", "mean of 7\nBD-rate, %", f"vs {base}\nBD-rate, %", "beyond\nnoise"],
-        [],
+        [[row["variant"], *_complexity(row, base), *_differences(row, base)] for row in rows],
         _caption(part, rows),
-        common=(
+        [
+            *_over_seeds(part, rows),
+            *other_parts(done),
+            *counting_caveats(study, {row["variant"] for row in done}),
+            *missed_targets(study),
+        ],
+        (
             caption(part.tables, anchor),
             "kMACs/pixel of the luma synthesis in the published counting, whose reduction is given, and all "
             f"MACs, whose ratio to {base} stands beside that of the time to decode a picture.",
             *_noise_sentences(part, rows),
         ),
     )  # fmt: skip
-    for row in rows:
-        sheet.rows.append([row["variant"], *_complexity(row, base), *_differences(row, base)])
-    done = [row for row in rows if row["status"] == "done"]
-    notes = [*other_parts(done), *counting_caveats(part.tables.study, {row["variant"] for row in done})]
-    sheet.notes = [*_over_seeds(part, rows), *notes, *missed_targets(part.tables.study)]
-    return sheet
 
 
 def _complexity(row: dict[str, Any], base: str) -> list[Cell | str]:
@@ -108,34 +107,27 @@ def _complexity(row: dict[str, Any], base: str) -> list[Cell | str]:
 
 
 def _differences(row: dict[str, Any], base: str) -> list[Cell | str]:
+    """BD-rates against anchor and reference, and whether the latter is beyond the noise of training."""
     if row["variant"] == base:
         return [bd_rate(row, "mean"), NONE, NONE]
-    against = [bd_rate(row, "mean"), bd_rate(row, "vs_base", digits=2)]
-    return [*against, _beyond(row) if row["kind"] == "variant" else NONE]
-
-
-def _beyond(row: dict[str, Any]) -> Cell | str:
+    beyond: Cell | str = f"{row['exceeds_noise']}{'*' if row['noise'] == 'seeds' else ''}" or NONE
     if row["exceeds_noise"] == "NA":
-        return Cell(math.nan, reason=row["noise_reason"])
-    return f"{row['exceeds_noise']}{'*' if row['noise'] == 'seeds' else ''}"
+        beyond = Cell(math.nan, reason=row["noise_reason"])
+    return [bd_rate(row, "mean"), bd_rate(row, "vs_base", digits=2), beyond]
 
 
 def _by_metric(
     part: Experimental, ablation: Ablation, anchor: Entry, rows: Sequence[dict[str, Any]]
 ) -> Sheet:
     shown = part.tables.study.shown
-    sheet = Sheet(
+    return Sheet(
         _title(part, ablation, "BD-rate by metric, %", anchor),
-        ["variant", *(labels()[name] for name in shown)],
-        [],
+        ["variant", *(LABELS[name] for name in shown)],
+        [[row["variant"], *(bd_rate(row, name) for name in shown)] for row in rows],
         _caption(part, rows),
-        common=(caption(part.tables, anchor),),
+        [*left_out(part.tables, anchor, {row["variant"] for row in rows})],
+        (caption(part.tables, anchor),),
     )
-    for row in rows:
-        sheet.rows.append([row["variant"], *(bd_rate(row, name) for name in shown)])
-    variants = {row["variant"] for row in rows}
-    sheet.notes = left_out(part.tables, anchor, variants)
-    return sheet
 
 
 def _beside_the_paper(
@@ -144,60 +136,58 @@ def _beside_the_paper(
     """Our counts at the paper's size and our BD-rates, each with the paper's next to it where it gave any."""
     base, published = part.experiment.reference, _published(part, rows)
     quotes, quoted = bool(published), "/".join(part.figures.anchors) or "anchor"
-    columns = [
-        "variant",
-        "kMACs/px\npublished",
-        "all\nMACs",
-        "red.,\n%",
-        *(["paper\nkMACs/px", "paper\nred., %"] if quotes else []),
-        "mean of 7\nBD-rate, %",
-        *([f"paper\nvs {quoted}"] if quotes else []),
-        f"vs {base}\nBD-rate, %",
-        *([f"paper\nvs {base}"] if quotes else []),
-    ]
-    subject = "beside the paper" if quotes else "counted at model=paper"
-    title = _title(part, ablation, subject)
-    sheet = Sheet(title, columns, [], _places(published), common=(_sizes(part, anchor, quotes),))
+    model = part.tables.study.variants[0].model
+    ours = f"Our kMACs/pixel are counted at model=paper; our BD-rates are of model={model}"
+    sizes = f"{ours}, against {anchor.described}."
+    if quotes:
+        sizes = (
+            f"{ours}, the paper's of its own networks and test set: they are no measure of each other. "
+            f"Ours against {anchor.described}."
+        )
+    sheet = Sheet(
+        _title(part, ablation, "beside the paper" if quotes else "counted at model=paper"),
+        [
+            "variant",
+            "kMACs/px\npublished",
+            "all\nMACs",
+            "red.,\n%",
+            *(["paper\nkMACs/px", "paper\nred., %"] if quotes else []),
+            "mean of 7\nBD-rate, %",
+            *([f"paper\nvs {quoted}"] if quotes else []),
+            f"vs {base}\nBD-rate, %",
+            *([f"paper\nvs {base}"] if quotes else []),
+        ],
+        [],
+        _places(published),
+        common=(sizes,),
+    )
     for row in rows:
-        of_study, is_base = row["kind"] == "paper", row["variant"] == base
-        label = row["variant"]
+        of_study, label = row["kind"] == "paper", row["variant"]
         figures = part.figures.of_study(ablation.name) if of_study else part.figures.of_variant(label)
         paper = [
-            [_quoted(column_figures)] if quotes else [] for column_figures in by_column(figures).values()
+            [" / ".join(figure.quoted for figure in told) or NONE] if quotes else []
+            for told in by_column(figures).values()
         ]
         sheet.rows.append(
             [
                 "whole study" if of_study else label,
-                *(_at_paper_size(row, name) for name in _COUNTS),
+                *(
+                    _at_paper_size(row, name)
+                    for name in ("published_kmacs_px", "all_kmacs_px", "reduction_percent")
+                ),
                 *paper[0],
                 *paper[1],
                 NONE if of_study else bd_rate(row, "mean"),
                 *paper[2],
-                NONE if of_study or is_base else bd_rate(row, "vs_base", 2),
+                NONE if of_study or label == base else bd_rate(row, "vs_base", 2),
                 *paper[3],
             ]
         )
-    at_paper_size = (
-        caveats(f"{entry.label} at model=paper", (entry.complexity or {}).get("paper_size"))
-        for entry in part.tables.study.variants
-        if entry.label in ablation.variants
-    )
-    sheet.notes = [f"{text}." for texts in at_paper_size for text in texts]
+    for entry in part.tables.study.variants:
+        if entry.label in ablation.variants:
+            at_paper_size = (entry.complexity or {}).get("paper_size")
+            sheet.notes += [f"{text}." for text in caveats(f"{entry.label} at model=paper", at_paper_size)]
     return sheet
-
-
-_COUNTS = ("paper_size_published_kmacs_px", "paper_size_all_kmacs_px", "paper_size_reduction_percent")
-
-
-def _sizes(part: Experimental, anchor: Entry, quotes: bool) -> str:
-    """What is of which size."""
-    ours = f"Our kMACs/pixel are counted at model=paper; our BD-rates are of model={_model(part)}"
-    if not quotes:
-        return f"{ours}, against {anchor.described}."
-    return (
-        f"{ours}, the paper's of its own networks and test set: they are no measure of each other. "
-        f"Ours against {anchor.described}."
-    )
 
 
 def _published(part: Experimental, rows: Sequence[dict[str, Any]]) -> list[Figure]:
@@ -213,97 +203,81 @@ def _published(part: Experimental, rows: Sequence[dict[str, Any]]) -> list[Figur
 
 def _places(figures: Sequence[Figure]) -> str:
     """Where the published figures are."""
-    where: dict[str, list[str]] = {}
+    where: dict[str, list[str]] = defaultdict(list)
     for figure in figures:
-        where.setdefault(figure.where, []).append(f"{figure.value:g}")
+        where[figure.where].append(f"{figure.value:g}")
     places = "; ".join(f"{', '.join(values)} ({place})" for place, values in where.items())
     return f"Published: {places}." if places else ""
-
-
-def _quoted(figures: Sequence[Figure]) -> str:
-    """The paper's figures, several with a slash; the places are in the caption."""
-    return " / ".join(figure.quoted for figure in figures) or NONE
 
 
 def _at_paper_size(row: dict[str, Any], name: str) -> Cell | str:
     if row["kind"] != "variant":
         return NONE
     reason = row["paper_size_reason"] or "the reference is not known at model=paper"
-    return Cell(row[name], reason=reason)
+    return Cell(row[f"paper_size_{name}"], reason=reason)
 
 
 def _title(part: Experimental, ablation: Ablation, subject: str, anchor: Entry | None = None) -> str:
     study = part.tables.study
-    against = f", against {anchor.name}" if anchor and len(study.anchors) > 1 else ""
-    return f"{ablation.title}, {study.title or study.dataset}, model {_model(part)}{against}: {subject}"
-
-
-def _model(part: Experimental) -> str:
-    return part.tables.study.variants[0].model
+    on = f"{study.title or study.dataset}, model {study.variants[0].model}{against(study, anchor)}"
+    return f"{ablation.title}, {on}: {subject}"
 
 
 def _caption(part: Experimental, rows: Sequence[dict[str, Any]]) -> str:
     """Images, model and weights."""
     counts = {image_count(row) for row in rows if row["status"] == "done"} - {"0"}
-    weights = {part.weights.get(row["variant"], "") for row in rows} - {""}
-    by_weights = (f"{w} ({', '.join(r['variant'] for r in rows if part.weights.get(r['variant']) == w)})"
-                  for w in sorted(weights))  # fmt: skip
-    listed = next(iter(weights)) if len(weights) == 1 else "; ".join(by_weights) or "none"
+    labels: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if weights := part.weights.get(row["variant"]):
+            labels[weights].append(row["variant"])
+    listed = "; ".join(f"{weights} ({', '.join(labels[weights])})" for weights in sorted(labels)) or "none"
+    if len(labels) == 1:
+        [listed] = labels
     images = f"{', '.join(sorted(counts))} image{'' if counts == {'1'} else 's'}, " if counts else ""
-    return f"{images}model {_model(part)}, weights {listed}."
+    return f"{images}model {part.tables.study.variants[0].model}, weights {listed}."
 
 
-def _noise_sentences(part: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
+def _noise_sentences(part: Experimental, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """What the noise of training was taken to be, in sentences."""
     experiment = part.experiment
-    seeds = {row["variant"]: part.noises[row["variant"]] for row in rows if row["noise"] == "seeds"}
-    sentences = []
-    if seeds:
-        sentences.append(
-            f"Beyond noise with *: by Welch's test over training seeds of {seed_names(seeds)} and of "
+    by_seeds = [row["variant"] for row in rows if row["noise"] == "seeds"]
+    if by_seeds:
+        named = "; ".join(f"{label} ({', '.join(part.noises[label].seeds)})" for label in by_seeds)
+        yield (
+            f"Beyond noise with *: by Welch's test over training seeds of {named} and of "
             f"{experiment.reference}, p below 0.05."
         )
     measured = [part.measured[row["variant"]] for row in rows if row["noise"] == "measured"]
     for estimate in dict.fromkeys(measured):
-        sentences.append(
+        yield (
             f"Beyond noise without *: one training each, whose difference to {experiment.reference} is held "
             f"against {verdict.chance(estimate.noise)} by {estimate.source}; open where the mean is beyond "
             "it and the interval is not."
         )
-    unknown = ", ".join(row["variant"] for row in rows if row["exceeds_noise"] == "unknown")
-    if unknown:
-        sentences.append(f"The noise of training of {unknown} is not known: no seeds of such trainings.")
+    if unknown := ", ".join(row["variant"] for row in rows if row["exceeds_noise"] == "unknown"):
+        yield f"The noise of training of {unknown} is not known: no seeds of such trainings."
         if experiment.training_noise is not None:
             source, percent = experiment.training_noise_source, experiment.training_noise
-            sentences.append(f"For networks of its own {source} puts it at {percent:g}%.")
-    return sentences
+            yield f"For networks of its own {source} puts it at {percent:g}%."
 
 
-def _over_seeds(part: Experimental, rows: Sequence[dict[str, Any]]) -> list[str]:
+def _over_seeds(part: Experimental, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The differences to the reference over training seeds; the columns are of the newest run of each."""
-    differences = []
-    for row in rows:
-        noise = part.noises.get(row["variant"])
-        if noise is not None and not noise.reason:
-            differences.append(
-                f"{row['variant']} {verdict.figure(noise.difference)} points "
-                f"({verdict.range_text(Interval(noise.difference, noise.low, noise.high))}, "
-                f"p = {noise.p_value:.2g})"
-            )
-    if not differences:
-        return []
-    return [
-        f"* Difference to {part.experiment.reference} of the means over seeds, against "
-        f"{part.tables.study.anchors[0]}: {'; '.join(differences)}. The columns are of the newest run of "
-        "each."
+    tests = {label: part.noises[label].test for row in rows if (label := row["variant"]) in part.noises}
+    differences = [
+        f"{label} {verdict.figure(test.difference)} points "
+        f"({verdict.range_text(Interval(test.difference, test.low, test.high))}, p = {test.p_value:.2g})"
+        for label, test in tests.items()
+        if not test.reason
     ]
+    if differences:
+        yield (
+            f"* Difference to {part.experiment.reference} of the means over seeds, against "
+            f"{part.tables.study.anchors[0]}: {'; '.join(differences)}. The columns are of the newest run of "
+            "each."
+        )
 
 
-def _missing(part: Experimental, ablation: Ablation) -> list[str]:
-    lacking = [item for item in part.missing if item.variant in ablation.variants]
-    if not lacking:
-        return []
-    return [
-        f"Missing: {'; '.join(item.reason for item in lacking)}. "
-        f"All that is missing is made by: {part.remedy}"
-    ]
+def _missing(part: Experimental, ablation: Ablation) -> Iterator[str]:
+    if reasons := [item.reason for label, item in part.missing.items() if label in ablation.variants]:
+        yield f"Missing: {'; '.join(reasons)}. All that is missing is made by: {part.remedy}"

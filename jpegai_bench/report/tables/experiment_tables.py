@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from jpegai_bench.analysis.significance import TrainingNoise
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.config.experiment import Ablation, Experiment
 from jpegai_bench.report.gather.missing_variants import Missing
 from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures
 from jpegai_bench.report.gather.study import kmacs
 from jpegai_bench.report.gather.training_noise import MeasuredNoise, Noise, SeedSpread, one_training
-from jpegai_bench.report.tables.cells import NOT_TIMED
 from jpegai_bench.report.tables.results import Tables
+from jpegai_bench.report.tables.sheets import NOT_TIMED
 
 PAPER_SIZE = ("published_kmacs_px", "input_size_kmacs_px", "all_kmacs_px")
 """What is told of the counts at `model=paper`."""
@@ -36,7 +37,8 @@ class Experimental:
     tables: Tables
     """Of all its variants together."""
     figures: PublishedFigures
-    missing: tuple[Missing, ...] = ()
+    missing: Mapping[str, Missing] = field(default_factory=dict)
+    """Of the variants without a row of figures."""
     remedy: str = ""
     """The command that makes what is missing."""
     noises: Mapping[str, Noise] = field(default_factory=dict)
@@ -57,13 +59,14 @@ class Experimental:
             of_anchor = [row for row in results if row["anchor"] == anchor]
             by_label = {row["variant"]: row for row in of_anchor}
             for variant in ablation.variants:
-                row = by_label.get(variant) or self._without_figures(variant, anchor)
+                reason = self.missing[variant].reason if variant in self.missing else "no figures"
+                row = by_label.get(variant) or _blank(variant, anchor, reason, self)
                 rows.append(self._extended(row, ablation.name))
             rows += [self._extended(row, ablation.name) for row in of_anchor if row["kind"] == "codec"]
             study_figures = self.figures.of_study(ablation.name)
             if study_figures.figures:
-                blank = {**_blank(ablation.title, anchor, "", self), "kind": "paper"}
-                rows.append(blank | _of_paper(study_figures) | {"study": ablation.name, "status": "paper"})
+                told = {"kind": "paper", "study": ablation.name, "status": "paper"}
+                rows.append(_blank(ablation.title, anchor, "", self) | told | _of_paper(study_figures))
         return rows
 
     def frame(self, ablation: Ablation) -> pd.DataFrame:
@@ -73,47 +76,41 @@ class Experimental:
         first = ["experiment", "study", "variant", "kind", "status"]
         return frame[[*first, *(name for name in frame if name not in first)]]
 
-    def _without_figures(self, variant: str, anchor: str) -> dict[str, Any]:
-        reason = next((item.reason for item in self.missing if item.variant == variant), "no figures")
-        return {**_blank(variant, anchor, reason, self), "kind": "variant"}
-
     def _extended(self, row: dict[str, Any], study: str) -> dict[str, Any]:
-        label = row["variant"]
-        missing = next((item for item in self.missing if item.variant == label), None)
-        reason = missing.reason if missing else ""
-        of_variant = row["kind"] == "variant"
-        extended = {**row, "study": study, "status": missing.status if missing else "done"}
-        extended["weights"] = self.weights.get(label, "")
-        extended |= self._ratios(row) | self._paper_size(label, reason)
-        extended |= self._timing(label, reason) if of_variant else _UNTIMED
-        extended |= self._noise(row, reason) if of_variant else _NO_NOISE
+        label, of_variant = row["variant"], row["kind"] == "variant"
+        missing = self.missing.get(label, Missing("done", ""))
+        told = {"study": study, "status": missing.status, "weights": self.weights.get(label, "")}
+        extended = {**row, **told, **self._ratios(row), **self._paper_size(label, missing.reason)}
+        extended |= self._timing(label, missing.reason) if of_variant else _UNTIMED
+        if of_variant and label != self.experiment.reference:
+            extended |= self._noise(row, missing.reason)
+        else:
+            extended |= _noise_columns(Noise("", ""), None)
         return extended | _of_paper(self.figures.of_variant(label))
 
     def _ratios(self, row: dict[str, Any]) -> dict[str, Any]:
-        base = self.tables.study.base_entry
-        ratios = {}
-        for name in ("published", "all"):
-            count = row[f"{name}_kmacs_px"]
-            reference = kmacs(base, f"{name}_kmacs_px") if base else math.nan
-            ratios[f"{name}_ratio"] = count / reference if reference else math.nan
-        return ratios
+        """kMACs/pixel by those of the reference."""
+        base, names = self.tables.study.base_entry, ("published", "all")
+        references = {name: kmacs(base, f"{name}_kmacs_px") if base else math.nan for name in names}
+        return {
+            f"{name}_ratio": row[f"{name}_kmacs_px"] / reference if reference else math.nan
+            for name, reference in references.items()
+        }
 
     def _paper_size(self, label: str, reason: str) -> dict[str, Any]:
         counts, base = self._counts(label), self._counts(self.experiment.reference)
-        row: dict[str, Any] = {f"paper_size_{name}": counts.get(name, math.nan) for name in PAPER_SIZE}
-        reference = base.get("published_kmacs_px", math.nan)
-        row["paper_size_reduction_percent"] = 100 * (
-            1 - counts.get("published_kmacs_px", math.nan) / reference
-        )
-        row["paper_size_reason"] = ""
-        if "published_kmacs_px" not in counts:
-            not_counted = "not counted at model=paper; run it again to have it counted"
-            row["paper_size_reason"] = reason or counts.get("reason") or not_counted
-        return row
+        share = counts.get("published_kmacs_px", math.nan) / base.get("published_kmacs_px", math.nan)
+        not_counted = "not counted at model=paper; run it again to have it counted"
+        known = "published_kmacs_px" in counts
+        return {
+            **{f"paper_size_{name}": counts.get(name, math.nan) for name in PAPER_SIZE},
+            "paper_size_reduction_percent": 100 * (1 - share),
+            "paper_size_reason": "" if known else reason or counts.get("reason") or not_counted,
+        }
 
     def _counts(self, label: str) -> dict[str, Any]:
-        entries = [entry for entry in self.tables.study.variants if entry.label == label]
-        return dict((entries[0].complexity or {}).get("paper_size") or {}) if entries else {}
+        complexities = {entry.label: entry.complexity or {} for entry in self.tables.study.variants}
+        return complexities.get(label, {}).get("paper_size") or {}
 
     def _timing(self, label: str, reason: str) -> dict[str, Any]:
         timing, base = self.timings.get(label), self.timings.get(self.experiment.reference)
@@ -127,42 +124,31 @@ class Experimental:
         return {**row, "decode_ratio": timing.decode_s / base.decode_s, "decode_reason": ""}
 
     def _noise(self, row: dict[str, Any], reason: str) -> dict[str, Any]:
-        label = row["variant"]
-        if label == self.experiment.reference:
-            return _NO_NOISE
         against = Interval(*(row[f"vs_base_{end}"] for end in ("bd_rate", "ci_low", "ci_high")))
+        label = row["variant"]
         measured = self.measured.get(label)
         noise = self.noises.get(label) or one_training(against, reason or row["vs_base_reason"], measured)
-        held = measured.noise if measured and noise.source == "measured" else None
-        return {
-            "exceeds_noise": noise.exceeds,
-            "noise": noise.source,
-            "noise_percent": held.of_difference() if held else math.nan,
-            "noise_freedom": held.freedom if held else math.nan,
-            "noise_reach_percent": held.reach() if held else math.nan,
-            "noise_reason": noise.reason,
-            "seeds": " ".join(noise.seeds),
-            "seed_difference": noise.difference,
-            "seed_ci_low": noise.low,
-            "seed_ci_high": noise.high,
-            "seed_p_value": noise.p_value,
-        }
+        return _noise_columns(noise, measured.noise if measured and noise.source == "measured" else None)
 
 
 _UNTIMED = {"decode_s": math.nan, "decode_ratio": math.nan, "machine": "", "decode_reason": NOT_TIMED}
-_NO_NOISE = {
-    "exceeds_noise": "",
-    "noise": "",
-    "noise_percent": math.nan,
-    "noise_freedom": math.nan,
-    "noise_reach_percent": math.nan,
-    "noise_reason": "",
-    "seeds": "",
-    "seed_difference": math.nan,
-    "seed_ci_low": math.nan,
-    "seed_ci_high": math.nan,
-    "seed_p_value": math.nan,
-}
+
+
+def _noise_columns(noise: Noise, held: TrainingNoise | None) -> dict[str, Any]:
+    """Columns of what is known of a difference; `held` is the measured noise that it was held against."""
+    return {
+        "exceeds_noise": noise.exceeds,
+        "noise": noise.source,
+        "noise_percent": held.of_difference() if held else math.nan,
+        "noise_freedom": held.freedom if held else math.nan,
+        "noise_reach_percent": held.reach() if held else math.nan,
+        "noise_reason": noise.test.reason,
+        "seeds": " ".join(noise.seeds),
+        "seed_difference": noise.test.difference,
+        "seed_ci_low": noise.test.low,
+        "seed_ci_high": noise.test.high,
+        "seed_p_value": noise.test.p_value,
+    }
 
 
 def _blank(label: str, anchor: str, reason: str, part: Experimental) -> dict[str, Any]:
@@ -175,9 +161,10 @@ def _blank(label: str, anchor: str, reason: str, part: Experimental) -> dict[str
         row |= {f"{name}_vs_base_reason": reason, f"{name}_images": 0}
     entry = part.tables.study.entry(anchor)
     return row | {
-        "variant": label, "note": "", "chroma": "", "model": like["model"], "dataset": like["dataset"],
-        "anchor": anchor, "anchor_note": entry.note, "anchor_chroma": entry.chroma, "hvs": like["hvs"],
-        "method": like["method"], "images_fewest": 0, "images_most": 0,
+        "variant": label, "kind": "variant", "note": "", "chroma": "", "model": like["model"],
+        "dataset": like["dataset"], "anchor": anchor, "anchor_note": entry.note,
+        "anchor_chroma": entry.chroma, "hvs": like["hvs"], "method": like["method"], "images_fewest": 0,
+        "images_most": 0,
     }  # fmt: skip
 
 

@@ -1,17 +1,19 @@
 """Coding times as tables: a row a codec, variants against base in time and in kMACs, and every part."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from jpegai_bench.report.tables.sheets import rich_table
 from jpegai_bench.store.times import comparable
 from jpegai_bench.system.devices import FLOAT32
 from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.table import Table
 
 Manifest = dict[str, Any]
 """What a `latency.json` holds."""
@@ -67,7 +69,7 @@ def as_rich(manifests: Sequence[Manifest], base: Manifest | None = None) -> "Gro
         shown += ["", _side_by_side(parted, seconds, lambda part: _figure(1000 * part["s"]))]
         peak = "Decoding by part, percent of the machine's peak that the multiplications come to"
         shown += ["", _side_by_side(parted, peak, lambda part: _percent(part["peak_share"]))]
-    return Group(*shown, "", _caption(manifests, parted, base))
+    return Group(*shown, "", "\n".join(_caption(manifests, parted, base)))
 
 
 def _against(timing: Manifest, base: Manifest | None) -> dict[str, float | None]:
@@ -97,36 +99,26 @@ def _of_decoder(timing: Manifest) -> dict[str, float | None]:
     }
 
 
-def _table(title: str, columns: Sequence[str]) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    style = {"title_justify": "left", "title_style": "bold", "pad_edge": False, "padding": (0, 1, 0, 0)}
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, **style)  # type: ignore[arg-type]
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    return table
+def _table(columns: Sequence[str], title: str | None = None) -> "Table":
+    return rich_table(columns, title, padding=(0, 1, 0, 0))
 
 
-def _codecs(manifests: Sequence[Manifest]) -> Any:
-    step_columns = [f"{step}\n{unit}" for step in _STEPS for unit in ("s", "range", "MP/s")]
+def _codecs(manifests: Sequence[Manifest]) -> "Table":
     started = any(timing["summary"]["encode_start_up_s"] is not None for timing in manifests)
     columns = [
         "codec",
         "quality",
         "bpp",
-        *step_columns,
+        *(f"{step}\n{unit}" for step in _STEPS for unit in ("s", "range", "MP/s")),
         "decode\nMB",
         *(["start-up\ns + s"] if started else []),
     ]
-    table = _table("", columns)
+    table = _table(columns)
     for timing in manifests:
-        summary = timing["summary"]
-        cells = []
+        summary, cells = timing["summary"], []
         for step in _STEPS:
-            ends = [summary[f"{step}_{name}_s"] for name in ("lowest", "highest")]
-            cells += [_figure(summary[f"{step}_s"]), _range(summary[f"{step}_s"], *ends)]
-            cells.append(_figure(summary[f"{step}_mp_s"]))
+            median, *ends = (summary[f"{step}_{name}s"] for name in ("", "lowest_", "highest_"))
+            cells += [_figure(median), _range(median, *ends), _figure(summary[f"{step}_mp_s"])]
         memory = summary["decode_peak_mb"]
         start_up = [summary[f"{step}_start_up_s"] for step in _STEPS]
         cells.append("" if memory is None else f"{memory:.0f}")
@@ -136,16 +128,14 @@ def _codecs(manifests: Sequence[Manifest]) -> Any:
     return table
 
 
-def _variants(parted: Sequence[Manifest], base: Manifest | None) -> Any:
+def _variants(parted: Sequence[Manifest], base: Manifest | None) -> "Table":
     columns = ["variant"]
     for timed in ("decode", "luma synthesis"):
         columns += [f"{timed}\ns", "\nto base", "\nkMACs/px", "\nto base"]
-    table = _table("kMACs are not time: seconds and multiplications, each with its ratio to base", columns)
+    table = _table(columns, "kMACs are not time: seconds and multiplications, each with its ratio to base")
     for timing in parted:
-        figures = _of_decoder(timing)
-        ratios = _against(timing, base)
-        cells = []
-        for name, value in figures.items():
+        ratios, cells = _against(timing, base), []
+        for name, value in _of_decoder(timing).items():
             cells.append("NA" if value is None else f"{value:.1f}" if "kmacs" in name else _figure(value))
             ratio = ratios[f"{name}_vs_base"]
             cells.append("NA" if ratio is None else f"{ratio:.2f}")
@@ -153,10 +143,10 @@ def _variants(parted: Sequence[Manifest], base: Manifest | None) -> Any:
     return table
 
 
-def _parts(timing: Manifest, step: str) -> Any:
-    title = {"encode": "Encoding", "decode": "Decoding"}[step]
+def _parts(timing: Manifest, step: str) -> "Table":
     columns = ["part", "ms", "range", "MP/s", "of whole", "kMACs/px", "GFLOP/s", "of peak"]
-    table = _table(f"{title} by part, {_name(timing)}", columns)
+    title = {"encode": "Encoding", "decode": "Decoding"}[step]
+    table = _table(columns, f"{title} by part, {_name(timing)}")
     for part in timing[f"{step}_parts"]:
         multiplies = part["kmacs_px"] is not None
         table.add_row(
@@ -172,39 +162,37 @@ def _parts(timing: Manifest, step: str) -> Any:
     return table
 
 
-def _side_by_side(parted: Sequence[Manifest], title: str, cell: Any) -> Any:
-    table = _table(title, ["part", *(_name(timing).replace("_", "\n_", 1) for timing in parted)])
+def _side_by_side(parted: Sequence[Manifest], title: str, cell: Callable[[dict[str, Any]], str]) -> "Table":
+    table = _table(["part", *(_name(timing).replace("_", "\n_", 1) for timing in parted)], title)
     by_part = [{part["part"]: part for part in timing["decode_parts"]} for timing in parted]
     for name in by_part[0]:
         table.add_row(name, *(cell(parts[name]) if name in parts else "" for parts in by_part))
     return table
 
 
-def _of_processes(count: int) -> str:
-    middle = "one in the middle" if count % 2 else "slower of the two in the middle"
-    return f"So did {count} processes; the {middle} counts."
-
-
-def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Manifest | None) -> str:
+def _caption(
+    manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Manifest | None
+) -> Iterator[str]:
+    """Lines below the tables: what was timed and how, what the columns are, what each codec is."""
     first = manifests[0]
     images = f"{count(len(first['images']), 'image')} of {first['dataset']}"
     pinned = "pinned to one core" if first["core"] is not None else "not pinned, as the system cannot"
-    several = len(first["processes"]) > 1
-    lines = [
-        f"Seconds a picture: the median of {first['repeats']} after one to warm up, mean over {images}.",
-        *([_of_processes(len(first["processes"]))] if several else []),
-        "range: the fastest and the slowest of each picture, likewise, from the median"
-        + ("; of all processes." if several else "."),
-        f"One thread, {pinned}: {first['machine']['cpu']}.",
-    ]
+    processes = len(first["processes"])
+    yield f"Seconds a picture: the median of {first['repeats']} after one to warm up, mean over {images}."
+    if processes > 1:
+        middle = "one in the middle" if processes % 2 else "slower of the two in the middle"
+        yield f"So did {processes} processes; the {middle} counts."
+    of_all = "; of all processes" if processes > 1 else ""
+    yield f"range: the fastest and the slowest of each picture, likewise, from the median{of_all}."
+    yield f"One thread, {pinned}: {first['machine']['cpu']}."
     if first["device"] != "cpu":
-        lines.append(f"Networks on {first['device']}: {', '.join(first['machine']['gpus']) or 'a GPU'}.")
+        yield f"Networks on {first['device']}: {', '.join(first['machine']['gpus']) or 'a GPU'}."
     if (precision := first.get("precision", FLOAT32)) != FLOAT32:
-        lines.append(f"Each synthesis in {precision}, by torch's layers.")
+        yield f"Each synthesis in {precision}, by torch's layers."
     if any(timing["summary"]["decode_peak_mb"] is not None for timing in manifests):
-        lines.append("decode MB: the most memory that decoding took, above what the process held before.")
+        yield "decode MB: the most memory that decoding took, above what the process held before."
     if any(timing["summary"]["encode_start_up_s"] is not None for timing in manifests):
-        lines.append(
+        yield (
             "start-up: encoding and decoding of a 16x16 picture, where a program is run for each; the times\n"
             "hold it, and the files that the program reads and writes."
         )
@@ -214,18 +202,16 @@ def _caption(manifests: Sequence[Manifest], parted: Sequence[Manifest], base: Ma
             against = (
                 f"kMACs/px: all MACs. to base: as it was timed {base['start'][:16].replace('T', ' ')} UTC."
             )
-        lines.append(against)
+        yield against
         peaks = [
             f"{name} {peak['gflop_s']:.1f} GFLOP/s ({peak['by']})" for name, peak in parted[0]["peak"].items()
         ]
-        lines.append(
-            "of peak: of the fastest matrix product or convolution seen in the same run:\n"
-            + f"{'; '.join(peaks)}."
-        )
-        lines += [timing["work_not_counted"] for timing in parted if timing["work_not_counted"]]
+        yield "of peak: of the fastest matrix product or convolution seen in the same run:"
+        yield f"{'; '.join(peaks)}."
+        yield from (timing["work_not_counted"] for timing in parted if timing["work_not_counted"])
     if any(timing["busy"] for timing in manifests):
-        lines.append("* The machine was busy: not to be trusted.")
-    return "\n".join([*lines, *(f"{timing['label']}: {timing['note']}" for timing in manifests)])
+        yield "* The machine was busy: not to be trusted."
+    yield from (f"{timing['label']}: {timing['note']}" for timing in manifests)
 
 
 def _name(timing: Manifest) -> str:

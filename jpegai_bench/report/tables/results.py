@@ -36,7 +36,7 @@ class Tables:
         return frame[[column for column in columns if column in frame]].dropna(axis=1, how="all")
 
 
-def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tables:
+def build_tables(study: Study, resamples: int = RESAMPLES) -> Tables:
     """Compare every variant and peer with each anchor, and with the base."""
     base, only = study.base_entry, None if study.asked == NAMES else study.asked
     against_base: dict[str, Summary] = {}
@@ -44,8 +44,8 @@ def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tab
     for anchor in study.anchor_entries:
         for entry in study.rows(anchor.label):
             if base is not None and entry.label not in against_base:
-                against_base[entry.label] = _compare(study, base, entry, resamples, seed, study.shown)
-            summary = _compare(study, anchor, entry, resamples, seed, only)
+                against_base[entry.label] = _compare(study, base, entry, resamples, study.shown)
+            summary = _compare(study, anchor, entry, resamples, only)
             rows.append(_row(study, anchor, entry, summary, against_base.get(entry.label)))
             per_image.append(summary.per_image.assign(anchor=anchor.label, variant=entry.label))
     columns = ["anchor", "variant", "image", "metric", "bd_rate", "overlap", "reason"]
@@ -54,15 +54,10 @@ def build_tables(study: Study, resamples: int = RESAMPLES, seed: int = 0) -> Tab
 
 
 def _compare(
-    study: Study,
-    anchor: Entry,
-    test: Entry,
-    resamples: int,
-    seed: int,
-    metrics: Sequence[str] | None = None,
+    study: Study, anchor: Entry, test: Entry, resamples: int, metrics: Sequence[str] | None
 ) -> Summary:
     reference, points = coded_once(anchor.points), coded_once(test.points)
-    return summarize(reference, points, study.hvs, study.method, resamples, seed, metrics=metrics)
+    return summarize(reference, points, study.hvs, study.method, resamples, metrics=metrics)
 
 
 def _row(

@@ -6,8 +6,7 @@ from statistics import fmean
 
 from jpegai_bench.analysis.pairs import Measured
 from jpegai_bench.metrics.catalogue import METRICS, Metric, average_of
-from jpegai_bench.report.tables.cells import Cell
-from jpegai_bench.report.tables.sheets import Sheet
+from jpegai_bench.report.tables.sheets import Cell, Sheet
 
 BESIDE_NAMES = (*average_of(), "psnr_hvs", "psnr_y")
 """The metrics that fit on a terminal beside names of common length."""
@@ -15,15 +14,13 @@ BESIDE_NAMES = (*average_of(), "psnr_hvs", "psnr_y")
 
 def as_list(measured: Measured, title: str) -> Sheet:
     """One pair, a metric a line."""
-    sheet = Sheet(
+    names = list(measured.values)
+    return Sheet(
         f"{title}, {measured.width}x{measured.height}",
         ["metric", "value", "unit"],
-        [],
-        _direction(list(measured.values)),
+        [[metric.label, _cell(measured, metric), metric.unit] for metric in _metrics(names)],
+        _direction(names),
     )
-    for metric in _metrics(list(measured.values)):
-        sheet.rows.append([metric.label, _cell(measured, metric), metric.unit])
-    return sheet
 
 
 def as_table(pairs: Sequence[Measured], names: Sequence[str], title: str) -> Sheet:
@@ -32,9 +29,9 @@ def as_table(pairs: Sequence[Measured], names: Sequence[str], title: str) -> She
     labels = [metric.label for metric in metrics]
     if len(labels) > len(BESIDE_NAMES):
         labels = [label.replace("PSNR-", "PSNR\n") for label in labels]
-    sheet = Sheet(title, ["image", *labels], [], _direction(names))
-    for measured in pairs:
-        sheet.rows.append([measured.pair.name, *(_cell(measured, metric) for metric in metrics)])
+    rows: list[list[Cell | str]]
+    rows = [[measured.pair.name, *(_cell(measured, metric) for metric in metrics)] for measured in pairs]
+    sheet = Sheet(title, ["image", *labels], rows, _direction(names))
     if len(pairs) > 1:
         sheet.rows.append([f"mean of {len(pairs)}", *(_mean(sheet, pairs, metric) for metric in metrics)])
     return sheet

@@ -1,18 +1,67 @@
 """Tables as people read them: on the terminal and in Markdown, NA with numbered reasons."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.report.tables.cells import Cell
-from jpegai_bench.system.files import make_folder, write_bytes
+from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL
+from jpegai_bench.metrics.catalogue import METRICS
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
 
 TERMINAL_WIDTH = 100
 """Columns that the terminal tables are laid out for."""
+NONE = "–"
+"""There can be no figure, as of kMACs/pixel of a codec that is no network."""
+NOT_TIMED = "not timed on an idle machine"
+"""Why there are no seconds: what was timed beside other work counts for nothing."""
+TOO_FEW = f"too few for 95% intervals, which take {FEWEST_FOR_INTERVAL}"
+"""What a caption says of images."""
+LABELS = {metric.name: metric.label for metric in METRICS}
+"""What tables call the metrics."""
+
+
+def metric_label(name: str) -> str:
+    """The catalogue's label, else the column's name."""
+    return LABELS.get(name, name)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number until a renderer writes it, with its interval; NaN is NA, or with an interval that alone."""
+
+    value: float
+    digits: int | Callable[[float], str] = 1
+    """Digits after the point, or how such a number is written."""
+    low: float = math.nan
+    high: float = math.nan
+    deviation: float = math.nan
+    reason: str = ""
+    """Why it is NA."""
+
+    @property
+    def is_na(self) -> bool:
+        """Whether there is nothing to write."""
+        return math.isnan(self.value) and math.isnan(self.low)
+
+    def lines(self, reasons: Sequence[str]) -> tuple[str, str]:
+        """The figure, or NA with the number of its reason, and the interval below it where there is one."""
+        if self.is_na:
+            return f"NA ({reasons.index(self.reason) + 1})" if self.reason else "NA", ""
+        interval = "" if math.isnan(self.low) else f"{self._formatted(self.low)}…{self._formatted(self.high)}"
+        if math.isnan(self.value):
+            return interval, ""
+        spread = "" if math.isnan(self.deviation) else f" ± {self._formatted(self.deviation)}"
+        return f"{self._formatted(self.value)}{spread}", interval
+
+    def _formatted(self, value: float) -> str:
+        if callable(self.digits):
+            return self.digits(value)
+        return f"{round(value, self.digits) + 0.0:.{self.digits}f}"  # no minus before zero
 
 
 @dataclass
@@ -52,32 +101,34 @@ class Sheet:
 
 def to_rich(parts: Sequence[Sheet]) -> "Group":
     """For the terminal, `TERMINAL_WIDTH` columns wide at most where labels are of common length."""
-    from rich import box
     from rich.console import Group
     from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
+
+    def dim(lines: Iterable[str]) -> Padding:
+        return Padding(Text("\n".join(lines), style="dim"), (0, 0, 1, 0))
 
     shown: list[Any] = []
     for sheet in parts:
-        table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
-        for number, name in enumerate(sheet.columns):
-            is_first = number == 0
-            table.add_column(
-                Text(name),
-                justify="left" if is_first else "right",
-                overflow="fold",
-                vertical="top",
-                no_wrap=False,
-            )
+        table = rich_table([Text(name) for name in sheet.columns], padding=0, show_edge=False)
         for row in sheet.lines():
             table.add_row(*(Text("\n".join(filter(None, lines))) for lines in row))
-        shown += [Text(sheet.title, style="bold"), table]
-        below = "\n".join(filter(None, [sheet.caption, *sheet.below]))
-        shown.append(Padding(Text(below, style="dim"), (0, 0, 1, 0)) if below else "")
-    if common := _common(parts):
-        shown.append(Padding(Text("\n".join(common), style="dim"), (0, 0, 1, 0)))
-    return Group(*shown)
+        below = [text for text in (sheet.caption, *sheet.below) if text]
+        shown += [Text(sheet.title, style="bold"), table, dim(below) if below else ""]
+    common = _common(parts)
+    return Group(*shown, *([dim(common)] if common else []))
+
+
+def rich_table(columns: "Sequence[str | Text]", title: str | None = None, **look: Any) -> "Table":
+    """An empty table for the terminal, names at the left and figures at the right; `look` goes to rich."""
+    from rich import box
+    from rich.table import Column, Table
+
+    heads = [
+        Column(name, justify="right" if at else "left", overflow="fold") for at, name in enumerate(columns)
+    ]
+    look |= {"box": box.SIMPLE_HEAD, "pad_edge": False, "title_justify": "left", "title_style": "bold"}
+    return Table(*heads, title=title, **look)
 
 
 def to_markdown(parts: Sequence[Sheet]) -> str:
@@ -97,18 +148,6 @@ def to_markdown(parts: Sequence[Sheet]) -> str:
 
 def _common(parts: Sequence[Sheet]) -> list[str]:
     return list(dict.fromkeys(text for sheet in parts for text in sheet.common))
-
-
-def write_markdown(parts: Sequence[Sheet], path: str | Path) -> Path:
-    """Write the sheets as Markdown.
-
-    Raises:
-        BenchError: the folder cannot be written.
-    """
-    path = Path(path)
-    make_folder(path.parent)
-    write_bytes(path, to_markdown(parts).encode())
-    return path
 
 
 def _escaped(text: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from jpegai_bench.analysis.paired import MEAN, Comparison, Difference
 from jpegai_bench.analysis.significance import LEVEL, Spread, TrainingNoise, pooled_noise, welch
 from jpegai_bench.analysis.statistics import Interval
-from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.gather.training_noise import MeasuredNoise
+from jpegai_bench.report.tables.sheets import metric_label
 from jpegai_bench.system.wording import count
 
 
@@ -113,7 +113,6 @@ def _amount(value: Interval, unit: str, up: str, down: str, of: str = "") -> str
 
 
 def _by_metric(comparison: Comparison) -> str:
-    labels = {metric.name: metric.label for metric in METRICS}
     groups: dict[str, list[str]] = defaultdict(list, {"more rate by": [], "less rate by": []})
     all_seven = comparison.row(MEAN).images > 0
     for row in comparison.rows:
@@ -125,7 +124,7 @@ def _by_metric(comparison: Comparison) -> str:
                 words = f"more images are needed, at least {row.images_needed} that differ, for"
             elif not shown:
                 words = "no difference shown by"
-            groups[words].append(labels.get(row.metric, row.metric))
+            groups[words].append(metric_label(row.metric))
     parts = "; ".join(f"{words} {', '.join(names)}" for words, names in groups.items() if names)
     return f"{comparison.labels[1]} by metric, after Holm's correction: {parts}." if parts else ""
 

@@ -1,7 +1,7 @@
-"""Frames for programs: figures without the noise of binary arithmetic, NA as `NA`."""
+"""Tables as text files: figures without the noise of binary arithmetic, NA as `NA`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ DIGITS = 12
 
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with every number at `DIGITS`: 55.692, where arithmetic leaves 55.69200000000001."""
-    return frame.map(_rounded)
+    return frame.map(lambda value: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value)
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -21,17 +21,13 @@ def to_csv(frame: pd.DataFrame) -> str:
     return rounded(frame).to_csv(index=False, na_rep="NA", lineterminator="\n")
 
 
-def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
-    """Write a frame as `to_csv` has it.
+def write_texts(texts: Mapping[str, str], folder: str | Path, prefix: str = "") -> list[Path]:
+    """Write each text to the file of its name in `folder`, `prefix` before the name; return the paths.
 
     Raises:
         BenchError: the folder cannot be written.
     """
-    path = Path(path)
-    make_folder(path.parent)
-    write_bytes(path, to_csv(frame).encode())
-    return path
-
-
-def _rounded(value: Any) -> Any:
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+    paths = {make_folder(folder) / f"{prefix}{name}": text for name, text in texts.items()}
+    for path, text in paths.items():
+        write_bytes(path, text.encode())
+    return list(paths)
