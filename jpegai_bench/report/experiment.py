@@ -8,7 +8,6 @@ import pandas as pd
 
 from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.errors import BenchError
-from jpegai_bench.report.gather.codec_points import chosen_by
 from jpegai_bench.report.gather.matching_runs import anchors_of, chosen_anchors
 from jpegai_bench.report.gather.missing_variants import missing
 from jpegai_bench.report.gather.published_figures import PublishedFigures, published_figures
@@ -79,7 +78,7 @@ def rebuild_experiment(
             from jpegai_bench.report.plots.plot_set import write_plots
 
             folder = store.root / "plots" / experiment.name
-            files += write_plots(part.tables.study, folder, prefix, part.tables, parts=True)
+            files += write_plots(part.tables, folder, prefix, parts=True)
     return RebuiltExperiment(parts, files)
 
 
@@ -108,9 +107,7 @@ def _nothing_finished(store: Store, experiment: Experiment, selection: Selection
     runs = [run for run in store.runs() if run.label in experiment.variants]
     unfinished = ", ".join(sorted({f"{run.label} {run.state}" for run in runs if not run.done}))
     fits = " that fits" if any(run.done for run in runs) else f" ({unfinished})" if unfinished else ""
-    words = [f"experiment={experiment.name}"]
-    words += [chosen_by(selection.dataset)] if selection.dataset else []
-    words += [f"model={selection.model}"] if selection.model else []
+    words = [f"experiment={experiment.name}", *selection.words]
     words += [f"'metrics.only=[{','.join(selection.only)}]'"] if selection.only else []
     return BenchError(
         f"{store.root}: holds no finished run of {experiment.name}{fits}; make them with: "

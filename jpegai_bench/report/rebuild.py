@@ -45,5 +45,5 @@ def rebuild(store: Store, selection: Selection, tables: bool = True, plots: bool
         if plots:
             from jpegai_bench.report.plots.plot_set import write_plots
 
-            files += write_plots(study, store.root / "plots", prefix, study_tables)
+            files += write_plots(study_tables, store.root / "plots", prefix)
     return Rebuilt(built, files)

@@ -155,7 +155,7 @@ def test_a_peer_has_rows_and_curves_and_no_complexity(bench):
     assert "| mine_444 | – |" in text  # the label says it
     assert says(text, "wide (wide 1.0 slow, 4:4:4 8 bit)", "mine_444 (mine_444 1.0 slow, 4:4:4 8 bit)")
     assert "complexity not counted" not in text
-    drawn = {plot.name: plot.data["panels"] for plot in plots(tables.study, tables)}
+    drawn = {plot.name: plot.data["panels"] for plot in plots(tables)}
     [panel] = drawn["rd_vmaf"]
     assert {curve["name"] for curve in panel["curves"]} == {"base", "vvc 4:2:0", "wide 4:4:4", "mine_444"}
     assert panel["order"] == ["base", "vvc", "wide", "mine_444"]

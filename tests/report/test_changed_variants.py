@@ -5,7 +5,7 @@ import json
 import synthetic
 from command import bench
 
-from jpegai_bench.report.gather.changed_variants import notes
+from jpegai_bench.report.gather.remarks import notes
 from jpegai_bench.store.store import Run
 
 TAM = ["~variant.attention_half", "+variant.attention_half={_target_:jpegai_bench.network.attention.TAM}"]

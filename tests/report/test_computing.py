@@ -1,4 +1,4 @@
-from jpegai_bench.report.gather.computing import computed_otherwise
+from jpegai_bench.report.gather.remarks import computed_otherwise
 from jpegai_bench.store.store import Run
 
 

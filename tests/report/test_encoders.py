@@ -5,7 +5,7 @@ import pandas as pd
 import synthetic
 from command import several
 
-from jpegai_bench.report.gather.encoders import in_order, notes, remarks
+from jpegai_bench.report.gather.remarks import in_order, notes, of_encoders
 from jpegai_bench.store.store import Run
 
 
@@ -15,9 +15,9 @@ def run(tmp_path, label, shared):
 
 def test_of_one_encoder_nothing_is_said(tmp_path):
     runs = [run(tmp_path, label, "a" * 16) for label in ("base", "combined")]
-    assert (remarks(runs), notes(runs)) == ({}, [])
+    assert (of_encoders(runs), notes(runs)) == ({}, [])
     unknown = Run(tmp_path, {"label": "old"})
-    assert (remarks([*runs, unknown]), notes([unknown])) == ({}, [])
+    assert (of_encoders([*runs, unknown]), notes([unknown])) == ({}, [])
 
 
 def test_variants_of_an_encoder_stand_together_the_bases_first(tmp_path):
@@ -25,7 +25,7 @@ def test_variants_of_an_encoder_stand_together_the_bases_first(tmp_path):
     runs = [run(tmp_path, label, 16 * of) for label, of in ids.items()]
     ordered = in_order(runs)
     assert [one.label for one in ordered] == ["base", "combined", "zebra", "mine", "aside", "more"]
-    assert remarks(ordered)["more"] == "encoder cccccccc"
+    assert of_encoders(ordered)["more"] == "encoder cccccccc"
     [sentence] = notes(ordered)
     for words in ("base, combined, zebra (encoder bbbbbbbb)", "mine (encoder aaaaaaaa)", "decoder's alone"):
         assert words in sentence

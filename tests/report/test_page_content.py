@@ -18,7 +18,7 @@ from jpegai_bench.config.experiment import packaged_experiment
 from jpegai_bench.images.read import read_rgb, write_png
 from jpegai_bench.report.page import pictures, write
 from jpegai_bench.report.page.appearance import appearance, contrast, on_dark
-from jpegai_bench.report.page.paper import paper_figures
+from jpegai_bench.report.page.figures import paper_figures
 from jpegai_bench.report.page.picture_choice import Scene, Shot
 from jpegai_bench.store.store import Store
 
@@ -201,7 +201,7 @@ def test_lines_keep_their_style_and_are_seen_on_dark_ground():
 
 
 def test_the_papers_figures_are_those_of_its_conclusion_and_table():
-    figures = paper_figures(packaged_experiment("vcip2023"))
+    figures = paper_figures(study(), packaged_experiment("vcip2023"))
     assert figures["base"]["mean_bd_rate"]["value"] == -27.3
     assert figures["combined"]["mean_bd_rate"]["value"] == -27.5
     assert figures["combined"]["published_kmacs_px"] == {

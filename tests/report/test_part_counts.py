@@ -28,7 +28,7 @@ def tables_of(*variants):
 
 
 def cost(tables):
-    [plot] = [plot for plot in plots(tables.study, tables) if plot.name == "complexity"]
+    [plot] = [plot for plot in plots(tables) if plot.name == "complexity"]
     [panel] = plot.data["panels"]
     return panel["cost"], {point["label"]: point["kmacs"] for point in panel["points"]}
 

@@ -7,6 +7,7 @@ from synthetic import KMACS, study, variant
 from jpegai_bench.report.plots.draw import render
 from jpegai_bench.report.plots.plot_set import plots
 from jpegai_bench.report.plots.style import RC, part_style
+from jpegai_bench.report.tables.results import build_tables
 
 PARTS = {"attention": 600.0, "activation": 50.0, "residual blocks": 100.0, "upsampling": 102.096}
 
@@ -30,7 +31,9 @@ def both():
 
 
 def drawn(study):
-    return next((plot for plot in plots(study, parts=True) if plot.name == "parts"), None)
+    return next(
+        (plot for plot in plots(build_tables(study, resamples=10), parts=True) if plot.name == "parts"), None
+    )
 
 
 def test_bars_are_as_long_as_the_parts_and_the_whole_is_written_beside(both):

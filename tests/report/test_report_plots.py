@@ -26,7 +26,7 @@ def small():
 
 
 def complexity(study):
-    return next(plot for plot in plots(study) if plot.name == "complexity")
+    return next(plot for plot in plots(build_tables(study, resamples=10)) if plot.name == "complexity")
 
 
 def test_a_curve_is_the_mean_over_images_at_each_operating_point():
@@ -116,13 +116,13 @@ def test_few_images_are_drawn_without_intervals(images, tmp_path):
 
 def test_a_name_is_no_formula(small):
     """Matplotlib takes what stands between two $ for one, and refuses what it cannot set."""
-    [plot, *_] = plots(replace(small, title="a$b$ and $\\frac$"))
+    [plot, *_] = plots(build_tables(replace(small, title="a$b$ and $\\frac$")))
     assert draw.render(plot.draw, plot.data, ["png"])[0].startswith(b"\x89PNG")
 
 
 def test_files_are_written_once_and_again_only_when_their_data_change(small, tmp_path):
     tables = build_tables(small)
-    paths = write_plots(small, tmp_path, tables=tables)
+    paths = write_plots(tables, tmp_path)
     assert [path.name for path in paths] == [
         f"{name}.{suffix}" for name in ("rd_nlpd", "rd_psnr_y", "overview") for suffix in ("png", "pdf")
     ]  # no mean of seven: no complexity plot
@@ -131,22 +131,22 @@ def test_files_are_written_once_and_again_only_when_their_data_change(small, tmp
         if path.suffix == ".png":
             with Image.open(path) as picture:
                 assert picture.width >= 700
-    assert write_plots(small, tmp_path, tables=tables) == paths
+    assert write_plots(tables, tmp_path) == paths
     assert all(path.stat().st_mtime_ns == before[path][0] for path in paths)
 
     entry = small.entries[1]
     changed = replace(entry, points=entry.points.assign(nlpd=entry.points.nlpd * 0.98))
     study_after = replace(small, entries=(small.entries[0], changed, small.entries[2]))
-    write_plots(study_after, tmp_path, tables=tables)
+    write_plots(replace(tables, study=study_after), tmp_path)
     redrawn = {path.stem for path in paths if path.stat().st_mtime_ns != before[path][0]}
     assert redrawn == {"rd_nlpd", "overview"}
 
     (tmp_path / ".plots.json").write_text("damaged")
-    write_plots(small, tmp_path, tables=tables)
+    write_plots(tables, tmp_path)
     assert all(path.read_bytes() == before[path][1] for path in paths)  # the same bytes, drawn again
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(small, tmp_path):
     (tmp_path / "plots").write_text("in the way")
     with pytest.raises(BenchError, match="plots: cannot be written"):
-        write_plots(small, tmp_path / "plots")
+        write_plots(build_tables(small), tmp_path / "plots")

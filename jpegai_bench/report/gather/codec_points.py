@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -41,11 +41,6 @@ class Conditions:
     asked: tuple[str, ...] = NAMES
     """The metrics that are shown."""
 
-    @property
-    def chosen_by(self) -> str:
-        """What chooses the data set, to be pasted."""
-        return chosen_by(self.dataset, self.typed)
-
 
 def codec_runs(store: Store) -> list[Run]:
     """Finished runs of codecs, the first to be preferred: the store's, newest first, then what ships."""
@@ -75,7 +70,7 @@ def required(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions)
     by_label = fitting(runs, conditions)
     for label in labels:
         if label not in by_label:
-            measure = f"jpegai-bench anchor codec={label} {conditions.chosen_by}"
+            measure = f"jpegai-bench anchor codec={label} {chosen_by(conditions.dataset, conditions.typed)}"
             if not (CONF / "anchor" / f"{label}.yaml").exists():
                 measure += ", where there is such a codec: jpegai-bench list anchors"
             available = ", ".join(sorted(by_label)) or "none"
@@ -90,7 +85,7 @@ def why_not(runs: Sequence[Run], label: str, conditions: Conditions) -> str:
     candidates = [run for run in runs if run.label == label]
     reasons = [_unfit(run, conditions) for run in candidates]
     lack = next((reason for reason in reasons if "lacks" in reason), "")
-    if lack and any(_shares(run, conditions) for run in candidates):
+    if lack and any(_sources(run, conditions) for run in candidates):
         return f"{label} {lack} of {conditions.dataset}"
     for how in ("without ", "by other versions of the metrics", "by another backend of the metrics"):
         if why := next((reason for reason in reasons if reason.startswith(how)), ""):
@@ -100,7 +95,7 @@ def why_not(runs: Sequence[Run], label: str, conditions: Conditions) -> str:
 
 def left_out(runs: Sequence[Run], labels: Sequence[str], conditions: Conditions) -> list[str]:
     """Of codecs that were measured on some of the pictures, and are not among the labels: why not."""
-    measured = dict.fromkeys(run.label for run in runs if _shares(run, conditions))
+    measured = dict.fromkeys(run.label for run in runs if _sources(run, conditions))
     return [why_not(runs, label, conditions) for label in measured if label not in labels]
 
 
@@ -137,8 +132,7 @@ def by_name(dataset: str) -> list[str]:
 
 def images_of(run: Run) -> dict[str, str]:
     """Name and pixel hash of the pictures of a run."""
-    images = run.manifest.get("images")
-    return dict(images) if isinstance(images, dict) else {}
+    return dict(run.manifest.get("images") or {})
 
 
 def _unfit(run: Run, conditions: Conditions) -> str:
@@ -166,26 +160,20 @@ def _shipped_keys() -> frozenset[str]:
     return frozenset(str(manifest.get("key")) for manifest, _ in shipped_runs())
 
 
-def _timed_fingerprints(store: Store, run: Run) -> list[dict[str, str]]:
+def _timed_fingerprints(store: Store, run: Run) -> Iterator[dict[str, str]]:
     """Fingerprints under which a codec's times may be kept: its own.
 
     Of what ships also those that differ in the hash of our own source, which it was measured with long ago;
     settings and versions of encoder and decoder are the same.
     """
     made_by = run.manifest.get("codec")
-    if not isinstance(made_by, dict):
-        return []
-    fingerprints = [made_by]
-    if run.manifest.get("key") in _shipped_keys():
+    if made_by:
+        yield made_by
+    if made_by and run.manifest.get("key") in _shipped_keys():
         for path in sorted((store.root / "latency" / run.label).glob("*/latency.json")):
             fingerprint = (json_object(path) or {}).get("codec")
             if isinstance(fingerprint, dict) and {**fingerprint, "source": ""} == {**made_by, "source": ""}:
-                fingerprints.append(fingerprint)
-    return fingerprints
-
-
-def _shares(run: Run, conditions: Conditions) -> bool:
-    return bool(_sources(run, conditions))
+                yield fingerprint
 
 
 def _sources(run: Run, conditions: Conditions) -> dict[str, str]:

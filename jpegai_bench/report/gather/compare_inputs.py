@@ -9,9 +9,7 @@ from jpegai_bench.analysis.rdpoints import read_rd
 from jpegai_bench.codecs.rates import coded_once
 from jpegai_bench.codecs.shipped_points import shipped_folder
 from jpegai_bench.errors import BenchError, hint
-from jpegai_bench.report.gather import changed_variants, encoders, training_remarks
 from jpegai_bench.report.gather.codec_points import MAIN_ANCHOR
-from jpegai_bench.report.gather.computing import computed_otherwise
 from jpegai_bench.report.gather.matching_runs import (
     Choice,
     anchor_names,
@@ -22,6 +20,7 @@ from jpegai_bench.report.gather.matching_runs import (
     shared_qualities,
     variant_runs,
 )
+from jpegai_bench.report.gather.remarks import computed_otherwise, notes
 from jpegai_bench.report.gather.replicates import replicates
 from jpegai_bench.report.gather.training_noise import MeasuredNoise, measured_noise, shipped_spreads
 from jpegai_bench.store.store import Run, Store, read_points
@@ -91,12 +90,13 @@ def match(store: Store, a: str, b: str, choice: Choice) -> Match:
         study = anchor_runs(store, anchors, choice.dataset)
     side_a, side_b = (_side(store, word, kinds[word], study) for word in (a, b))
     if side_a.contender.label == side_b.contender.label and len(variants) < 2:
-        side_a, side_b = _marked(side_a, "A"), _marked(side_b, "B")
+        side_a, side_b = (
+            replace(side, contender=replace(side.contender, label=f"{side.contender.label} ({letter})"))
+            for side, letter in ((side_a, "A"), (side_b, "B"))
+        )
     runs = [side.run for side in (side_a, side_b) if side.run]
     if len({run.label for run in runs}) > 1:
-        told = (changed_variants, encoders, training_remarks)
-        remarks = [note.removesuffix(".") for of in told for note in of.notes(runs)]
-        side_a = replace(side_a, notes=(*side_a.notes, *remarks))
+        side_a = replace(side_a, notes=(*side_a.notes, *(note.removesuffix(".") for note in notes(runs))))
     anchor, described = _anchor(store, (a, b), study, choice)
     if not study:
         return Match(side_a, side_b, anchor, described, "", "")
@@ -129,19 +129,14 @@ def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:
         [entry] = chosen_anchors(store, study[-1], [word])
         return Side(Contender(word, (entry.points,)), kind)
     trainings = replicates([run for run in study if run.label == word])
-    qualities, notes = shared_qualities(study)
+    qualities, quality_notes = shared_qualities(study)
     points = [run.points() for run in trainings.runs]
     if qualities is not None:
         points = [frame[frame["quality"].isin(qualities)] for frame in points]
     contender = Contender(word, tuple(coded_once(frame) for frame in points))
     newest = trainings.runs[-1]
-    notes = [*trainings.notes, *notes, *computed_otherwise({word: newest})]
-    return Side(contender, kind, trainings.seeds, tuple(notes), newest)
-
-
-def _marked(side: Side, letter: str) -> Side:
-    contender = replace(side.contender, label=f"{side.contender.label} ({letter})")
-    return replace(side, contender=contender)
+    told = (*trainings.notes, *quality_notes, *computed_otherwise({word: newest}))
+    return Side(contender, kind, trainings.seeds, told, newest)
 
 
 def _anchor(store: Store, words: tuple[str, str], study: list[Run], choice: Choice) -> tuple[Contender, str]:
@@ -181,8 +176,8 @@ def _from_file(word: str) -> Side:
     if owner:
         run = owner[1]
         label = f"{run.label}@{run.folder.name[:6]}"
-        notes = tuple(computed_otherwise({label: run}))
-        return Side(Contender(label, (coded_once(run.points()),)), "file", notes=notes)
+        told = tuple(computed_otherwise({label: run}))
+        return Side(Contender(label, (coded_once(run.points()),)), "file", notes=told)
     points = read_rd(path)
-    notes = (f"{path.name} names no images: its one curve counts as one image",) if points.one_curve else ()
-    return Side(Contender(path.stem, (points.frame,), points.metrics), "file", notes=notes)
+    told = (f"{path.name} names no images: its one curve counts as one image",) if points.one_curve else ()
+    return Side(Contender(path.stem, (points.frame,), points.metrics), "file", notes=told)

@@ -6,20 +6,15 @@ from pathlib import Path
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.codec_points import fitting
 from jpegai_bench.report.gather.matching_runs import anchor_names, conditions_of
-from jpegai_bench.report.gather.replicates import replicates
+from jpegai_bench.report.gather.replicates import trainings_of
 from jpegai_bench.report.gather.studies import Selection, finished_groups, measured_alike
 from jpegai_bench.store.store import Run, Store
 
 
 def counted(runs: Sequence[Run]) -> list[Run]:
     """Of the finished runs of one study those that count: of each variant the newest, and its other seeds."""
-    fit = measured_alike(runs)
-    labels = dict.fromkeys(run.label for run in fit)
-    return [
-        replicate
-        for label in labels
-        for replicate in replicates([run for run in fit if run.label == label]).runs
-    ]
+    by_variant = trainings_of(measured_alike(runs))
+    return [run for trainings in by_variant.values() for run in trainings.runs]
 
 
 def unknown_experiments(store: Store, experiments: Collection[str]) -> list[Path]:

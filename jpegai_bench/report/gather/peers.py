@@ -1,6 +1,7 @@
 """Studies with further codecs beside the variants, or of codecs alone."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -20,9 +21,9 @@ from jpegai_bench.report.gather.codec_points import (
     left_out,
     required,
 )
-from jpegai_bench.report.gather.computing import computed_otherwise
+from jpegai_bench.report.gather.remarks import computed_otherwise
 from jpegai_bench.report.gather.study import Entry, Study
-from jpegai_bench.store.store import Run, Store
+from jpegai_bench.store.store import Store
 
 Wanted = Sequence[str] | Literal["all"]
 """Labels of the peers, or whatever there is but what follows a published set-up."""
@@ -58,7 +59,11 @@ def study_with(
     labels = wanted if wanted != "all" else [peer.label for peer in peers]
     if len(anchors) == 1 and anchors[0].label in labels:
         raise UsageError(f"peers={anchors[0].label}: that is the anchor already; leave it out")
-    entries = tuple(_of_metrics(entry, conditions.asked) for entry in (*variants, *anchors, *peers))
+    unasked = [name for name in NAMES if name not in conditions.asked]
+    entries = tuple(
+        replace(entry, points=entry.points.drop(columns=unasked, errors="ignore"))
+        for entry in (*variants, *anchors, *peers)
+    )
     notes += _by_other_versions(entries, conditions)
     notes += [f"{note}." for note in computed_otherwise({e.label: e.run for e in entries if e.run})]
     if backend_of(conditions.metrics) == "piq":
@@ -77,8 +82,7 @@ def study_with(
 def require_peers(store: Store, wanted: Wanted, conditions: Conditions, anchors: Sequence[str]) -> None:
     """Raises BenchError: there are no points of a peer that is named, and it is none of the anchors."""
     if wanted != "all":
-        labels = [label for label in wanted if label not in anchors]
-        required(codec_runs(store), labels, conditions)
+        required(codec_runs(store), [label for label in wanted if label not in anchors], conditions)
 
 
 def codecs_alone(
@@ -100,7 +104,8 @@ def codecs_alone(
     """
     runs = [run for run in codec_runs(store) if run.manifest.get("dataset") == dataset]
     labels = list(dict.fromkeys(anchors or [MAIN_ANCHOR]))
-    main = max((run for run in runs if run.label == labels[0]), key=_count, default=None)
+    of_main = (run for run in runs if run.label == labels[0])
+    main = max(of_main, key=lambda run: run.points()["image"].nunique(), default=None)
     if main is None:
         available = ", ".join(sorted({run.label for run in runs}))
         choose = f"choose another with anchor=, there are {available}; or " if available else ""
@@ -136,32 +141,21 @@ def _peers(
     by_label = {label: run for label, run in fitting(runs, conditions).items() if label not in passed}
     notes = [f"Not shown: {why}." for why in left_out(runs, [*passed, *by_label], conditions)]
     if not by_label:
-        measure = f"jpegai-bench anchor codec=all {conditions.chosen_by}"
+        measure = f"jpegai-bench anchor codec=all {chosen_by(conditions.dataset, conditions.typed)}"
         notes.append(f"No further codec was measured on these images; {measure} does it.")
     return [entry_of(store, by_label[label], conditions) for label in sorted(by_label)], notes
 
 
-def _of_metrics(entry: Entry, asked: Collection[str]) -> Entry:
-    """Its points without the columns of metrics that were not asked for."""
-    return replace(entry, points=entry.points.drop(columns=[*set(NAMES) - set(asked)], errors="ignore"))
-
-
 def _by_other_versions(entries: Sequence[Entry], conditions: Conditions) -> list[str]:
     """Codecs whose scores are of other versions than the rest: what ships is taken all the same."""
-    if not isinstance(conditions.metrics, dict):
-        return []
-    versions: dict[tuple[str, ...], list[str]] = {}
+    own = conditions.metrics
+    versions: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for entry in entries:
-        if entry.kind == "codec" and isinstance(entry.metrics, dict):
-            keys = sorted(entry.metrics.keys() | conditions.metrics.keys())
-            differ = [key for key in keys if entry.metrics.get(key) != conditions.metrics.get(key)]
-            if differ:
-                versions.setdefault(tuple(differ), []).append(entry.label)
+        if entry.kind == "codec" and None not in (own, entry.metrics):
+            keys = sorted(entry.metrics.keys() | own.keys())
+            versions[tuple(key for key in keys if entry.metrics.get(key) != own.get(key))].append(entry.label)
     return [
         f"Measured with other versions of the metrics ({', '.join(differ)}): {', '.join(labels)}."
         for differ, labels in versions.items()
+        if differ
     ]
-
-
-def _count(run: Run) -> int:
-    return int(run.points()["image"].nunique())

@@ -2,8 +2,8 @@
 
 import csv
 import math
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jpegai_bench.config.experiment import Experiment
@@ -56,42 +56,30 @@ class PublishedFigures:
 
     def of_variant(self, variant: str) -> "PublishedFigures":
         """Those of a variant, whichever study they are quoted for: it is one network in all of them."""
-        return self._filtered(lambda figure: figure.variant == variant)
+        return replace(self, figures=tuple(one for one in self.figures if one.variant == variant))
 
     def of_study(self, study: str) -> "PublishedFigures":
         """Those of a study as a whole."""
-        return self._filtered(lambda figure: figure.study == study and not figure.variant)
+        of_all = (one for one in self.figures if one.study == study and not one.variant)
+        return replace(self, figures=tuple(of_all))
 
     @property
-    def complexity(self) -> tuple[Figure, ...]:
-        """kMACs/pixel."""
-        return self._of_quantities("complexity")
-
-    @property
-    def reduction(self) -> tuple[Figure, ...]:
-        """Percent of the reference's complexity."""
-        return self._of_quantities("reduction", "largest reduction")
-
-    @property
-    def against_anchor(self) -> tuple[Figure, ...]:
-        """Mean BD-rate against an anchor, percent."""
-        return tuple(figure for figure in self._of_quantities("BD-rate") if figure.against != self.reference)
-
-    @property
-    def against_reference(self) -> tuple[Figure, ...]:
-        """Mean BD-rate against the reference variant, percent."""
-        return tuple(figure for figure in self._of_quantities("BD-rate") if figure.against == self.reference)
+    def by_column(self) -> dict[str, list[Figure]]:
+        """`kmacs_px`, `reduction_percent` of the reference's, and mean BD-rates in percent: `mean_bd_rate`
+        against an anchor, `vs_base_bd_rate` against the reference.
+        """
+        bd_rates = [one for one in self.figures if one.quantity == "BD-rate"]
+        return {
+            "kmacs_px": [one for one in self.figures if one.quantity == "complexity"],
+            "reduction_percent": [one for one in self.figures if "reduction" in one.quantity],
+            "mean_bd_rate": [one for one in bd_rates if one.against != self.reference],
+            "vs_base_bd_rate": [one for one in bd_rates if one.against == self.reference],
+        }
 
     @property
     def anchors(self) -> tuple[str, ...]:
         """Names of the anchors that the paper's BD-rates are against."""
-        return tuple(dict.fromkeys(figure.against for figure in self.against_anchor))
-
-    def _of_quantities(self, *quantities: str) -> tuple[Figure, ...]:
-        return tuple(figure for figure in self.figures if figure.quantity in quantities)
-
-    def _filtered(self, condition: Callable[[Figure], bool]) -> "PublishedFigures":
-        return PublishedFigures(tuple(filter(condition, self.figures)), self.reference)
+        return tuple(dict.fromkeys(figure.against for figure in self.by_column["mean_bd_rate"]))
 
 
 def published_figures(experiment: Experiment) -> PublishedFigures:

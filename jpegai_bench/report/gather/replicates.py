@@ -67,6 +67,12 @@ def replicates(runs: Sequence[Run]) -> Replicates:
     return Replicates(tuple(by_seeds[seeds] for seeds in ordered), tuple(names), tuple(notes))
 
 
+def trainings_of(runs: Sequence[Run]) -> dict[str, Replicates]:
+    """By variant its `replicates` among runs that are alike, the newest last."""
+    labels = dict.fromkeys(run.label for run in runs)
+    return {label: replicates([run for run in runs if run.label == label]) for label in labels}
+
+
 def recipe_of(run: Run) -> tuple[str, int, str]:
     """What the synthesis of a run was trained in, for how many steps, and the `recipe_digest` of all of it.
 
@@ -110,7 +116,7 @@ def _training(run: Run) -> _Training | None:
 
 def _note(trained: Any, kind: str) -> dict[str, Any] | None:
     """A weights file's note, where it has a recipe with its seed."""
-    note = trained.get(kind) if isinstance(trained, dict) else None
+    note = (trained or {}).get(kind)
     recipe = note.get("recipe") if isinstance(note, dict) else None
     return note if isinstance(recipe, dict) and recipe.get("seed") is not None else None
 

@@ -82,8 +82,7 @@ def _typed(run: Run, groups: Collection[str] = (), without: Collection[str] = ()
 
 
 def _guessed(run: Run) -> list[str]:
-    config = run.manifest.get("config")
-    config = config if isinstance(config, dict) else {}
+    config = run.manifest.get("config") or {}
     dataset = config.get("dataset")
     if isinstance(dataset, dict) and dataset.get("name"):
         dataset_words = [f"dataset={dataset['name']}"]

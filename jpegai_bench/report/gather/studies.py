@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.asked import asked_of, labels_of
 from jpegai_bench.metrics.catalogue import NAMES
-from jpegai_bench.report.gather import changed_variants, encoders, training_remarks
 from jpegai_bench.report.gather.codec_points import chosen_by, images_of
 from jpegai_bench.report.gather.matching_runs import (
     anchors_of,
@@ -16,6 +15,7 @@ from jpegai_bench.report.gather.matching_runs import (
     shared_qualities,
 )
 from jpegai_bench.report.gather.peers import Wanted, codecs_alone, study_with
+from jpegai_bench.report.gather.remarks import in_order, notes, remarks
 from jpegai_bench.report.gather.reproduce import run_command
 from jpegai_bench.report.gather.study import BASE, Entry, Study
 from jpegai_bench.store.store import Run, Store
@@ -39,6 +39,12 @@ class Selection:
     only: Sequence[str] | None = None
     """The metrics that are shown; None are those that the newest run was asked for."""
     method: str = "pchip"
+
+    @property
+    def words(self) -> list[str]:
+        """The overrides that choose its data set and its model."""
+        model = [f"model={self.model}"] if self.model else []
+        return [chosen_by(self.dataset), *model] if self.dataset else model
 
 
 def studies(store: Store, selection: Selection) -> list[tuple[Study, str]]:
@@ -84,10 +90,8 @@ def _nothing_finished(store: Store, selection: Selection, others: Sequence[Run])
             f"that is asked for; measure it with: {again} '{more}'"
         )
     fits = " that fits" if any(run.done for run in store.runs("runs")) else ""
-    chosen = [chosen_by(selection.dataset)] if selection.dataset else []
-    chosen += [f"model={selection.model}"] if selection.model else []
     alone = "" if selection.dataset else ", or choose a data set with dataset=" if selection.peers else ""
-    words = " ".join(["+variant=combined", *chosen])
+    words = " ".join(["+variant=combined", *selection.words])
     return BenchError(
         f"{store.root}: holds no finished run{fits}; make one with: jpegai-bench run {words}{alone}"
     )
@@ -126,11 +130,6 @@ def measured_alike(runs: Sequence[Run], only: Sequence[str] | None = None) -> li
     ]
 
 
-def metrics_of_all(runs: Sequence[Run]) -> list[str]:
-    """The metrics that every run was asked for."""
-    return [name for name in NAMES if all(name in asked_of(run.manifest) for run in runs)]
-
-
 def of_other_pictures(runs: Sequence[Run], newest: Run) -> list[str]:
     """What is said of runs on a data set of the same name that shares no picture with that of the newest."""
     pixels = set(images_of(newest).values())
@@ -146,25 +145,20 @@ def study_of(
     anchors: Sequence[Entry],
     selection: Selection,
     base: str = BASE,
-    notes: Sequence[str] = (),
+    more_notes: Sequence[str] = (),
 ) -> Study:
     """A study of runs that are alike, one a variant, in their order."""
-    conditions = conditions_of(runs[0], selection.only or metrics_of_all(runs))
+    asked_by_all = [name for name in NAMES if all(name in asked_of(run.manifest) for run in runs)]
+    conditions = conditions_of(runs[0], selection.only or asked_by_all)
     shared, quality_notes = shared_qualities(runs)
-    trained, encoder = training_remarks.remarks(runs), encoders.remarks(runs)
-    variants = [
-        _variant(
-            store, run, shared, "; ".join(note[run.label] for note in (trained, encoder) if run.label in note)
-        )
-        for run in runs
-    ]
+    told = remarks(runs)
+    variants = [_variant(store, run, shared, told[run.label]) for run in runs]
     title = f"{conditions.dataset} at target rates" if runs[0].rates == "target" else ""
     study = study_with(
         store, variants, anchors, selection.peers, conditions,
         base=base, title=title, hvs=selection.hvs, method=selection.method,
     )  # fmt: skip
-    of_runs = (note for told in (changed_variants, encoders, training_remarks) for note in told.notes(runs))
-    return replace(study, notes=(*notes, *quality_notes, *of_runs, *study.notes))
+    return replace(study, notes=(*more_notes, *quality_notes, *notes(runs), *study.notes))
 
 
 def left_out(runs: Sequence[Run], fit: Sequence[Run], only: Sequence[str] | None) -> list[str]:
@@ -198,20 +192,18 @@ def _unlike(run: Run, newest: Run, shown: Sequence[str]) -> str:
 
 def _study(store: Store, runs: list[Run], finished: Sequence[Run], selection: Selection) -> Study:
     fit = measured_alike(runs, selection.only)
-    latest = {run.label: run for run in fit}
-    order = encoders.in_order(list(latest.values()))
+    order = in_order(list({run.label: run for run in fit}.values()))
     if selection.anchors:
         anchors = chosen_anchors(store, fit[-1], selection.anchors, selection.only)
     else:
         anchors = anchors_of(store, fit[-1])
-    notes = [*of_other_pictures(runs, fit[-1]), *left_out(finished, fit, selection.only)]
-    return study_of(store, order, anchors, selection, notes=notes)
+    absent = [*of_other_pictures(runs, fit[-1]), *left_out(finished, fit, selection.only)]
+    return study_of(store, order, anchors, selection, more_notes=absent)
 
 
 def _variant(store: Store, run: Run, qualities: set[float] | None, note: str) -> Entry:
-    made_by = run.manifest.get("codec")
+    made_by, points = run.manifest.get("codec"), run.points()
     seconds = decode_seconds(store, made_by, run.manifest.get("images_key")) if made_by else None
-    points = run.points()
     if qualities is not None:
         points = points[points["quality"].isin(qualities)]
     model = str(run.manifest.get("model"))

@@ -12,7 +12,7 @@ from jpegai_bench.codecs.rates import coded_once
 from jpegai_bench.config.folders import PUBLISHED
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import average_of
-from jpegai_bench.report.gather.replicates import Replicates, recipe_of, replicates
+from jpegai_bench.report.gather.replicates import Replicates, recipe_of, trainings_of
 from jpegai_bench.report.gather.study import Entry, Study
 from jpegai_bench.store.store import Run
 from jpegai_bench.system.wording import count
@@ -210,9 +210,8 @@ def _means(study: Study, anchor: Entry, trainings: Replicates) -> list[_Means]:
 
 def _several(runs: Sequence[Run]) -> dict[str, Replicates]:
     """The trainings of each variant that has more than one."""
-    labels = dict.fromkeys(run.label for run in runs)
-    by_label = {label: replicates([run for run in runs if run.label == label]) for label in labels}
-    return {label: trainings for label, trainings in by_label.items() if len(trainings.runs) > 1}
+    by_variant = trainings_of(runs)
+    return {label: trainings for label, trainings in by_variant.items() if len(trainings.runs) > 1}
 
 
 def _conditions(run: Run) -> tuple[str, str, str, int, str]:

@@ -105,9 +105,9 @@ def _all(runs: Sequence[Run]) -> dict[str, _Trained]:
     trained: dict[str, _Trained] = {}
     alike: dict[_Trained, dict[str, dict[str, str]]] = {}
     for run in runs:
-        record = run.manifest.get("trained")
+        record = run.manifest.get("trained") or {}
         training = _trained(record)
-        if record and training is not None:
+        if training is not None:
             trained[run.label] = training
             alike.setdefault(training, {})[run.label] = _settings(record["synthesis"])
     for training, settings in alike.items():
@@ -132,9 +132,7 @@ def _settings(note: Mapping[str, Any]) -> dict[str, str]:
     return words
 
 
-def _trained(record: Any) -> _Trained | None:
-    if not isinstance(record, dict):
-        return None
+def _trained(record: Mapping[str, Any]) -> _Trained | None:
     synthesis = stage_of(record.get("synthesis"), "synthesis")
     if synthesis is None:
         return None

@@ -11,12 +11,19 @@ from jpegai_bench.errors import BenchError
 from jpegai_bench.report.gather.codec_points import images_of
 from jpegai_bench.report.gather.part_counts import OTHER_PARTS
 from jpegai_bench.report.gather.reproduce import first_run_command
-from jpegai_bench.report.gather.studies import Selection, studies
+from jpegai_bench.report.gather.studies import Selection, finished_groups, studies
 from jpegai_bench.report.gather.study import Study
-from jpegai_bench.report.page.about import about, name_of
 from jpegai_bench.report.page.figures import figures
 from jpegai_bench.report.page.picture_choice import Scene, scenes
-from jpegai_bench.report.page.provenance import commands_of, lacks_of, runs_of, unfinished
+from jpegai_bench.report.page.provenance import (
+    about,
+    commands_of,
+    lack,
+    lacks_of,
+    name_of,
+    runs_of,
+    unfinished,
+)
 from jpegai_bench.report.tables.results import Tables, build_tables
 from jpegai_bench.report.tables.text_files import to_csv
 from jpegai_bench.store.store import Store
@@ -44,7 +51,7 @@ def content(
     """
     prefixed, missing = _studies(store, selection, results)
     if not is_whole:
-        prefixed = [(_of_variants(study, experiment.variants), prefix) for study, prefix in prefixed]
+        prefixed = [(_of_experiment(study, experiment), prefix) for study, prefix in prefixed]
     shown = [scenes(store, study, _hashes(study)) for study, _ in prefixed]
     studies_shown = [
         _study(store, study, prefix, study_scenes, results, experiment)
@@ -58,14 +65,10 @@ def _studies(
     store: Store, selection: Selection, results: str
 ) -> tuple[list[tuple[Study, str]], list[dict[str, str]]]:
     """Each study that can be made, and why others cannot."""
-    choices = (selection.dataset, selection.model, selection.rates)
-    keys = {
-        (str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
-        for run in store.runs("runs")
-        if run.done
-    }
-    fitting = [key for key in sorted(keys) if all(w in (None, k) for w, k in zip(choices, key, strict=True))]
-    selections = [replace(selection, dataset=key[0], model=key[1], rates=key[2]) for key in fitting]
+    selections = [
+        replace(selection, dataset=dataset, model=model, rates=rates)
+        for dataset, model, rates in sorted(finished_groups(store, replace(selection, only=None)))
+    ]
     if not selections and selection.model is None:
         alone = {str(run.manifest.get("dataset")) for run in store.runs("anchors") if run.done}
         selections = [
@@ -81,29 +84,21 @@ def _studies(
             if is_named:
                 raise
             subject = ", ".join(filter(None, (candidate.dataset, candidate.model)))
-            missing.append(
-                {"kind": "study", "what": subject, "why": str(error), "command": ""}
-                if selections
-                else _nothing(store, selection, results)
-            )
+            why_not = lack("study", subject, why=str(error))
+            missing.append(why_not if selections else _nothing(selection, results))
     return prefixed, missing
 
 
-def _nothing(store: Store, selection: Selection, results: str) -> dict[str, str]:
+def _nothing(selection: Selection, results: str) -> dict[str, str]:
     """Said of a store, or of a choice, without a finished run."""
     fits = f" of {selection.dataset}" if selection.dataset else ""
     fits += f" with model={selection.model}" if selection.model else ""
     command = first_run_command(selection.dataset, selection.model, results)
-    return {
-        "kind": "study",
-        "what": f"A finished run{fits}",
-        "why": f"{results} holds none",
-        "command": command,
-    }
+    return lack("study", f"A finished run{fits}", command, f"{results} holds none")
 
 
-def _of_variants(study: Study, variants: Sequence[str]) -> Study:
-    entries = tuple(e for e in study.entries if e.kind != "variant" or e.label in variants)
+def _of_experiment(study: Study, experiment: Experiment) -> Study:
+    entries = tuple(e for e in study.entries if e.kind != "variant" or e.label in experiment.variants)
     return replace(study, entries=entries)
 
 

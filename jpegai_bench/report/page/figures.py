@@ -1,17 +1,19 @@
 """One study as plain data: all that the page shows of it but the pictures."""
 
 import math
+from collections import defaultdict
+from itertools import cycle
 from typing import Any
 
 import pandas as pd
 
 from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures, published_figures
 from jpegai_bench.report.gather.reproduce import latency_command
 from jpegai_bench.report.gather.study import Entry, Study
 from jpegai_bench.report.page.appearance import OTHER_PARTS, PARTS, appearance
-from jpegai_bench.report.page.curves import curves_of
-from jpegai_bench.report.page.paper import paper_figures
+from jpegai_bench.report.page.curves import curves_of, plain
 from jpegai_bench.report.tables.results import Tables
 from jpegai_bench.report.tables.study_sheets import sheets
 
@@ -37,7 +39,7 @@ def figures(tables: Tables, images: list[str], results: str, experiment: Experim
         "no_mean": study.no_mean,
         "results": _records(tables.results),
         "per_image": _per_image(tables),
-        "paper": _paper(study, experiment),
+        "paper": paper_figures(study, experiment),
         "untimed": {e.label: latency_command(e.run, results) for e in study.variants if e.run},
         "notes": _notes(tables),
         "parts": _parts(study),
@@ -46,20 +48,15 @@ def figures(tables: Tables, images: list[str], results: str, experiment: Experim
 
 
 def _entry(study: Study, entry: Entry) -> dict[str, Any]:
+    role = "anchor" if entry.label in study.anchors else "peer"
     return {
         "label": entry.label,
         "name": entry.name,
         "kind": entry.kind,
-        "role": _role(study, entry),
+        "role": "variant" if entry.kind == "variant" else role,
         "described": entry.described,
         "style": appearance(study, entry.label),
     }
-
-
-def _role(study: Study, entry: Entry) -> str:
-    if entry.kind == "variant":
-        return "variant"
-    return "anchor" if entry.label in study.anchors else "peer"
 
 
 def _metrics(study: Study) -> list[dict[str, Any]]:
@@ -79,45 +76,55 @@ def _metrics(study: Study) -> list[dict[str, Any]]:
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     rows: list[dict[Any, Any]] = frame.to_dict("records")
-    return [{str(key): _plain(value) for key, value in row.items()} for row in rows]
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return [{str(k): plain(v) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
 
 
 def _per_image(tables: Tables) -> list[dict[str, Any]]:
     """As in `per_image.csv`, and for each anchor, variant and image the mean of the seven."""
     rows = _records(tables.per_image)
     seven = average_of(tables.study.hvs)
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["metric"] in seven:
-            groups.setdefault((row["anchor"], row["variant"], row["image"]), []).append(row)
+            groups[row["anchor"], row["variant"], row["image"]].append(row)
     for (anchor, variant, image), group in groups.items() if not tables.study.no_mean else ():
         absent = [row for row in group if row["bd_rate"] is None]
         value = None if absent else math.fsum(row["bd_rate"] for row in group) / len(group)
         reason = "; ".join(dict.fromkeys(f"{row['metric']}: {row['reason']}" for row in absent))
         average = {"bd_rate": value, "reason": reason}
         rows.append({"anchor": anchor, "variant": variant, "image": image, "metric": SEVEN, **average})
-    return [
-        {key: row[key] for key in ("anchor", "variant", "image", "metric", "bd_rate", "reason")}
-        for row in rows
-    ]
+    shown = ("anchor", "variant", "image", "metric", "bd_rate", "reason")
+    return [{key: row[key] for key in shown} for row in rows]
 
 
-def _paper(study: Study, experiment: Experiment) -> dict[str, Any]:
-    """The paper's figures of the variants here; kMACs/pixel where the model is the paper's."""
-    labels = [entry.label for entry in study.variants]
-    by_label = {
-        label: dict(figures) for label, figures in paper_figures(experiment).items() if label in labels
-    }
-    for label, figures in by_label.items():
-        if study.entry(label).model != "paper":
-            figures.pop("published_kmacs_px", None)
-    return by_label
+def paper_figures(study: Study, experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
+    """By variant and column of the results: value, and where it stands in the paper; the first place counts.
+
+    `mean_bd_rate` is against the paper's anchor; `published_kmacs_px` is there where the model is the
+    paper's. Where the paper gives a figure of a study as a whole, each of its variants has it, and says so.
+    """
+    figures = published_figures(experiment)
+    models = {entry.label: entry.model for entry in study.variants}
+    by_variant: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for ablation in experiment.studies:
+        of_all = (figures.of_study(ablation.name), f", {ablation.title.lower()} study as a whole")
+        for variant in (label for label in ablation.variants if label in models):
+            own = (figures.of_variant(variant), "")
+            for of, more in [own] if variant == experiment.reference else [own, of_all]:
+                for column, figure in _first_by_column(of).items():
+                    where = f"{experiment.title}, {figure.where}{more}"
+                    by_variant[variant].setdefault(column, {"value": figure.value, "where": where})
+    for variant, by_column in by_variant.items():
+        if models[variant] != "paper":
+            by_column.pop("published_kmacs_px", None)
+    return by_variant
+
+
+def _first_by_column(figures: PublishedFigures) -> dict[str, Figure]:
+    columns = figures.by_column
+    told = {"published_kmacs_px": columns["kmacs_px"]}
+    told |= {column: columns[column] for column in ("mean_bd_rate", "vs_base_bd_rate")}
+    return {column: quoted[0] for column, quoted in told.items() if quoted}
 
 
 def _notes(tables: Tables) -> list[str]:
@@ -130,11 +137,10 @@ def _parts(study: Study) -> dict[str, Any]:
     """kMACs/pixel of the luma synthesis by part, variant and counting."""
     detail = {e.label: ((e.complexity or {}).get("detail") or {}).get("luma") or {} for e in study.variants}
     names = list(dict.fromkeys(part for parts in detail.values() for part in parts))
-    known = [name for name in PARTS if name in names]
-    other_names = [name for name in names if name not in PARTS]
-    colours = PARTS | {name: OTHER_PARTS[at % len(OTHER_PARTS)] for at, name in enumerate(other_names)}
+    others = [name for name in names if name not in PARTS]
+    colours = PARTS | dict(zip(others, cycle(OTHER_PARTS), strict=False))
     return {
-        "names": [*known, *other_names],
+        "names": [*(name for name in PARTS if name in names), *others],
         "colours": {name: colours[name] for name in names},
         "kmacs": {
             label: {part: {counting: counts.get(counting) for counting in ("published", "input_size", "all")}

@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.gather.codec_points import images_of
@@ -91,14 +90,11 @@ def _shots(store: Store, runs: Sequence[Run], pixels: str) -> list[Shot]:
             path = picture_path(store, run.manifest.get("codec"), pixels, row["quality"])
             if path.exists():
                 note = str(run.manifest.get("note", "")) if number else ""
-                shots[row["quality"]] = Shot(path, row["quality"], row["bpp"], _metrics(row), note)
+                metrics = {metric.name: plain(row[metric.name]) for metric in METRICS if metric.name in row}
+                shots[row["quality"]] = Shot(path, row["quality"], row["bpp"], metrics, note)
         if shots:
             return sorted(shots.values(), key=lambda shot: shot.bpp)
     return []
-
-
-def _metrics(row: dict[Any, Any]) -> dict[str, float | None]:
-    return {metric.name: plain(row[metric.name]) for metric in METRICS if metric.name in row}
 
 
 def _nearest(shots: Sequence[Shot], rate: float) -> Shot:

@@ -1,9 +1,11 @@
-"""Where the numbers come from: runs, configurations, versions, hashes, and what is missing."""
+"""Where the numbers come from: what was run, when, on what, by which command, and what is missing."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from jpegai_bench.analysis.bdrate import FEWEST_POINTS
+from jpegai_bench.metrics.asked import labels_of
+from jpegai_bench.metrics.catalogue import NAMES
 from jpegai_bench.report.gather.reproduce import anchor_command, latency_command, rebuild_command, run_command
 from jpegai_bench.report.gather.study import Study
 from jpegai_bench.store.store import Run, Store
@@ -15,39 +17,65 @@ _SHOWN = (
 )  # fmt: skip
 
 
+def name_of(study: Study) -> str:
+    """What the page calls it."""
+    model = next((entry.model for entry in study.variants if entry.model), "")
+    suffix = f", model {model}" if model else "" if study.variants else ", codecs alone"
+    return f"{study.title or study.dataset}{suffix}"
+
+
+def about(study: Study, images: int) -> list[tuple[str, str]]:
+    """Terms and what to say of them, for the top of the page."""
+    variants = [entry.run for entry in study.variants if entry.run]
+    runs = variants or [entry.run for entry in study.entries if entry.run]
+    terms = [
+        ("Images", f"{images} of {study.dataset}"),
+        ("Variants", ", ".join(entry.label for entry in study.variants) or "none"),
+        (
+            "Anchor" if len(study.anchors) == 1 else "Anchors",
+            "; ".join(e.described for e in study.anchor_entries),
+        ),
+        ("Weights", _weights(study)),
+        ("Rates", _rates(variants)),
+        ("Metrics", "" if study.asked == NAMES else f"{labels_of(study.asked)}; others were not asked for"),
+        ("Measured", _dates(runs)),
+        ("Software", _software(runs)),
+    ]
+    return [(term, text) for term, text in terms if text]
+
+
 def runs_of(study: Study, results: str) -> list[dict[str, Any]]:
     """Each run that the study is made of: what its manifest says, and the command that makes it."""
     like = next((entry.run for entry in study.variants if entry.run), None)
-    shown = []
-    for entry in study.entries:
-        run = entry.run
-        if run is None:
-            continue
-        variant = entry.kind == "variant"
-        command = run_command(run, results) if variant else ""
-        shown.append(
-            {
-                "label": entry.label,
-                "name": entry.name,
-                "kind": entry.kind,
-                "key": run.manifest.get("key", run.folder.name),
-                "command": command or anchor_command(entry.label, study.dataset, like, results),
-                "manifest": {
-                    key: run.manifest[key] for key in _SHOWN if run.manifest.get(key) not in (None, "", [])
-                },
-            }
-        )
-    return shown
+    return [
+        {
+            "label": entry.label,
+            "name": entry.name,
+            "kind": entry.kind,
+            "key": run.manifest.get("key", run.folder.name),
+            "command": run_command(run, results)
+            if entry.kind == "variant"
+            else anchor_command(entry.label, study.dataset, like, results),
+            "manifest": {
+                key: run.manifest[key] for key in _SHOWN if run.manifest.get(key) not in (None, "", [])
+            },
+        }
+        for entry in study.entries
+        if (run := entry.run)
+    ]
 
 
 def commands_of(study: Study, results: str) -> list[dict[str, str]]:
     """The commands that make the figures of a study again from the store."""
     model = next((entry.model for entry in study.variants), None)
-    arguments = (study.dataset, model, study.anchors, results)
+    makes = {
+        "tables": "BD-rates, complexity, per image",
+        "plots": "R-D curves and trade-off, as PNG and PDF",
+        "report": "this page",
+    }
     return [
-        {"what": "BD-rates, complexity, per image", "command": rebuild_command("tables", *arguments)},
-        {"what": "R-D curves and trade-off, as PNG and PDF", "command": rebuild_command("plots", *arguments)},
-        {"what": "this page", "command": rebuild_command("report", *arguments)},
+        {"what": what, "command": rebuild_command(name, study.dataset, model, study.anchors, results)}
+        for name, what in makes.items()
     ]
 
 
@@ -56,25 +84,24 @@ def lacks_of(study: Study, pictured: Collection[str], results: str) -> list[dict
     like = next((entry.run for entry in study.variants if entry.run), None)
     lacks = []
     for entry in study.variants:
-        run = entry.run
-        if run is None:
-            continue
-        if entry.decode_s is None:
-            lacks.append(_lack("time", f"decode time of {entry.label}", latency_command(run, results)))
-        if entry.label not in pictured:
-            lacks.append(
-                _lack(
-                    "pictures", f"pictures of {entry.label}", run_command(run, results, without=("pictures",))
-                )
-            )
+        if entry.run and entry.decode_s is None:
+            command = latency_command(entry.run, results)
+            lacks.append(lack("time", f"decode time of {entry.label}", command))
+        if entry.run and entry.label not in pictured:
+            command = run_command(entry.run, results, without=("pictures",))
+            lacks.append(lack("pictures", f"pictures of {entry.label}", command))
     for entry in study.entries:
         if entry.kind == "codec" and entry.label not in pictured:
             command = anchor_command(entry.label, study.dataset, like, results)
-            lacks.append(_lack("pictures", f"pictures of {entry.name}", command))
-    lacks += _too_few_points(study, results)
+            lacks.append(lack("pictures", f"pictures of {entry.name}", command))
+    for entry in study.variants:  # the command leaves out which rates to take
+        if entry.run and entry.points.groupby("image").size().max() < FEWEST_POINTS:
+            subject = f"BD-rates of {entry.label}: they need {FEWEST_POINTS} rates of an image at least"
+            command = run_command(entry.run, results, without=("qualities", "targets"))
+            lacks.append(lack("points", subject, command))
     if study.variants and study.base_entry is None and like is not None:
         command = run_command(like, results, [study.base])
-        lacks.append(_lack("base", f"the variant {study.base!r} that others are compared with", command))
+        lacks.append(lack("base", f"the variant {study.base!r} that others are compared with", command))
     return lacks
 
 
@@ -88,35 +115,57 @@ def unfinished(store: Store, results: str) -> list[dict[str, str]]:
             start = str(run.manifest.get("start"))
             if run.done or any(identity == _identity(run) and end > start for identity, end in finished):
                 continue
-            subject = (
-                f"{'variant' if kind == 'runs' else 'anchor'} {run.label} on {run.manifest.get('dataset')}"
-            )
+            on = str(run.manifest.get("dataset"))
+            subject = f"{'variant' if kind == 'runs' else 'anchor'} {run.label} on {on}"
             state = {"running": "is under way", "killed": "was stopped", "failed": "failed"}
             why = f"{state.get(run.state, run.state)}, begun {start[:16].replace('T', ' ')} UTC"
             if run.manifest.get("error"):
                 why += f": {run.manifest['error']}"
-            on = str(run.manifest.get("dataset"))
-            again = (
-                run_command(run, results) if kind == "runs" else anchor_command(run.label, on, None, results)
-            )
-            lines.append({"kind": "run", "what": subject, "why": why, "command": again})
+            again = run_command(run, results)
+            if kind == "anchors":
+                again = anchor_command(run.label, on, None, results)
+            lines.append(lack("run", subject, again, why))
     return lines
-
-
-def _too_few_points(study: Study, results: str) -> list[dict[str, str]]:
-    """Variants whose every curve is too short for a BD-rate; the command leaves out which rates to take."""
-    lacks = []
-    for entry in study.variants:
-        if entry.run and entry.points.groupby("image").size().max() < FEWEST_POINTS:
-            subject = f"BD-rates of {entry.label}: they need {FEWEST_POINTS} rates of an image at least"
-            command = run_command(entry.run, results, without=("qualities", "targets"))
-            lacks.append(_lack("points", subject, command))
-    return lacks
 
 
 def _identity(run: Run) -> tuple[str, ...]:
     return (run.label, str(run.manifest.get("dataset")), str(run.manifest.get("model")), run.rates)
 
 
-def _lack(kind: str, subject: str, command: str) -> dict[str, str]:
-    return {"kind": kind, "what": subject, "why": "", "command": command}
+def lack(kind: str, subject: str, command: str = "", why: str = "") -> dict[str, str]:
+    """What is missing, as the page shows it, with the command that adds it."""
+    return {"kind": kind, "what": subject, "why": why, "command": command}
+
+
+def _weights(study: Study) -> str:
+    notes = dict.fromkeys(str(e.run.manifest.get("note", "")) for e in study.variants if e.run)
+    return "; ".join(note.removeprefix("weights ") for note in notes if note)
+
+
+def _rates(runs: Sequence[Run]) -> str:
+    texts = dict.fromkeys(
+        f"{'targets' if run.rates == 'target' else 'qualities'} "
+        + ", ".join(
+            f"{value:g}" for value in run.manifest.get("targets") or run.manifest.get("qualities") or ()
+        )
+        + (" bpp" if run.rates == "target" else "")
+        for run in runs
+        if run.manifest.get("targets") or run.manifest.get("qualities")
+    )
+    return "; ".join(texts)
+
+
+def _dates(runs: Sequence[Run]) -> str:
+    days = sorted(
+        str(run.manifest[key])[:10] for run in runs for key in ("start", "end") if run.manifest.get(key)
+    )
+    return "" if not days else days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+
+
+def _software(runs: Sequence[Run]) -> str:
+    versions: dict[str, list[str]] = {}
+    for run in runs:
+        for name in ("jpegai-bench", "torch", "python"):
+            if value := (run.manifest.get("versions") or {}).get(name):
+                versions.setdefault(name, []).append(str(value))
+    return ", ".join(f"{name} {' and '.join(dict.fromkeys(values))}" for name, values in versions.items())

@@ -14,9 +14,10 @@ from jpegai_bench.analysis.meancurve import mean_curves
 from jpegai_bench.analysis.rdpoints import RDPoints
 from jpegai_bench.analysis.statistics import Array, MetricSummary, difference, is_higher_better
 from jpegai_bench.metrics.catalogue import METRICS
-from jpegai_bench.report.plots.draw import render
+from jpegai_bench.report.plots.draw import empty_figure, render
 from jpegai_bench.report.plots.style import codec_style, variant_style
-from jpegai_bench.report.tables.bdrate_sheet import described, label, metric_label
+from jpegai_bench.report.tables.bdrate_sheet import described, label
+from jpegai_bench.report.tables.sheets import metric_label
 from jpegai_bench.system.files import write_bytes
 from jpegai_bench.system.wording import count
 
@@ -79,9 +80,10 @@ def _panel(table: BDTable, row: MetricSummary) -> dict[str, Any]:
         with suppress(ValueError):  # a cubic can leave the range of floats between points
             area = {"quality": at, "rates": [_rates(c, at, higher, table.options.method) for c in curves]}
     interval = row.bd_rate
+    unit = next((f" ({listed.unit})" for listed in METRICS if listed.name == row.metric and listed.unit), "")
     return {
         "label": metric_label(row.metric),
-        "axis": _axis(row.metric, higher),
+        "axis": f"{metric_label(row.metric)}{unit}{'' if higher else ', lower is better'}",
         "bd_rate": None if math.isnan(interval.mean) else interval.mean,
         "interval": None if math.isnan(interval.low) else [interval.low, interval.high],
         "reason": why_none or (table.reason(row) if math.isnan(interval.mean) else ""),
@@ -128,26 +130,18 @@ def _rates(curve: Array, at: list[float], higher: bool, method: str) -> list[flo
     return rates_at(curve[:, 0].tolist(), (1.0 - curve[:, 1]).tolist(), [1.0 - q for q in at], method)
 
 
-def _axis(metric: str, higher: bool) -> str:
-    unit = next((f" ({listed.unit})" for listed in METRICS if listed.name == metric and listed.unit), "")
-    return f"{metric_label(metric)}{unit}{'' if higher else ', lower is better'}"
-
-
 def _short(text: str) -> str:
     return text if len(text) <= 44 else f"…{text[-43:]}"
 
 
 def _figure(data: dict[str, Any]) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     count = len(data["panels"])
     across = min(count, 4 if count > 4 else 2)
     down = math.ceil(count / across)
     size = (5.0, 3.5) if count == 1 else (max(2.1 * across, 4.6), 0.7 + 1.95 * down)
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(*size)
     grid = figure.subplots(down, across, squeeze=False)
     for place, panel in enumerate(data["panels"]):
         _draw(grid.flat[place], panel, data, small=count > 1)

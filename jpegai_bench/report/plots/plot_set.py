@@ -13,7 +13,7 @@ from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.gather.study import Study
 from jpegai_bench.report.plots import complexity_plot, curves, draw, labels, parts_plot, style
 from jpegai_bench.report.plots.curves import Panel, by_height, quality_limits, rate_limits
-from jpegai_bench.report.tables.results import Tables, build_tables
+from jpegai_bench.report.tables.results import Tables
 from jpegai_bench.system.files import json_object, make_folder, write_bytes
 
 if TYPE_CHECKING:
@@ -47,21 +47,18 @@ class Plot:
         return digest.hexdigest()
 
 
-def write_plots(
-    study: Study, folder: str | Path, prefix: str = "", tables: Tables | None = None, parts: bool = False
-) -> list[Path]:
+def write_plots(tables: Tables, folder: str | Path, prefix: str = "", parts: bool = False) -> list[Path]:
     """Draw what has changed and return the paths of all plots, PNG and PDF, `prefix` before each name.
 
-    `tables` saves computing the study's BD-rates again; `parts` adds the complexity by part. Equal input
-    gives equal bytes.
+    `parts` adds the complexity by part. Equal input gives equal bytes.
 
     Raises:
         BenchError: the folder cannot be written.
     """
     folder = make_folder(folder)
-    manifest = _read_manifest(folder / MANIFEST)
+    manifest = json_object(folder / MANIFEST) or {}  # of a damaged one nothing: then all is drawn again
     paths, changed = [], False
-    for plot in plots(study, tables, parts):
+    for plot in plots(tables, parts):
         key = plot.key()
         files = [folder / f"{prefix}{plot.name}.{suffix}" for suffix in FORMATS]
         paths += files
@@ -76,32 +73,25 @@ def write_plots(
     return paths
 
 
-def plots(study: Study, tables: Tables | None = None, parts: bool = False) -> list[Plot]:
+def plots(tables: Tables, parts: bool = False) -> list[Plot]:
     """Every plot that the study has the figures for; nothing is drawn yet."""
-    panels = curves.panels(study)
-    subtitle = _subtitle(study)
+    study = tables.study
+    models = sorted({entry.model for entry in study.variants if entry.model})
+    subtitle = ", ".join([study.title or study.dataset, *(f"model {model}" for model in models)])
+    panels = {name: _plain(study, panel) for name, panel in curves.panels(study).items()}
     result = [
-        Plot(f"rd_{name}", {"title": subtitle, "panels": [_plain(study, panel)]}, draw.rate_distortion)
+        Plot(f"rd_{name}", {"title": subtitle, "panels": [panel]}, draw.rate_distortion)
         for name, panel in panels.items()
     ]
     overview = [panels[name] for name in dict.fromkeys((*study.shown, "psnr_y")) if name in panels]
     if len(overview) > 1:
-        result.append(
-            Plot(
-                "overview", {"title": subtitle, "panels": [_plain(study, p) for p in overview]}, draw.overview
-            )
-        )
-    against = _complexity_panels(study, tables or build_tables(study))
+        result.append(Plot("overview", {"title": subtitle, "panels": overview}, draw.overview))
+    against = _complexity_panels(tables)
     if any(panel["points"] for panel in against):
         result.append(Plot("complexity", {"title": subtitle, "panels": against}, complexity_plot.complexity))
     if parts and (by_part := _parts_panels(study)):
         result.append(Plot("parts", {"panels": by_part}, parts_plot.parts))
     return result
-
-
-def _subtitle(study: Study) -> str:
-    models = sorted({entry.model for entry in study.variants if entry.model})
-    return ", ".join([study.title or study.dataset, *(f"model {model}" for model in models)])
 
 
 def _plain(study: Study, panel: Panel) -> dict[str, Any]:
@@ -135,9 +125,9 @@ def style_of(study: Study, label: str) -> dict[str, Any]:
     return style.codec_style(label, unlisted.index(label) if label in unlisted else 0)
 
 
-def _complexity_panels(study: Study, tables: Tables) -> list[dict[str, Any]]:
+def _complexity_panels(tables: Tables) -> list[dict[str, Any]]:
     """For each anchor kMACs/pixel, mean BD-rate and interval of the variants, mean BD-rate of the peers."""
-    panels = []
+    study, panels = tables.study, []
     for anchor in study.anchor_entries:
         rows = tables.results[(tables.results.anchor == anchor.label) & tables.results.mean_bd_rate.notna()]
         counted = rows[(rows.kind == "variant") & (rows.published_kmacs_px > 0)]
@@ -183,8 +173,3 @@ def _parts_panels(study: Study) -> list[dict[str, Any]]:
         if bars:
             panels.append({"model": model, "bars": bars})
     return panels
-
-
-def _read_manifest(path: Path) -> dict[str, str]:
-    """What is there was drawn from; nothing where the manifest is damaged: then all is drawn again."""
-    return json_object(path) or {}

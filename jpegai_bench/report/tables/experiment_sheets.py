@@ -14,7 +14,7 @@ from jpegai_bench.report.gather.part_counts import caveats
 from jpegai_bench.report.gather.published_figures import Figure
 from jpegai_bench.report.gather.study import Entry
 from jpegai_bench.report.tables import verdict
-from jpegai_bench.report.tables.experiment_tables import Experimental, by_column
+from jpegai_bench.report.tables.experiment_tables import Experimental
 from jpegai_bench.report.tables.latex import to_latex
 from jpegai_bench.report.tables.sheets import LABELS, NONE, Cell, Sheet, to_markdown
 from jpegai_bench.report.tables.study_sheets import (
@@ -166,7 +166,7 @@ def _beside_the_paper(
         figures = part.figures.of_study(ablation.name) if of_study else part.figures.of_variant(label)
         paper = [
             [" / ".join(figure.quoted for figure in told) or NONE] if quotes else []
-            for told in by_column(figures).values()
+            for told in figures.by_column.values()
         ]
         sheet.rows.append(
             [

@@ -11,7 +11,7 @@ from jpegai_bench.analysis.significance import TrainingNoise
 from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.config.experiment import Ablation, Experiment
 from jpegai_bench.report.gather.missing_variants import Missing
-from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures
+from jpegai_bench.report.gather.published_figures import PublishedFigures
 from jpegai_bench.report.gather.study import kmacs
 from jpegai_bench.report.gather.training_noise import MeasuredNoise, Noise, SeedSpread, one_training
 from jpegai_bench.report.tables.results import Tables
@@ -168,21 +168,11 @@ def _blank(label: str, anchor: str, reason: str, part: Experimental) -> dict[str
     }  # fmt: skip
 
 
-def by_column(figures: PublishedFigures) -> dict[str, Sequence[Figure]]:
-    """The paper's figures of a row, by the column that holds them."""
-    return {
-        "paper_kmacs_px": figures.complexity,
-        "paper_reduction_percent": figures.reduction,
-        "paper_mean_bd_rate": figures.against_anchor,
-        "paper_vs_base_bd_rate": figures.against_reference,
-    }
-
-
 def _of_paper(figures: PublishedFigures) -> dict[str, Any]:
     """The first figure of each kind, and all of them as text."""
     row: dict[str, Any] = {}
-    for name, chosen in by_column(figures).items():
-        row[name] = chosen[0].value if chosen else math.nan
-        row[f"{name}_told"] = "; ".join(figure.with_place for figure in chosen)
+    for name, chosen in figures.by_column.items():
+        row[f"paper_{name}"] = chosen[0].value if chosen else math.nan
+        row[f"paper_{name}_told"] = "; ".join(figure.with_place for figure in chosen)
     row["paper_anchor"] = " ".join(figures.anchors)
     return row
