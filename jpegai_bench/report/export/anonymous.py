@@ -39,7 +39,7 @@ class Names:
         hosts = {str(manifest["host"]) for manifest in manifests if manifest.get("host")} | {
             socket.gethostname()
         }
-        configs = [manifest["config"] for manifest in manifests if isinstance(manifest.get("config"), dict)]
+        configs = [manifest.get("config") or {} for manifest in manifests]
         paths = {path for config in configs for path in _paths(config)} | {str(Path.home())}
         numbered = {path: f"folder {number}" for number, path in enumerate(sorted(paths), start=1)}
         weights = {str(config.get("weights")) for config in configs} & paths

@@ -78,8 +78,8 @@ def supplement(
     """
     if experiment is None:
         prefixed = studies(store, selection)
-        shown, prefixes = [study for study, _ in prefixed], [prefix for _, prefix in prefixed]
-        name = prefixes[0].removesuffix("-") if len(prefixes) == 1 else "studies"
+        shown = [study for study, _ in prefixed]
+        name = prefixed[0][1].removesuffix("-") if len(prefixed) == 1 else "studies"
     else:
         shown = [part.tables.study for part, _ in experimental(store, experiment, selection)]
         qualifiers = [qualifier for qualifier in (selection.dataset, selection.model) if qualifier]
@@ -127,7 +127,8 @@ def _needed(
         selected = [run for run in runs if experiment is None or run.label in experiment.variants]
         yield from counted(selected) if selected else ()
     if experiment is not None:  # its tables say why a variant has no row
-        latest = {run.label: run for run in sorted(store.runs(), key=_start) if not run.done}
+        by_start = sorted(store.runs(), key=lambda run: str(run.manifest.get("start")))
+        latest = {run.label: run for run in by_start if not run.done}
         yield from (run for label, run in latest.items() if label in experiment.variants)
 
 
@@ -137,10 +138,6 @@ def _require_none_of(hidden: Names, root: Path) -> None:
     if paths := [path for path, name in names_left.items() if name]:
         where = ", ".join(path.relative_to(root).as_posix() for path in paths)
         raise BenchError(f"{where} would still name {names_left[paths[-1]]}; change it, nothing was written")
-
-
-def _start(run: Run) -> str:
-    return str(run.manifest.get("start"))
 
 
 def _stage(store: Store, content: Supplement, root: Path, hidden: Names | None) -> None:
@@ -175,16 +172,14 @@ def _write(path: Path, data: bytes) -> None:
 
 def _own_configurations(content: Supplement) -> Iterable[tuple[Path, str]]:
     """Of the folders of `--config-dir` what belongs to the study."""
-    labels = {run.label for run in content.runs} | set(
-        content.experiment.variants if content.experiment else ()
-    )
+    experiment = content.experiment
+    labels = {run.label for run in content.runs} | set(experiment.variants if experiment else ())
     names = [f"{group}/{label}.yaml" for group in ("variant", "anchor") for label in sorted(labels)]
     names += [f"{word.replace('=', '/', 1)}.yaml" for word in content.words]
     yield from ((folder / name, name) for folder in content.folders for name in names)
-    files = (content.experiment.published, content.experiment.measured_noise) if content.experiment else ()
-    yield from (
-        (file, f"experiment/{file.name}") for file in files if file and not file.is_relative_to(PUBLISHED)
-    )
+    for file in (experiment.published, experiment.measured_noise) if experiment else ():
+        if file and not file.is_relative_to(PUBLISHED):
+            yield file, f"experiment/{file.name}"
 
 
 def _make_tables(content: Supplement) -> None:
@@ -201,7 +196,11 @@ def _describe(content: Supplement, root: Path, anonymous: bool) -> None:
     command = ["jpegai-bench tables", *(_of_a_reader(word, anonymous) for word in content.words)]
     command += ["--config-dir conf"] if (root / "conf").is_dir() else []
     title = content.experiment.title if content.experiment else content.name
-    rows = [_row(run) for run in content.runs]
+    rows = [
+        f"| {run.label} | {run.state} | {len(run.manifest.get('images') or {})} of "
+        f"{run.manifest.get('dataset')} | {run.folder.name} |"
+        for run in content.runs
+    ]
     text = [
         f"# {title}",
         "",
@@ -240,11 +239,6 @@ def _of_a_reader(word: str, anonymous: bool) -> str:
 
 
 _HIDDEN = " The names of machines and of folders were taken out."
-
-
-def _row(run: Run) -> str:
-    images = len(run.manifest.get("images") or {})
-    return f"| {run.label} | {run.state} | {images} of {run.manifest.get('dataset')} | {run.folder.name} |"
 
 
 def _files(root: Path) -> list[Path]:

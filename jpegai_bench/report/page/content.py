@@ -1,6 +1,5 @@
 """All that a page shows, gathered from the store as plain data."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,15 +49,27 @@ def content(
         BenchError: what was asked for by name is not there.
     """
     prefixed, missing = _studies(store, selection, results)
-    if not is_whole:
-        prefixed = [(_of_experiment(study, experiment), prefix) for study, prefix in prefixed]
-    shown = [scenes(store, study, _hashes(study)) for study, _ in prefixed]
-    studies_shown = [
-        _study(store, study, prefix, study_scenes, results, experiment)
-        for (study, prefix), study_scenes in zip(prefixed, shown, strict=True)
-    ]
+    studies_shown, all_scenes = [], []
+    for whole, prefix in prefixed:
+        study = whole if is_whole else _of_experiment(whole, experiment)
+        tables, hashes = build_tables(study), _hashes(study)
+        study_scenes = scenes(store, study, hashes)
+        all_scenes.append(study_scenes)
+        pictured = {label for scene in study_scenes for label in scene.shots}
+        studies_shown.append(
+            {
+                "name": name_of(study),
+                "about": about(study, len(hashes)),
+                **figures(tables, list(hashes), results, experiment),
+                "times": _times(store, study),
+                "runs": runs_of(study, results),
+                "commands": commands_of(study, results),
+                "lacks": lacks_of(study, pictured, results),
+                "csv": _files(tables, prefix),
+            }
+        )
     lacks = [*missing, *unfinished(store, results)]
-    return {"version": __version__, "studies": studies_shown, "missing": lacks}, shown
+    return {"version": __version__, "studies": studies_shown, "missing": lacks}, all_scenes
 
 
 def _studies(
@@ -100,28 +111,6 @@ def _nothing(selection: Selection, results: str) -> dict[str, str]:
 def _of_experiment(study: Study, experiment: Experiment) -> Study:
     entries = tuple(e for e in study.entries if e.kind != "variant" or e.label in experiment.variants)
     return replace(study, entries=entries)
-
-
-def _study(
-    store: Store,
-    study: Study,
-    prefix: str,
-    shown: Sequence[Scene],
-    results: str,
-    experiment: Experiment,
-) -> dict[str, Any]:
-    tables, hashes = build_tables(study), _hashes(study)
-    pictured = {label for scene in shown for label in scene.shots}
-    return {
-        "name": name_of(study),
-        "about": about(study, len(hashes)),
-        **figures(tables, list(hashes), results, experiment),
-        "times": _times(store, study),
-        "runs": runs_of(study, results),
-        "commands": commands_of(study, results),
-        "lacks": lacks_of(study, pictured, results),
-        "csv": _files(tables, prefix),
-    }
 
 
 def _hashes(study: Study) -> dict[str, str]:
