@@ -7,11 +7,9 @@ is never taken instead of measuring: asked again, the same codec is timed again,
 """
 
 import multiprocessing
-import os
 import signal
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from multiprocessing.connection import Connection
@@ -31,8 +29,10 @@ from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Store, now, pretty
 from jpegai_bench.store.times import runs_under_way
 from jpegai_bench.system.devices import FLOAT32
+from jpegai_bench.system.environment import environment
 from jpegai_bench.system.files import make_folder, write_bytes
 from jpegai_bench.system.processes import join_work, kill_group, own_imports
+from jpegai_bench.system.signals import answered
 from jpegai_bench.version import __version__
 
 LIBRARIES = ("torch", "compressai", "numpy", "pillow", "imageio-ffmpeg")
@@ -130,7 +130,8 @@ def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(sender, job))
     name = job.codec.name
-    with _surroundings(), own_imports():
+    # One thread, and Ctrl-C left to the one who asked: the process inherits both.
+    with environment(clocks.ONE_THREAD), answered(signal.SIGINT, signal.SIG_IGN), own_imports():
         process.start()
     sender.close()
     patience = float(getattr(job.codec, "timeout", _TIMEOUT)) + _GRACE
@@ -154,22 +155,6 @@ def _in_a_process(job: Job, beat: Beat) -> dict[str, Any]:
         kill_group(process.pid)
         process.join()
         receiver.close()
-
-
-@contextmanager
-def _surroundings() -> Iterator[None]:
-    """What a process inherits that is started inside: one thread, and Ctrl-C left to the one who asked."""
-    saved = {name: os.environ.get(name) for name in clocks.ONE_THREAD}
-    answer = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.update(clocks.ONE_THREAD)
-    try:
-        yield
-    finally:
-        for name, value in saved.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-        signal.signal(signal.SIGINT, answer)
 
 
 def _work(connection: Connection, job: Job) -> None:

@@ -2,8 +2,9 @@
 
 import json
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -91,11 +92,10 @@ class Jobs:
         try:
             result = work()
         except Exception as error:
-            message = explain(error)
             return self._note(
                 begun,
                 status="failed",
-                failures=(message,),
+                failures=(explain(error),),
                 code=getattr(error, "status", 1),
                 details=_traceback(error),
                 seconds=monotonic() - start,
@@ -105,7 +105,7 @@ class Jobs:
             begun,
             status=status,
             value=result.value,
-            failures=tuple(result.failures),
+            failures=result.failures,
             code=int(bool(result.failures)),
             seconds=monotonic() - start,
         )
@@ -129,26 +129,16 @@ class Jobs:
 
     def outcomes(self) -> list[Outcome]:
         """Of every job that is queued or has begun, by number; of one whose process is gone, `running`."""
-        return sorted(self._read_outcomes(), key=lambda outcome: outcome.number)
-
-    def _read_outcomes(self) -> Iterator[Outcome]:
+        outcomes = []
         for path in self.folder.glob("job-*.json"):
-            try:
-                content = json_object(path) or {}
-                outcome = Outcome(
-                    **{
-                        **content,
-                        "overrides": tuple(content["overrides"]),
-                        "failures": tuple(content["failures"]),
-                        "note": str(path),
-                    }
-                )
-            except (TypeError, KeyError):
-                continue
-            yield outcome
+            content = json_object(path) or {}
+            with suppress(TypeError, KeyError):  # it is no such file
+                texts = {name: tuple(content[name]) for name in ("overrides", "failures")}
+                outcomes.append(Outcome(**{**content, **texts, "note": str(path)}))
+        return sorted(outcomes, key=lambda outcome: outcome.number)
 
     def _note(self, begun: Outcome, **changes: Any) -> Outcome:
-        outcome = Outcome(**{**asdict(begun), **changes})
+        outcome = replace(begun, **changes)
         make_folder(self.folder)
         content = json.dumps(asdict(outcome), indent=1, default=str) + "\n"
         write_bytes(self.folder / f"job-{outcome.number}.json", content.encode())

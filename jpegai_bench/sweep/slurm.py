@@ -9,15 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.sweep.job_notes import Jobs, Outcome
 from jpegai_bench.system.console import report, say
+from jpegai_bench.system.signals import answered
 from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
@@ -90,22 +91,13 @@ def log_of_this_job() -> str:
     return str(submitit.JobEnvironment().paths.stdout)
 
 
-@contextmanager
-def ends_on_signal() -> Iterator[None]:
+def ends_on_signal() -> AbstractContextManager[None]:
     """End at once and leave no note where Slurm ends this job: it will be put back, or is cancelled.
 
     What Slurm sends reaches all processes of the job. One that went on without its workers would take it for
     a failure of its own.
     """
-
-    def end(*_: Any) -> None:
-        sys.exit("ended by Slurm")
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return answered(signal.SIGTERM, lambda *_: sys.exit("ended by Slurm"))
 
 
 def _submit(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], first: int) -> list[Submitted]:
@@ -173,28 +165,28 @@ def _end(job: Submitted, jobs: Jobs) -> str:
     """What became of a job that has ended; where it left no word, that is noted."""
     end = time.monotonic() + (_LATE if job.result.exists() else 0)
     while True:
-        note = next((outcome for outcome in jobs.outcomes() if outcome.number == job.number), None)
-        if note is not None and note.has_ended:
-            return f"{note.status}, {note.seconds:.0f} s"
+        for note in jobs.outcomes():
+            if note.number == job.number and note.has_ended:
+                return f"{note.status}, {note.seconds:.0f} s"
         if time.monotonic() >= end:
             break
         time.sleep(1)
-    failed, details = _result(job.result)
+    details = _traceback_of(job.result)
     state = _output_of("squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job.id) or ""
     state_text = state.strip().lower().replace("_", " ").partition("\n")[0]
     ended = f"ended without a word{f' ({state_text})' if state_text else ''}"
-    why = f"job {job.id} {details.splitlines()[-1] if failed else ended}"
+    why = f"job {job.id} {details.splitlines()[-1] if details else ended}"
     jobs.lose(job.number, why, str(job.log), details)
     return "lost"
 
 
-def _result(path: Path) -> tuple[bool, str]:
-    """Whether submitit itself failed in a job, and with what traceback."""
+def _traceback_of(result: Path) -> str:
+    """What submitit itself failed with in a job; empty where it did not."""
     try:
-        outcome, value = pickle.loads(path.read_bytes())
+        outcome, value = pickle.loads(result.read_bytes())
     except (OSError, ValueError, EOFError, pickle.UnpicklingError):
-        return False, ""
-    return (True, str(value).strip()) if outcome == "error" else (False, "")
+        return ""
+    return str(value).strip() if outcome == "error" else ""
 
 
 def _queue() -> dict[str, str] | None:

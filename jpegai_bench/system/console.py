@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from unicodedata import category
 
+from jpegai_bench.system.environment import environment
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,15 +28,8 @@ _LOGS: list[Path] = []
 @contextmanager
 def verbosity(level: int | None) -> Iterator[None]:
     """Tell less (-1) or more (1) while the block runs, here and in the processes that it starts."""
-    before = os.environ.get(VERBOSITY)
-    if level is not None:
-        os.environ[VERBOSITY] = str(level)
-    try:
+    with environment({} if level is None else {VERBOSITY: str(level)}):
         yield
-    finally:
-        os.environ.pop(VERBOSITY, None)
-        if before is not None:
-            os.environ[VERBOSITY] = before
 
 
 def is_quiet() -> bool:

@@ -14,6 +14,8 @@ from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
 from jpegai_bench.errors import BenchError
+from jpegai_bench.system.environment import environment
+from jpegai_bench.system.signals import answered
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -67,12 +69,8 @@ def _forkserver(preload: Sequence[str]) -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
     # Ctrl-C reaches every process of the terminal: only this one shall answer, in one line.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with own_imports():
-            forkserver.ensure_running()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with answered(signal.SIGINT, signal.SIG_IGN), own_imports():
+        forkserver.ensure_running()
     return context
 
 
@@ -88,14 +86,8 @@ def _end_server() -> None:
 @contextmanager
 def own_imports() -> Iterator[None]:
     """Processes of Python that are started inside do not take modules of the current folder for their own."""
-    before = os.environ.get(_SAFE_PATH)
-    os.environ[_SAFE_PATH] = before or _BY_US
-    try:
+    with environment({_SAFE_PATH: os.environ.get(_SAFE_PATH) or _BY_US}):
         yield
-    finally:
-        os.environ.pop(_SAFE_PATH, None)
-        if before is not None:
-            os.environ[_SAFE_PATH] = before
 
 
 def let_programs_import() -> None:

@@ -25,7 +25,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[..., None]]
     done = 0
     first = 0
     bar: AbstractContextManager[Callable[..., None]] = (
-        _bar(title, total) if with_bar else nullcontext(_nothing)
+        _bar(title, total) if with_bar else nullcontext(lambda note, completed: None)
     )
     with bar as advance:
 
@@ -50,10 +50,6 @@ def _time_left(seconds: float, steps: int, remaining: int) -> str:
         return ""
     minutes = math.ceil(remaining * seconds / steps / 60)
     return f"{minutes // 60}:{minutes % 60:02} h left" if minutes >= 60 else f"{minutes} min left"
-
-
-def _nothing(note: str, completed: int) -> None:
-    pass
 
 
 @contextmanager
