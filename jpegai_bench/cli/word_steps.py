@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from jpegai_bench.cli.arguments import misused
-from jpegai_bench.commands.catalogue import COMMANDS
+from jpegai_bench.commands.catalogue import options_of_others
 from jpegai_bench.commands.command import Command
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.hydra_errors import in_one_line, no_choice
-from jpegai_bench.config.overrides import folder_words, folders_of, key_of, quoted
+from jpegai_bench.config.overrides import folder_words, folders_of, key_of, parted, quoted
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.setting_names import choices, unreadable
 from jpegai_bench.errors import UsageError
@@ -36,8 +36,8 @@ def prepared(command: Command, words: list[str]) -> list[str]:
 
 def quote_for_hydra(command: Command, words: list[str]) -> list[str]:
     """Letters beyond ASCII and signs that Hydra reads in quotes alone are put into them."""
-    end = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
-    return [*map(quoted, words[:end]), *words[end:]]
+    overrides, flags = parted(words)
+    return [*map(quoted, overrides), *flags]
 
 
 def refuse_unreadable(command: Command, words: list[str]) -> list[str]:
@@ -112,11 +112,9 @@ def anchors_as_labels(command: Command, words: list[str]) -> list[str]:
 
 def refuse_unused(command: Command, words: list[str]) -> list[str]:
     """A setting that other commands take, and this one would ignore, is refused."""
-    special = {option for other_command in COMMANDS.values() for option in other_command.options} - set(
-        command.options
-    )
-    for key in (key_of(word) for word in words if not word.startswith("-")):
-        if key in special:
+    foreign = options_of_others(command)
+    for key in map(key_of, parted(words)[0]):
+        if key in foreign:
             raise misused(command, f"{command.name} takes no {key}")
     return words
 
@@ -143,9 +141,9 @@ def show_one_job(command: Command, words: list[str]) -> list[str]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import Glob
 
-    end = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
+    overrides, flags = parted(words)
     chosen = []
-    for override in OverridesParser.create().parse_overrides(words[:end]):
+    for override in OverridesParser.create().parse_overrides(overrides):
         value: str | None = None
         if override.is_sweep_override():
             if isinstance(sweep := override.value(), Glob):
@@ -155,7 +153,7 @@ def show_one_job(command: Command, words: list[str]) -> list[str]:
         line = str(override.input_line)
         sign = line[: len(line) - len(line.lstrip("+~"))]
         chosen.append(line if value is None else f"{sign}{override.key_or_group}={value}")
-    return [*chosen, *(word for word in words[end:] if word not in _MULTIRUN)]
+    return [*chosen, *(word for word in flags if word not in _MULTIRUN)]
 
 
 STEPS: tuple[Step, ...] = (

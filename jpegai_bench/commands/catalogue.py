@@ -17,3 +17,8 @@ GROUPS = {
 COMMANDS: dict[str, Command] = {
     name: import_module(f"jpegai_bench.commands.{name}").USAGE for name in chain(*GROUPS.values())
 }
+
+
+def options_of_others(command: Command) -> set[str]:
+    """Settings that other commands take, and this one does not."""
+    return {option for other in COMMANDS.values() for option in other.options} - set(command.options)

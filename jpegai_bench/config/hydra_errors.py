@@ -4,7 +4,6 @@ import errno
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import takewhile
 from pathlib import Path
 
 from hydra.errors import (
@@ -16,7 +15,7 @@ from hydra.errors import (
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from jpegai_bench.config.overrides import folders_of, key_of
+from jpegai_bench.config.overrides import folders_of, key_of, parted
 from jpegai_bench.config.setting_names import choices, groups, meant_key, settings
 from jpegai_bench.errors import BenchError, UsageError, hint
 from jpegai_bench.network import places
@@ -62,7 +61,7 @@ def _of_hydra(error: Exception, overrides: Sequence[str], folders: Sequence[Path
     text = str(error)
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
         return _no_such_choice(str(error.missing_cfg_file), folders)
-    for word in takewhile(lambda word: not word.startswith("-"), overrides):
+    for word in parted(overrides)[0]:
         if isinstance(error, ConfigCompositionException) and text.startswith(
             f"Error merging override {word}"
         ):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from jpegai_bench.errors import UsageError
@@ -20,15 +21,20 @@ def key_of(override: str) -> str:
     return override.lstrip("+~").partition("=")[0].partition("@")[0]
 
 
+def parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The overrides, and Hydra's own flags with their values, which stand behind them."""
+    end = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
+    return list(words[:end]), list(words[end:])
+
+
 def folders_of(overrides: Sequence[str]) -> list[Path]:
     """What `--config-dir` names."""
-    pairs = zip(overrides, [*overrides, ""][1:], strict=True)
-    split_at = ((*word.partition("="), following) for word, following in pairs)
-    return [
-        Path(value or following)
-        for option, _, value, following in split_at
-        if option in ("--config-dir", "-cd")
-    ]
+    folders = []
+    for word, following in pairwise([*overrides, ""]):
+        option, _, value = word.partition("=")
+        if option in ("--config-dir", "-cd"):
+            folders.append(Path(value or following))
+    return folders
 
 
 def folder_words(overrides: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 
@@ -25,7 +26,7 @@ from jpegai_bench.config.command_settings import DeviceSettings
 from jpegai_bench.config.composition import composed, run_hydra
 from jpegai_bench.config.hydra_context import launched_by
 from jpegai_bench.config.hydra_errors import explain, in_one_line
-from jpegai_bench.config.overrides import folder_words, key_of
+from jpegai_bench.config.overrides import folder_words, key_of, parted
 from jpegai_bench.config.validation import validated
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.store.store import Store
@@ -70,8 +71,6 @@ class Job:
 
     def __call__(self, config: "DictConfig") -> None:
         """Do the job, and note what came of it."""
-        from hydra.core.hydra_config import HydraConfig
-
         let_programs_import()
         hydra = HydraConfig.get()
         overrides = [str(word) for word in hydra.overrides.task]
@@ -132,15 +131,14 @@ def carry_out(
     overrides = _launchable(overrides)
     shards = _value(overrides, "shards")
     if shards in (None, "1") or command != "run":
-        outcomes, trouble = _pass(Job(command, tuple(words)), list(overrides))
+        outcomes, trouble = _pass(Job(command, tuple(words)), overrides)
     else:
-        outcomes, trouble = _sharded(command, words, list(overrides), _number(shards))
+        outcomes, trouble = _sharded(command, overrides, str(shards))
     module = import_module(f"jpegai_bench.commands.{command}")
     if hasattr(module, "finish"):
         module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
-    _report_outcomes(
-        name, [word for word in _flags(overrides) if word not in ("-m", "--multirun")], outcomes, unusable
-    )
+    flags = [word for word in parted(overrides)[1] if word not in ("-m", "--multirun")]
+    _report_outcomes(name, flags, outcomes, unusable)
     if trouble:
         complain(str(trouble))
     lost = [1 for outcome in outcomes if not outcome.has_ended]
@@ -191,35 +189,28 @@ def _launchable(overrides: Sequence[str]) -> list[str]:
     """
     launcher = _value(overrides, "hydra/launcher")
     extra, modules = _NEEDS.get(launcher or "", ("", ()))
-    if not all(map(_is_installed, modules)):
+    if not all(map(find_spec, modules)):
         raise BenchError(f"hydra/launcher={launcher} is not installed; pip install 'jpegai-bench[{extra}]'")
     if launcher == "joblib" and _value(overrides, "hydra.launcher.n_jobs") is None:
         return [f"hydra.launcher.n_jobs={_JOBS_AT_ONCE}", *overrides]
     return list(overrides)
 
 
-def _is_installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def _sharded(
-    command: str, words: Sequence[str], overrides: list[str], shards: int
-) -> tuple[list[Outcome], BenchError | None]:
+def _sharded(command: str, overrides: list[str], shards: str) -> tuple[list[Outcome], BenchError | None]:
     """Train where that is asked for, measure shards of all variants, and record the runs from the units."""
+    if not shards.isdigit() or int(shards) < 1:
+        raise UsageError(f"shards={shards}: give a number of jobs, as shards=4")
     if _value(overrides, "weights") == "train":
         trained, trouble = _pass(Job("train", ()), [word for word in overrides if key_of(word) != "weights"])
         if trouble or any(outcome.status not in ("done", "cached") for outcome in trained):
             return trained, trouble
-    in_shards = [f"shard=range(0,{shards})", *overrides]
-    measured, trouble = _pass(Job(command, tuple(words), "shard"), in_shards)
+    in_shards = [f"shard=range(0,{int(shards)})", *overrides]
+    measured, trouble = _pass(Job(command, (), "shard"), in_shards)
     if trouble:
         return measured, trouble
     report("recording the runs from the units that the shards left")
     local_words = [word for word in overrides if not key_of(word).startswith(_SHARED_OUT)]
-    recorded, trouble = _pass(Job(command, tuple(words), "gather"), local_words)
+    recorded, trouble = _pass(Job(command, (), "gather"), local_words)
     failed = [outcome for outcome in measured if outcome.status not in ("done", "cached")]
     return [*failed, *recorded], trouble
 
@@ -277,18 +268,6 @@ _STATUS_WORDS = {
     "lost": "ended without a word",
     "skipped": "left out after a failure",
 }
-
-
-def _flags(overrides: Sequence[str]) -> Sequence[str]:
-    """Hydra's own flags with their values; they stand behind the overrides."""
-    first = next((n for n, word in enumerate(overrides) if word.startswith("-")), len(overrides))
-    return overrides[first:]
-
-
-def _number(shards: str) -> int:
-    if not shards.isdigit() or int(shards) < 1:
-        raise UsageError(f"shards={shards}: give a number of jobs, as shards=4")
-    return int(shards)
 
 
 def _value(overrides: Sequence[str], key: str) -> str | None:
