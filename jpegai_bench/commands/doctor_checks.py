@@ -18,7 +18,7 @@ from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
 from jpegai_bench.network.weight_files import SHARED_FILE, SHIPPED_WEIGHTS, read, synthesis_file
-from jpegai_bench.system.cores import usable_cores
+from jpegai_bench.system.cores import processor, usable_cores
 from jpegai_bench.version import __version__
 
 State = Literal["ok", "missing", "broken"]
@@ -125,7 +125,7 @@ def _machine() -> Iterator[Finding]:
     import torch
 
     cores = f"{usable_cores()} usable of {os.cpu_count()}"
-    yield Finding("machine", "cores", "ok", f"{cores}; {_cpu()}")
+    yield Finding("machine", "cores", "ok", f"{cores}; {processor()}")
     limit = os.environ.get("OMP_NUM_THREADS")
     setting = f"OMP_NUM_THREADS={limit}" if limit else "OMP_NUM_THREADS is not set"
     yield Finding("machine", "threads", "ok", f"torch takes {torch.get_num_threads()}; {setting}")
@@ -147,15 +147,6 @@ def _kernels() -> Finding:
         todo = "decoding is slower without; GCC 12 or newer makes them when first needed, for AVX2"
         return Finding("machine", "kernels", "missing", str(reason), todo)
     return Finding("machine", "kernels", "ok", f"compiled, in {library.folder()}")
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _ffmpeg() -> Iterator[Finding]:

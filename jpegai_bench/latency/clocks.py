@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jpegai_bench.codecs.stopwatch import Stopwatch, no_wait
+from jpegai_bench.system.cores import processor
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """Environment in which torch, numpy and scipy, when they are loaded, take one thread."""
@@ -117,14 +118,12 @@ def cores_of_others(before: Clocks, after: Clocks) -> float | None:
     return max(0.0, worked / (after.wall - before.wall))
 
 
-def pin_to_idlest_core(before: Clocks, after: Clocks) -> int | None:
+def pin_to_idlest_core(before: Clocks, after: Clocks) -> int:
     """Keep this process, and what it starts, on the core that worked least between two readings.
 
     Returns:
-        The core, one of those that the process may use; None where the system cannot pin.
+        The core, one of those that the process may use.
     """
-    if not hasattr(os, "sched_setaffinity"):
-        return None
     allowed = sorted(os.sched_getaffinity(0))
     core = min(allowed, key=lambda core: after.cores.get(core, 0.0) - before.cores.get(core, 0.0))
     os.sched_setaffinity(0, {core})
@@ -133,11 +132,10 @@ def pin_to_idlest_core(before: Clocks, after: Clocks) -> int | None:
 
 def machine() -> dict[str, Any]:
     """Processor, number of its cores and of those that may be used, GPUs, operating system."""
-    affinity = getattr(os, "sched_getaffinity", None)
     return {
-        "cpu": _cpu_model(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
-        "usable_cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)),
         "gpus": _gpus(),
         "platform": platform.platform(),
     }
@@ -147,14 +145,6 @@ def _worked() -> tuple[float, float]:
     """CPU seconds of this process, and of the programs that it ran and that have ended."""
     process, programs = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return process.ru_utime + process.ru_stime, programs.ru_utime + programs.ru_stime
-
-
-def _cpu_model() -> str:
-    try:
-        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        model = None
-    return model[1].strip() if model else platform.processor() or platform.machine()
 
 
 def _gpus() -> list[str]:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -65,75 +65,71 @@ def measure(job: Job, beat: Beat) -> dict[str, Any]:
     core = clocks.pin_to_idlest_core(before, clocks.read_clocks())
     quality = nearest_quality(job.qualities, lambda quality: _mean_bpp(job, quality, beat))
     pictures = [_Picture.of(job, image, quality, beat) for image in job.images]
-    all_times = [times for picture in pictures for times in (picture.encode, picture.decode)]
-    start_up: tuple[float | None, float | None] = (None, None)
-    if any(times.programs for times in all_times):
-        start_up = _start_up(job, quality, beat)
+    codings = [coding for picture in pictures for coding in picture.codings.values()]
+    start_up: dict[str, float | None] = dict.fromkeys(("encode_start_up_s", "decode_start_up_s"))
+    if any(coding.times.programs for coding in codings):
+        start_up |= _start_up(job, quality, beat)
     by_part = _by_part(job, pictures)
     others = clocks.cores_of_others(before, clocks.read_clocks())
-    share = sum(times.cpu for times in all_times) / sum(sum(times.seconds) for times in all_times)
-    share = min(1.0, share)  # the CPU's clock is read just before and after the wall's
+    seconds = sum(sum(coding.times.seconds) for coding in codings)
+    share = min(1.0, sum(coding.times.cpu for coding in codings) / seconds)  # the two clocks are read in turn
     waited = job.device == "cpu" and share < clocks.LEAST_SHARE  # for a GPU it may well wait
     return {
         "quality": quality,
         "device": job.device,
         "precision": getattr(job.codec, "precision", FLOAT32),
         "core": core,
-        "affinity": sorted(os.sched_getaffinity(0)) if core is not None else None,
+        "affinity": sorted(os.sched_getaffinity(0)),
         "threads": _threads(),
         "load": load,
         "others_cores": others,
         "cpu_share": share,
         "busy": (load if others is None else others) > clocks.MOST_OTHERS or waited,
-        "summary": _summary(pictures) | {"encode_start_up_s": start_up[0], "decode_start_up_s": start_up[1]},
+        "summary": _summary(pictures) | start_up,
         "pictures": [picture.as_dict() for picture in pictures],
         **by_part,
     }
 
 
 @dataclass(frozen=True)
-class _Both:
-    """Encoding and decoding of one picture."""
+class _Coding:
+    """Encoding, or decoding, of one picture."""
 
-    data: bytes
-    encode: Times
-    decode: Times
-    encode_by_part: Times | None
-    decode_by_part: Times | None
+    times: Times
+    by_part: Times | None
+    """None where the codec has no parts."""
+    peak_bytes: int | None = None
+    """The most memory, where it is known."""
 
 
 @dataclass(frozen=True)
 class _Picture:
-    """One image: its size, its rate, the times, and the most memory in bytes, where it is known."""
+    """One image: its size, its rate, how it was encoded and decoded."""
 
     name: str
     width: int
     height: int
     bits: int
-    encode: Times
-    decode: Times
-    encode_by_part: Times | None
-    decode_by_part: Times | None
-    encode_bytes: int | None
-    decode_bytes: int | None
+    codings: Mapping[str, _Coding]
+    """By `encode` and `decode`."""
 
     @classmethod
     def of(cls, job: Job, image: ImageFile, quality: float, beat: Beat) -> "_Picture":
         pixels = image.read()
-        times = _time_both(job, pixels, quality, lambda: beat(image.name))
-        memory: tuple[int | None, int | None] = (None, None)
-        ran_programs = times.encode.programs + times.decode.programs > 0  # their memory is not this process's
+        data, codings = _time_both(job, pixels, quality, lambda: beat(image.name))
+        ran_programs = any(coding.times.programs for coding in codings.values())  # with memory of their own
         if job.memory and not ran_programs:
             beat(image.name)
             copy = pixels.copy()
-            memory = (
-                peak_bytes(lambda: job.codec.encode(copy, quality), job.device),
-                peak_bytes(lambda: job.codec.decode(times.data), job.device),
-            )
-        return cls(
-            image.name, pixels.shape[1], pixels.shape[0], 8 * len(times.data), times.encode, times.decode,
-            times.encode_by_part, times.decode_by_part, *memory,
-        )  # fmt: skip
+            calls: dict[str, Callable[[], object]] = {
+                "encode": lambda: job.codec.encode(copy, quality),
+                "decode": lambda: job.codec.decode(data),
+            }
+            codings = {
+                step: replace(coding, peak_bytes=peak_bytes(calls[step], job.device))
+                for step, coding in codings.items()
+            }
+        return cls(image.name, pixels.shape[1], pixels.shape[0], 8 * len(data), codings)
 
     @property
     def bpp(self) -> float:
@@ -141,7 +137,7 @@ class _Picture:
 
     def coded(self, step: str, alignment: int) -> Coded | None:
         """`step`: encode or decode; `alignment`: sides are padded to multiples of it."""
-        times = getattr(self, f"{step}_by_part")
+        times = self.codings[step].by_part
         if times is None:
             return None
         width, height = (-(-side // alignment) * alignment for side in (self.width, self.height))
@@ -154,44 +150,47 @@ class _Picture:
             "height": self.height,
             "bpp": self.bpp,
         }
-        for step in ("encode", "decode"):
-            times: Times = getattr(self, step)
+        for step, coding in self.codings.items():
             figures |= {
-                f"{step}_s": times.median,
-                f"{step}_repeats_s": times.seconds,
-                f"{step}_peak_bytes": getattr(self, f"{step}_bytes"),
+                f"{step}_s": coding.times.median,
+                f"{step}_repeats_s": coding.times.seconds,
+                f"{step}_peak_bytes": coding.peak_bytes,
             }
             if coded := self.coded(step, 1):
                 figures[f"{step}_parts_repeats_s"] = coded.split()
         return figures
 
 
-def _time_both(job: Job, pixels: Image8, quality: float, beat: Callable[[], None]) -> _Both:
+def _time_both(
+    job: Job, pixels: Image8, quality: float, beat: Callable[[], None]
+) -> tuple[bytes, dict[str, _Coding]]:
+    """The bitstream, and the times of encoding and decoding."""
+    wait = job.wait()
+
     def picture() -> tuple[Image8, float]:
         beat()
         return pixels.copy(), quality
 
-    def stream() -> tuple[bytes]:
-        beat()
-        return (encoded.data,)
+    def both(watch: Stopwatch | None = None) -> tuple[bytes, dict[str, Times]]:
+        encoded, encode = timed(job.codec.encode, picture, job.repeats, wait, watch)
 
-    wait = job.wait()
-    parted = isinstance(job.codec, PartedCodec)
+        def stream() -> tuple[bytes]:
+            beat()
+            return (encoded.data,)
+
+        _, decode = timed(job.codec.decode, stream, job.repeats, wait, watch)
+        return encoded.data, {"encode": encode, "decode": decode}
+
+    if not isinstance(job.codec, PartedCodec):
+        data, whole = both()
+        return data, {step: _Coding(times, None) for step, times in whole.items()}
     # Looking at the clock takes no time. Waiting for a GPU at the end of each part does: the whole by itself.
-    apart = parted and job.device != "cpu"
-    if apart or not parted:
-        encoded, encode = timed(job.codec.encode, picture, job.repeats, wait)
-        _, decode = timed(job.codec.decode, stream, job.repeats, wait)
-        if not parted:
-            return _Both(encoded.data, encode, decode, None, None)
-    assert isinstance(job.codec, PartedCodec)
+    apart = both() if job.device != "cpu" else None
     watch = Stopwatch(wait)
     with job.codec.watched(watch):
-        encoded, encode_by_part = timed(job.codec.encode, picture, job.repeats, wait, watch)
-        _, decode_by_part = timed(job.codec.decode, stream, job.repeats, wait, watch)
-    if not apart:
-        encode, decode = encode_by_part, decode_by_part
-    return _Both(encoded.data, encode, decode, encode_by_part, decode_by_part)
+        data, by_part = both(watch)
+    whole = apart[1] if apart else by_part
+    return data, {step: _Coding(times, by_part[step]) for step, times in whole.items()}
 
 
 def _by_part(job: Job, pictures: Sequence[_Picture]) -> dict[str, Any]:
@@ -228,13 +227,13 @@ def _mean_bpp(job: Job, quality: float, beat: Beat) -> float:
     return statistics.fmean(rates)
 
 
-def _start_up(job: Job, quality: float, beat: Beat) -> tuple[float | None, float | None]:
-    """Seconds of a picture with next to nothing in it; None where the codec takes none so small."""
+def _start_up(job: Job, quality: float, beat: Beat) -> dict[str, float | None]:
+    """Seconds of a picture with next to nothing in it; nothing where the codec takes none so small."""
     corner = job.images[0].read()[:START_UP_SIDE, :START_UP_SIDE]
     with suppress(BenchError):
-        times = _time_both(job, corner, quality, lambda: beat("start-up"))
-        return times.encode.median, times.decode.median
-    return None, None
+        _, codings = _time_both(job, corner, quality, lambda: beat("start-up"))
+        return {f"{step}_start_up_s": coding.times.median for step, coding in codings.items()}
+    return {}
 
 
 def _summary(pictures: Sequence[_Picture]) -> dict[str, float | None]:
@@ -242,15 +241,15 @@ def _summary(pictures: Sequence[_Picture]) -> dict[str, float | None]:
     summary: dict[str, float | None] = {"bpp": statistics.fmean(picture.bpp for picture in pictures)}
     pixels = sum(picture.width * picture.height for picture in pictures)
     for step in ("encode", "decode"):
-        times: list[Times] = [getattr(picture, step) for picture in pictures]
-        median = statistics.fmean(repeats.median for repeats in times)
-        memory = [getattr(picture, f"{step}_bytes") for picture in pictures]
+        codings = [picture.codings[step] for picture in pictures]
+        median = statistics.fmean(coding.times.median for coding in codings)
+        memory = [coding.peak_bytes for coding in codings if coding.peak_bytes is not None]
         summary |= {
             f"{step}_s": median,
-            f"{step}_lowest_s": statistics.fmean(min(repeats.seconds) for repeats in times),
-            f"{step}_highest_s": statistics.fmean(max(repeats.seconds) for repeats in times),
-            f"{step}_mp_s": pixels / 1e6 / (median * len(times)),
-            f"{step}_peak_mb": None if None in memory else max(memory) / 1e6,
+            f"{step}_lowest_s": statistics.fmean(min(coding.times.seconds) for coding in codings),
+            f"{step}_highest_s": statistics.fmean(max(coding.times.seconds) for coding in codings),
+            f"{step}_mp_s": pixels / 1e6 / (median * len(codings)),
+            f"{step}_peak_mb": max(memory) / 1e6 if len(memory) == len(codings) else None,
         }
     return summary
 
