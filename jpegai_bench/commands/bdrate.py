@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.output import print_frame, print_rich
+from jpegai_bench.commands.output import print_frame, print_sheets
 from jpegai_bench.config.command_settings import CurveSettings, OnlySettings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.console import report
@@ -60,7 +60,6 @@ def command(settings: BdRateSettings, anchor: str, test: str) -> int:
     from jpegai_bench.analysis.rdpoints import read_rd
     from jpegai_bench.codecs.shipped_points import shipped_folder
     from jpegai_bench.report.tables.bdrate_sheet import bd_sheet, problems
-    from jpegai_bench.report.tables.sheets import to_rich
 
     plot = Path(settings.plot).expanduser() if settings.plot else None
     if plot and not plot.parent.is_dir():
@@ -68,7 +67,7 @@ def command(settings: BdRateSettings, anchor: str, test: str) -> int:
     anchor_points, test_points = (read_rd(shipped_folder(word) or word) for word in (anchor, test))
     table = bd_table(anchor_points, test_points, _options(settings))
     if settings.format == "table":
-        print_rich(to_rich([bd_sheet(table)]))
+        print_sheets([bd_sheet(table)], "table")
     else:
         print_frame(table.frame(), settings.format)
         for line in problems(table):

@@ -1,11 +1,12 @@
 """Whether two codecs differ by more than luck."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.output import print_frame, print_latex, print_rich
+from jpegai_bench.commands.output import print_frame, print_rich, print_sheets
 from jpegai_bench.config.command_settings import CurveSettings
 from jpegai_bench.errors import BenchError, UsageError
 
@@ -59,7 +60,6 @@ def command(settings: CompareSettings, a: str, b: str) -> int:
         seeds_sheet,
         spread_as_frame,
     )
-    from jpegai_bench.report.tables.sheets import to_markdown, to_rich
     from jpegai_bench.report.tables.verdict import spread_verdict, verdict
     from jpegai_bench.store.store import Store
 
@@ -94,20 +94,24 @@ def command(settings: CompareSettings, a: str, b: str) -> int:
     elif settings.format == "json":
         about = {**_about(matched, result.hvs, settings.method), "verdict": lines}
         print(as_json(about, frame, result))
-    elif settings.format == "markdown":
-        print(to_markdown(sheets) + "\n" + "\n\n".join(lines))
-    elif settings.format == "latex":
-        print_latex(sheets)
-        print("\n".join(f"% {line}" for line in lines))
     else:
-        from rich.text import Text
-
-        print_rich(to_rich(sheets))
-        print_rich(Text("\n".join(lines)))
+        print_sheets(sheets, settings.format)
+        _print_verdict(lines, settings.format)
     if not any(row.images for row in result.rows):
         reasons = "; ".join(dict.fromkeys(row.reason for row in result.rows))
         raise BenchError(f"{b} against {a}: no metric has a BD-rate on a common image ({reasons})")
     return 0
+
+
+def _print_verdict(lines: Sequence[str], form: str) -> None:
+    if form == "markdown":
+        print("\n\n".join(lines))
+    elif form == "latex":
+        print("\n".join(f"% {line}" for line in lines))
+    else:
+        from rich.text import Text
+
+        print_rich(Text("\n".join(lines)))
 
 
 def _choice(settings: CompareSettings) -> "Choice":

@@ -54,9 +54,7 @@ def _print(findings: Sequence["Finding"]) -> None:
         for finding in members:
             head = f"  {finding.state:<8} {finding.name}"
             for text in (finding.found, f"-> {finding.todo}" if finding.todo else ""):
-                for line in wrap(text, _WIDTH - column, break_on_hyphens=False) or (
-                    [] if not text else [text]
-                ):
+                for line in wrap(text, _WIDTH - column, break_on_hyphens=False):
                     print(f"{head:<{column}}{line}")
                     head = ""
     states = [finding.state for finding in findings]

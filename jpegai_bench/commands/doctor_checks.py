@@ -6,14 +6,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
 
 from jpegai_bench.codecs import anchors, ffmpeg
-from jpegai_bench.config.anchor_nodes import anchor_nodes
 from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.setting_names import anchor_nodes
 from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
@@ -51,6 +51,7 @@ class Finding:
     state: State
     found: str
     todo: str = ""
+    """Shown where the state is not ok."""
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -70,7 +71,8 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _safely(section: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
-        yield from check()
+        for finding in check():
+            yield replace(finding, todo="") if finding.state == "ok" else finding
     except Exception as error:
         message = f"{type(error).__name__}: {' '.join(str(error).split())}"
         yield Finding(section, "this check", "broken", message, "reinstall, or report it as a defect")
@@ -81,34 +83,29 @@ def _versions() -> Iterator[Finding]:
     yield Finding("versions", "jpegai-bench", "ok", f"{__version__} in {where}")
     python = platform.python_version()
     fits = (3, 11) <= sys.version_info < (3, 13)
-    todo = "" if fits else "make an environment with Python 3.11 or 3.12"
+    todo = "make an environment with Python 3.11 or 3.12"
     yield Finding("versions", "Python", "ok" if fits else "broken", f"{python}, {platform.platform()}", todo)
-    for name, specifier, installed in _requirements():
-        if installed is None:
-            yield Finding("versions", name, "broken", "not installed", f"pip install '{name}{specifier}'")
-        elif specifier:
-            message = f"{installed}, but {specifier} is needed"
-            yield Finding("versions", name, "broken", message, f"pip install '{name}{specifier}'")
-        else:
-            yield Finding("versions", name, "ok", installed)
+    yield from _libraries()
     yield _torch_and_torchvision()
 
 
-def _requirements() -> Iterator[tuple[str, str, str | None]]:
-    """Name, what is asked of its version where that is not met, and the version, of each library needed."""
+def _libraries() -> Iterator[Finding]:
+    """Each library that is needed, and whether its version will do."""
     from packaging.requirements import Requirement
 
-    for line in requires("jpegai-bench") or ():
-        requirement = Requirement(line)
+    for requirement in map(Requirement, requires("jpegai-bench") or ()):
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
+        name, specifier = requirement.name, requirement.specifier
+        todo = f"pip install '{name}{specifier}'"
         try:
-            installed = version(requirement.name)
+            installed = version(name)
         except PackageNotFoundError:
-            yield requirement.name, str(requirement.specifier), None
+            yield Finding("versions", name, "broken", "not installed", todo)
             continue
-        met = requirement.specifier.contains(installed, prereleases=True)
-        yield requirement.name, "" if met else str(requirement.specifier), installed
+        fits = specifier.contains(installed, prereleases=True)
+        found = installed if fits else f"{installed}, but {specifier} is needed"
+        yield Finding("versions", name, "ok" if fits else "broken", found, todo)
 
 
 def _torch_and_torchvision() -> Finding:
@@ -162,16 +159,14 @@ def _ffmpeg() -> Iterator[Finding]:
         yield Finding("ffmpeg", "binary", "broken", str(error), remedy)
         return
     for name, purpose in ENCODERS.items():
-        if name in encoders:
-            yield Finding("ffmpeg", name, "ok", f"for {purpose}")
-        else:
-            yield Finding("ffmpeg", name, "missing", f"no {purpose}", remedy)
+        is_there = name in encoders
+        found = f"for {purpose}" if is_there else f"no {purpose}"
+        yield Finding("ffmpeg", name, "ok" if is_there else "missing", found, remedy)
     if not measures:
         yield Finding("ffmpeg", "libvmaf", "missing", "VMAF is NA, and with it the mean of seven", remedy)
         return
     reason = _vmaf_trouble()
-    todo = remedy if reason else ""
-    yield Finding("ffmpeg", "libvmaf", "broken" if reason else "ok", reason or "measures a picture", todo)
+    yield Finding("ffmpeg", "libvmaf", "broken" if reason else "ok", reason or "measures a picture", remedy)
 
 
 def _vmaf_trouble() -> str:
@@ -187,7 +182,7 @@ def _vmaf_trouble() -> str:
 
 def _anchors(settings: Settings) -> Iterator[Finding]:
     usable, reasons = [], {}
-    for label, node in anchor_nodes(settings).items():
+    for label, node in anchor_nodes(settings.config_folders).items():
         try:
             anchors.codec_of(label, node).check()
         except BenchError as error:
@@ -218,19 +213,20 @@ def _datasets() -> Iterator[Finding]:
 
 def _weights() -> Iterator[Finding]:
     """What ships; all of it is read, and held against the hashes that it was saved with."""
-    for folder in sorted(path.parent for path in SHIPPED_WEIGHTS.glob(f"*/{SHARED_FILE}")):
-        wrong = ""
-        for name in (SHARED_FILE, *map(synthesis_file, variant_names())):
-            try:
-                read(folder / name, "shared" if name == SHARED_FILE else "synthesis")
-            except BenchError as error:
-                wrong = wrong or str(error)
-        detail = wrong or f"encoder and {len(variant_names())} variants"
-        todo = "reinstall jpegai-bench" if wrong else ""
-        yield Finding("weights", f"model={folder.name}", "broken" if wrong else "ok", detail, todo)
-    if not list(SHIPPED_WEIGHTS.glob(f"*/{SHARED_FILE}")):
-        detail = f"none in {SHIPPED_WEIGHTS}"
-        yield Finding("weights", "shipped", "broken", detail, "reinstall jpegai-bench")
+    todo = "reinstall jpegai-bench"
+    folders = sorted(path.parent for path in SHIPPED_WEIGHTS.glob(f"*/{SHARED_FILE}"))
+    for folder in folders:
+        name, variants = f"model={folder.name}", variant_names()
+        try:
+            read(folder / SHARED_FILE, "shared")
+            for variant in variants:
+                read(folder / synthesis_file(variant), "synthesis")
+        except BenchError as error:
+            yield Finding("weights", name, "broken", str(error), todo)
+        else:
+            yield Finding("weights", name, "ok", f"encoder and {len(variants)} variants")
+    if not folders:
+        yield Finding("weights", "shipped", "broken", f"none in {SHIPPED_WEIGHTS}", todo)
 
 
 def _results(folder: Path) -> Iterator[Finding]:
@@ -248,7 +244,7 @@ def _results(folder: Path) -> Iterator[Finding]:
             continue
         free = shutil.disk_usage(existing).free
         state: State = "ok" if free > LITTLE else "missing"
-        todo = "" if free > LITTLE else f"free some space, or choose another folder with {how}"
+        todo = f"free some space, or choose another folder with {how}"
         yield Finding("results", name, state, f"{free / 1e9:.1f} GB free in {detail}", todo)
 
 
@@ -257,13 +253,11 @@ def _extras() -> Iterator[Finding]:
         try:
             yield Finding("extras", extra, "ok", f"{package} {version(package)}, for {purpose}")
         except PackageNotFoundError:
-            todo = f"pip install 'jpegai-bench[{extra}]'"
-            yield Finding("extras", extra, "missing", f"no {package}, for {purpose}", todo)
-    if command := shutil.which("sbatch"):
-        yield Finding("extras", "sbatch", "ok", command)
-    else:
-        todo = "hydra/launcher=slurm works where Slurm's commands are"
-        yield Finding("extras", "sbatch", "missing", "no Slurm here", todo)
+            found, todo = f"no {package}, for {purpose}", f"pip install 'jpegai-bench[{extra}]'"
+            yield Finding("extras", extra, "missing", found, todo)
+    sbatch = shutil.which("sbatch")
+    todo = "hydra/launcher=slurm works where Slurm's commands are"
+    yield Finding("extras", "sbatch", "ok" if sbatch else "missing", sbatch or "no Slurm here", todo)
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    todo = "" if browser else "only the tests of the report page need one: apt-get install chromium"
+    todo = "only the tests of the report page need one: apt-get install chromium"
     yield Finding("extras", "browser", "ok" if browser else "missing", browser or "no Chromium", todo)

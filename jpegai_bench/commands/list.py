@@ -34,7 +34,8 @@ def command(settings: "Settings", what: str = "") -> int:
     if what and what not in KINDS:
         raise UsageError(f"list: no {what!r}{hint(what, KINDS)}; there are {', '.join(KINDS)}")
     for kind in (what,) if what else KINDS:
-        print(f"{kind}:" if not what else "", end="\n" if not what else "")
+        if not what:
+            print(f"{kind}:")
         for line in inventory(kind, settings):
-            print(f"  {line}" if not what else line)
+            print(line if what else f"  {line}")
     return 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.output import print_latex, print_rich
+from jpegai_bench.commands.output import print_sheets
 from jpegai_bench.config.command_settings import DeviceSettings, OnlySettings
 from jpegai_bench.config.schema import chosen_metrics
 from jpegai_bench.errors import BenchError
@@ -67,11 +67,15 @@ def command(settings: MetricsSettings, reference: str, distorted: str) -> int:
         raise BenchError(f"interrupted; {outcome}") from None
     good = [measured for measured in measurements if not measured.failure]
     failures = [measured.failure for measured in measurements if measured.failure]
-    by = ", four by piq" if settings.metrics.backend == "piq" else ""
     if settings.format == "json":
         print(_as_json(good, names, [*pairing.left_out, *failures], settings))
     elif settings.format != "csv" and good:
-        _print_sheet(settings.format, good, only, alone, f"{distorted} against {reference}{by}")
+        from jpegai_bench.report.tables.scores import BESIDE_NAMES, as_list, as_table
+
+        by = ", four by piq" if settings.metrics.backend == "piq" else ""
+        title = f"{distorted} against {reference}{by}"
+        sheet = as_list(good[0], title) if alone else as_table(good, only or BESIDE_NAMES, title)
+        print_sheets([sheet], settings.format, end="")
     if settings.format == "csv":
         for line in _not_applicable(good, lambda reason: not is_failure(reason)):
             say(line)
@@ -100,7 +104,7 @@ def _measure(
     # Rows on a terminal show the progress themselves; a bar would tear them.
     quiet = alone or (rows and sys.stdout.isatty())
     watched: AbstractContextManager[Callable[..., None]]
-    watched = nullcontext(_nothing) if quiet else progress("metrics", len(pairing.pairs), "pairs")
+    watched = nullcontext(lambda note: None) if quiet else progress("metrics", len(pairing.pairs), "pairs")
     measurements = []
     if rows:
         write(["reference", "distorted", *names])
@@ -138,10 +142,6 @@ def _not_applicable(good: "Sequence[Measured]", is_wanted: Callable[[str], bool]
     ]
 
 
-def _nothing(note: str) -> None:
-    pass
-
-
 def _as_json(
     good: "Sequence[Measured]", names: Sequence[str], left_out: Sequence[str], settings: MetricsSettings
 ) -> str:
@@ -170,19 +170,3 @@ def _as_json(
         "left_out": list(left_out),
     }
     return json.dumps(content, indent=1)
-
-
-def _print_sheet(
-    layout: str, good: "Sequence[Measured]", only: Sequence[str] | None, alone: bool, title: str
-) -> None:
-    from jpegai_bench.report.tables.scores import BESIDE_NAMES, as_list, as_table
-    from jpegai_bench.report.tables.sheets import to_markdown, to_rich
-
-    shown = only or BESIDE_NAMES
-    sheet = as_list(good[0], title) if alone else as_table(good, shown, title)
-    if layout == "markdown":
-        print(to_markdown([sheet]), end="")
-    elif layout == "latex":
-        print_latex([sheet])
-    else:
-        print_rich(to_rich([sheet]))

@@ -19,22 +19,16 @@ if TYPE_CHECKING:
 
 def show_study(form: str, rebuilt: "Sequence[Rebuilt | RebuiltExperiment]") -> None:
     """Print the tables of studies in the format asked for."""
-    from jpegai_bench.report.tables.sheets import to_markdown, to_rich
-
-    sheets = [sheet for study in rebuilt for sheet in study.sheets()]
-    if form == "table":
-        print_rich(to_rich(sheets))
-        files = {path for study in rebuilt for path in study.files}
-        folders = sorted({str(path.parent) for path in files})
-        print(f"Written: {len(files)} files in {', '.join(folders)}")
-    elif form == "markdown":
-        print(to_markdown(sheets))
-    elif form == "latex":
-        print_latex(sheets)
-    else:
+    if form in ("csv", "json"):
         import pandas as pd
 
         print_frame(pd.concat([study.frame() for study in rebuilt]), form)
+        return
+    print_sheets([sheet for study in rebuilt for sheet in study.sheets()], form)
+    if form == "table":
+        files = {path for study in rebuilt for path in study.files}
+        folders = sorted({str(path.parent) for path in files})
+        print(f"Written: {len(files)} files in {', '.join(folders)}")
 
 
 def own_output() -> "AbstractContextManager[object]":
@@ -42,11 +36,17 @@ def own_output() -> "AbstractContextManager[object]":
     return redirect_stdout(sys.stderr)
 
 
-def print_latex(sheets: "list[Sheet]") -> None:
-    """Print tables for a document that has `booktabs`."""
+def print_sheets(sheets: "list[Sheet]", form: str, end: str = "\n") -> None:
+    """Print tables for people, as Markdown with `end` behind it, or for a LaTeX document with `booktabs`."""
     from jpegai_bench.report.tables.latex import to_latex
+    from jpegai_bench.report.tables.sheets import to_markdown, to_rich
 
-    print(to_latex(sheets), end="")
+    if form == "markdown":
+        print(to_markdown(sheets), end=end)
+    elif form == "latex":
+        print(to_latex(sheets), end="")
+    else:
+        print_rich(to_rich(sheets))
 
 
 def print_rich(renderable: Any) -> None:

@@ -1,7 +1,7 @@
 """Rebuild the plots from the store."""
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.selection import selection as chosen
+from jpegai_bench.commands.selection import rebuilt
 from jpegai_bench.config.command_settings import SelectionSettings
 
 USAGE = Command(
@@ -24,17 +24,5 @@ USAGE = Command(
 
 def command(settings: SelectionSettings) -> int:
     """Draw what has changed, of an experiment where one is chosen; print the paths of all."""
-    from jpegai_bench.config.experiment import experiment_of
-    from jpegai_bench.store.store import Store
-
-    store, selection = Store(settings.results), chosen(settings)
-    if settings.experiment is None:
-        from jpegai_bench.report.rebuild import rebuild
-
-        files = rebuild(store, selection, tables=False).files
-    else:
-        from jpegai_bench.report.experiment import rebuild_experiment
-
-        files = rebuild_experiment(store, experiment_of(settings), selection, tables=False).files
-    print("\n".join(str(path) for path in files))
+    print("\n".join(map(str, rebuilt(settings, tables=False).files)))
     return 0

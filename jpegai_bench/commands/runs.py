@@ -9,6 +9,7 @@ from jpegai_bench.commands.command import Command
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system import console
+from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +101,7 @@ def _report_removal(store: "Store", removal: "Removal") -> None:
         if tables := removal.needed.get(run.folder):
             console.report(f"  needed by the tables of {'; of '.join(tables)}", always=True)
     with_them = f" with {len(removal.files)} units and pictures" if removal.files else ""
-    console.report(f"{_count(len(removal.runs))}{with_them}: {amount(removal.size)}")
+    console.report(f"{count(len(removal.runs), 'run')}{with_them}: {amount(removal.size)}")
     if removal.needed:
         console.report(
             "Tables and plots that are written stay as they are; made again, they lack what is removed.",
@@ -108,7 +109,7 @@ def _report_removal(store: "Store", removal: "Removal") -> None:
         )
 
 
-def _agreed(count: int) -> bool:
+def _agreed(runs: int) -> bool:
     """Ask the person at the keyboard.
 
     Raises:
@@ -116,9 +117,5 @@ def _agreed(count: int) -> bool:
     """
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("runs remove: asks first, and there is nobody to ask here; add ask=false")
-    print(f"Remove {_count(count)}? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"Remove {count(runs, 'run')}? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _count(runs: int) -> str:
-    return "1 run" if runs == 1 else f"{runs} runs"

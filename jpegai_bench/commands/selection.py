@@ -9,7 +9,9 @@ from jpegai_bench.errors import BenchError
 if TYPE_CHECKING:
     from jpegai_bench.config.command_settings import SelectionSettings
     from jpegai_bench.config.schema import Settings
+    from jpegai_bench.report.experiment import RebuiltExperiment
     from jpegai_bench.report.gather.studies import Selection
+    from jpegai_bench.report.rebuild import Rebuilt
 
 
 def dataset(settings: "Settings") -> str | None:
@@ -47,3 +49,18 @@ def selection(settings: "SelectionSettings") -> "Selection":
         only=settings.metrics.only,
         method=settings.method,
     )
+
+
+def rebuilt(
+    settings: "SelectionSettings", tables: bool = True, plots: bool = True
+) -> "Rebuilt | RebuiltExperiment":
+    """Tables and plots of what is chosen, of an experiment where one is."""
+    from jpegai_bench.config.experiment import experiment_of
+    from jpegai_bench.report.experiment import rebuild_experiment
+    from jpegai_bench.report.rebuild import rebuild
+    from jpegai_bench.store.store import Store
+
+    store, chosen = Store(settings.results), selection(settings)
+    if settings.experiment is None:
+        return rebuild(store, chosen, tables, plots)
+    return rebuild_experiment(store, experiment_of(settings), chosen, tables, plots)

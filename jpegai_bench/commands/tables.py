@@ -2,7 +2,7 @@
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import show_study
-from jpegai_bench.commands.selection import selection as chosen
+from jpegai_bench.commands.selection import rebuilt
 from jpegai_bench.config.command_settings import SelectionSettings
 
 USAGE = Command(
@@ -27,17 +27,5 @@ USAGE = Command(
 
 def command(settings: SelectionSettings) -> int:
     """Write the tables, of an experiment where one is chosen, and show them."""
-    from jpegai_bench.config.experiment import experiment_of
-    from jpegai_bench.store.store import Store
-
-    store, selection = Store(settings.results), chosen(settings)
-    if settings.experiment is None:
-        from jpegai_bench.report.rebuild import rebuild
-
-        show_study(settings.format, [rebuild(store, selection, plots=False)])
-    else:
-        from jpegai_bench.report.experiment import rebuild_experiment
-
-        rebuilt = rebuild_experiment(store, experiment_of(settings), selection, plots=False)
-        show_study(settings.format, [rebuilt])
+    show_study(settings.format, [rebuilt(settings, plots=False)])
     return 0
