@@ -37,9 +37,3 @@ def help_of(command: Command) -> str:
         common,
     )
     return "\n\n".join(part for part in parts if part)
-
-
-def examples(command: Command) -> list[str]:
-    """The command lines of its help, as a shell takes them."""
-    lines = (line.strip() for line in command.details.splitlines() if line.startswith("  "))
-    return [line for line in lines if line.startswith(("jpegai-bench ", 'eval "$(jpegai-bench '))]

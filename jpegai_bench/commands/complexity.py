@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import own_output, print_frame, print_rich
 
@@ -26,12 +27,11 @@ USAGE = Command(
 
 def command(settings: "Settings") -> int:
     """Count and print."""
-    from jpegai_bench.config.chosen_variants import variants_of
     from jpegai_bench.report.tables.complexity import as_frame, as_rich
     from jpegai_bench.runner.complexity import complexity_summary
 
     with own_output():
-        summaries = [complexity_summary(settings, variant) for variant in variants_of(settings)]
+        summaries = [complexity_summary(settings, variant) for variant in selection.variants(settings)]
     if settings.format == "table":
         print_rich(as_rich(summaries))
     else:

@@ -9,9 +9,8 @@ from typing import Any
 
 from jpegai_bench.codecs.anchors import codec_of
 from jpegai_bench.codecs.shipped_points import shipped_runs
-from jpegai_bench.config.anchor_nodes import anchor_nodes
 from jpegai_bench.config.schema import Settings
-from jpegai_bench.config.setting_names import choices
+from jpegai_bench.config.setting_names import anchor_nodes, choices
 from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.images import datasets
@@ -65,7 +64,7 @@ def _anchors(settings: Settings) -> list[str]:
         if run.done:
             ready.setdefault(run.label, set()).add(str(run.manifest.get("dataset")))
     lines = []
-    for label, node in anchor_nodes(settings).items():
+    for label, node in anchor_nodes(settings.config_folders).items():
         try:
             codec = codec_of(label, node)
             codec.check()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
 from jpegai_bench.config.command_settings import CompressAISettings, DecodingSettings
@@ -139,11 +140,10 @@ def _refuse_beside_runs(store: "Store") -> None:
 
 def _codecs(settings: LatencySettings) -> list[Any]:
     """The variant that is named, and the codecs that are; where none is, every variant."""
-    from jpegai_bench.config.chosen_variants import variants_of
     from jpegai_bench.runner import inputs
 
     is_codec_chosen = settings.is_typed("anchor")
-    variants = variants_of(settings) if settings.variant or not is_codec_chosen else []
+    variants = selection.variants(settings) if settings.variant or not is_codec_chosen else []
     codecs: list[Any] = []
     for variant in variants:
         try:

@@ -4,11 +4,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jpegai_bench.errors import BenchError
+from jpegai_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from jpegai_bench.config.command_settings import SelectionSettings
     from jpegai_bench.config.schema import Settings
+    from jpegai_bench.config.variants import Variant
     from jpegai_bench.report.experiment import RebuiltExperiment
     from jpegai_bench.report.gather.studies import Selection
     from jpegai_bench.report.rebuild import Rebuilt
@@ -33,6 +34,29 @@ def dataset(settings: "Settings") -> str | None:
 def model(settings: "Settings") -> str | None:
     """The name of the model preset."""
     return settings.model.name if settings.is_typed("model") else None
+
+
+def variants(settings: "Settings") -> "list[Variant]":
+    """The one that is named, or each that ships and each in a folder of the user's.
+
+    Raises:
+        UsageError: one of the user's cannot be read.
+    """
+    from jpegai_bench.config.setting_names import choices, unreadable
+    from jpegai_bench.config.variants import packaged_variant, variant_names, variant_of
+
+    if settings.variant:
+        return [variant_of(settings)]
+    shipped, folders = variant_names(), settings.config_folders[1:]
+    for problem in unreadable("variant", folders).values():
+        raise UsageError(problem)
+    own = [
+        packaged_variant(settings, name, folder)
+        for folder in folders
+        for name in choices("variant", [folder])
+        if name not in shipped
+    ]
+    return [*(packaged_variant(settings, name) for name in shipped), *own]
 
 
 def selection(settings: "SelectionSettings") -> "Selection":

@@ -57,17 +57,11 @@ class Experiment:
         return tuple(dict.fromkeys(name for study in self.studies for name in study.variants))
 
 
-def checked(
-    settings: ExperimentSettings,
-    variants: Mapping[str, str],
-    anchors: Sequence[str],
-    folders: Sequence[Path],
-) -> Experiment:
+def _checked(settings: ExperimentSettings, anchors: Sequence[str], folders: Sequence[Path]) -> Experiment:
     """The experiment of a configuration.
 
     Args:
         settings: the node.
-        variants: the `name` of each variant by the name of its YAML, which `+variant=` takes.
         anchors: labels of the chosen codecs.
         folders: where configurations are, the package's first; figures of a paper lie beside the YAML.
 
@@ -75,6 +69,7 @@ def checked(
         BenchError: a variant or the file of figures is not there, in one line.
     """
     where = f"experiment {settings.name}"
+    variants = _variants_in(folders, settings)
     studies = []
     for name, study in settings.studies.items():
         names = tuple(dict.fromkeys((settings.reference, *study.variants)))
@@ -109,7 +104,7 @@ def experiment_of(settings: Settings) -> Experiment:
         str(node.get("name", label)) if isinstance(node, dict) else label
         for label, node in settings.anchor.items()
     ]
-    return checked(settings.experiment, _variants_in(folders, settings.experiment), anchors, folders)
+    return _checked(settings.experiment, anchors, folders)
 
 
 def packaged_experiment(name: str) -> Experiment:
@@ -117,7 +112,7 @@ def packaged_experiment(name: str) -> Experiment:
     node = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").experiment
     settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentSettings), node))
     assert isinstance(settings, ExperimentSettings)
-    return checked(settings, _variants_in([CONF], settings), (), [CONF])
+    return _checked(settings, (), [CONF])
 
 
 def variants_of_experiments(folders: Iterable[Path]) -> dict[str, set[str]]:

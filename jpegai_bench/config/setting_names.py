@@ -109,6 +109,17 @@ def of_all_commands() -> list[str]:
     return [str(key) for key in OmegaConf.load(CONF / "config.yaml") if key not in ("defaults", "hydra")]
 
 
+def anchor_nodes(config_folders: Sequence[Path]) -> dict[str, Any]:
+    """Every node of the `anchor` group by its label, the package's and those of `--config-dir`."""
+    nodes: dict[str, Any] = {}
+    outside = dict.fromkeys(("arch", "checkpoint", "device"))
+    for path in sorted({path for folder in config_folders for path in (folder / "anchor").glob("*.yaml")}):
+        content = OmegaConf.to_container(OmegaConf.merge(outside, OmegaConf.load(path)), resolve=True)
+        assert isinstance(content, dict)
+        nodes |= {str(key): node for key, node in content.items() if key not in outside}
+    return nodes
+
+
 def takes_a_path(key: str) -> bool:
     """Whether a setting takes a file or a folder."""
     return key in PATHS or (key.startswith("anchor.") and key.rpartition(".")[2] in _LEAVES_OF_ANCHORS)
@@ -137,21 +148,15 @@ def meant_key(wrong: str, folders: Sequence[Path] = ()) -> str | None:
         return next((key for key in below if not key.startswith(("anchor.", "variant.", "hydra."))), below[0])
     if "/" in wrong:
         return nearest(wrong, [key for key in keys if "/" in key])
+    parted = [key.split(".") for key in keys]
     right: list[str] = []
     for number, part in enumerate(wrong.split(".")):
-        depth = number + 1
-        level = {
-            key.split(".")[number]: key
-            for key in keys
-            if key.count(".") >= number and key.split(".")[:number] == right
-        }
+        level = [parts[number] for parts in parted if len(parts) > number and parts[:number] == right]
         meant = part if part in level else nearest(part, level)
         if meant is None:
             return None
         right.append(meant)
-        if depth == wrong.count(".") + 1:
-            return ".".join(right)
-    return None
+    return ".".join(right)
 
 
 def _of_schema(schema: type, inside: str = "") -> list[str]:

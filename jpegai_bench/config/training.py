@@ -1,5 +1,6 @@
 """The `training` group of the configuration."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +35,20 @@ _NOT_NEGATIVE = (
 )
 _MOST = 2**31 - 1
 """Of what is counted: enough for anybody, and no overflow."""
+_RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (_COUNTS, lambda value: value >= 1, "must be at least 1"),
+    (_POSITIVE, lambda value: 0 < value < math.inf, "must be above 0, and finite"),
+    (_NOT_NEGATIVE, lambda value: value >= 0, "must be at least 0"),
+    (
+        (*_COUNTS, *_NOT_NEGATIVE),
+        lambda value: isinstance(value, float) or value <= _MOST,
+        f"must be at most {_MOST}",
+    ),
+    (("ms_ssim_share",), lambda value: 0 <= value <= 1, "must be from 0 to 1"),
+    (("ema",), lambda value: 0 <= value < 1, "must be at least 0 and below 1"),
+    (("seed",), lambda value: 0 <= value < 2**32, "must be from 0 to 4294967295"),
+)
+"""Settings, what is right of the value of each, and how that is said."""
 
 
 @dataclass
@@ -98,17 +113,11 @@ class TrainingSettings:
             )
         if self.crop < 64 or self.crop % 64:
             raise BenchError(f"training.crop={self.crop}: must be a multiple of 64, at least 64")
-        self._check(_COUNTS, lambda value: value >= 1, "must be at least 1")
-        self._check(_POSITIVE, lambda value: 0 < value < float("inf"), "must be above 0, and finite")
-        self._check(_NOT_NEGATIVE, lambda value: value >= 0, "must be at least 0")
-        self._check(
-            (*_COUNTS, *_NOT_NEGATIVE),
-            lambda value: isinstance(value, float) or value <= _MOST,
-            f"must be at most {_MOST}",
-        )
-        self._check(("ms_ssim_share",), lambda value: 0 <= value <= 1, "must be from 0 to 1")
-        self._check(("ema",), lambda value: 0 <= value < 1, "must be at least 0 and below 1")
-        self._check(("seed",), lambda value: 0 <= value < 2**32, "must be from 0 to 4294967295")
+        for names, is_right, rule in _RANGES:
+            for name in names:
+                value = getattr(self, name)
+                if value is not None and not is_right(value):
+                    raise BenchError(f"training.{name}={value}: {rule}")
         if self.warmup_steps > self.steps:
             raise BenchError(
                 f"training.warmup_steps={self.warmup_steps}: must not be above training.steps, "
@@ -142,9 +151,3 @@ class TrainingSettings:
                 f"training.batch_size={self.batch_size}: must be a multiple of training.devices, "
                 f"which is {self.devices}"
             )
-
-    def _check(self, names: tuple[str, ...], is_right: Callable[[float], bool], rule: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if value is not None and not is_right(value):
-                raise BenchError(f"training.{name}={value}: {rule}")

@@ -1,20 +1,28 @@
-"""A composed configuration checked against the schema."""
+"""A composed configuration checked against the schema, and its names, which become files and folders."""
 
+from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.hydra_context import chosen_files, config_folders, shared_cores, typed_words
 from jpegai_bench.config.hydra_errors import no_setting
-from jpegai_bench.config.names import check_names
 from jpegai_bench.config.schema import DERIVED, Settings
-from jpegai_bench.config.setting_names import of_all_commands, require_paths
+from jpegai_bench.config.setting_names import choices, of_all_commands, require_paths
 from jpegai_bench.errors import BenchError, UsageError
+from jpegai_bench.network.weight_files import SHARED_FILE
 from jpegai_bench.system.imports import search_current_folder_last
 
 Kind = TypeVar("Kind", bound=Settings)
+
+_KIND_OF_CODEC = ("_target_", "format")
+"""What stays of a codec whatever its settings are."""
+_LONGEST = 100
+"""Bytes of a name: it begins the names of files, which have 255 at most."""
 
 
 def validated(config: DictConfig, kind: type[Kind]) -> Kind:
@@ -49,12 +57,12 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
         if isinstance(error, ConfigKeyError):
             raise UsageError(no_setting(where, config_folders())) from None
         message = str(error.msg or error).splitlines()[0]
-        if "missing mandatory value" in message:
-            message = "is missing"
-        if "not Optional" in message:
-            message = "must have a value"
-        if "not a ListConfig" in message:
-            message = f"needs a list, as {where}=[…]"
+        plainly = {
+            "missing mandatory value": "is missing",
+            "not Optional": "must have a value",
+            "not a ListConfig": f"needs a list, as {where}=[…]",
+        }
+        message = next((text for part, text in plainly.items() if part in message), message)
         raise UsageError(f"{where}: {message}") from None
     except BenchError as error:  # from the schema: it looks at values alone
         raise UsageError(str(error)) from None
@@ -63,7 +71,7 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
     settings.typed, settings.config_folders = typed_words(), config_folders()
     settings.cores = shared_cores()
     search_current_folder_last(variant, anchor, config.get("arch"))
-    check_names(settings, chosen_files())
+    _check_names(settings, chosen_files())
     if variant:
         unresolved = OmegaConf.to_container(config.variant, resolve=False)
         assert isinstance(unresolved, dict)
@@ -82,3 +90,56 @@ def _require_flat_lists(config: Any, inside: str = "") -> None:
                 raise UsageError(f"{inside}{key}: holds {nested[0]}; give {wanted}")
         elif isinstance(value, DictConfig):
             _require_flat_lists(value, f"{inside}{key}.")
+
+
+def _check_names(settings: Settings, files: Mapping[str, Any]) -> None:
+    """Whether every name can be that of a file, and is no other one's: they tell results apart.
+
+    Args:
+        settings: the configuration.
+        files: the file of each group; empty where that is not known.
+
+    Raises:
+        UsageError: which name it is, and why not.
+    """
+    names: dict[str, Any] = {"model": settings.model.name}
+    if settings.variant:
+        names["variant"] = settings.variant.get("name")
+    if settings.experiment:
+        names["experiment"] = settings.experiment.name
+        for study in settings.experiment.studies:
+            _require_word("experiment.studies", study)
+    for group, name in names.items():
+        _require_word(group, name)
+        if files and files.get(group) != name and name in choices(group):
+            raise _name_taken(group, name)
+    if names.get("variant") == Path(SHARED_FILE).stem:
+        raise UsageError(f"variant shared: {SHARED_FILE} is the encoder's; give the variant another `name`")
+    for label, node in settings.anchor.items():
+        _check_codec(label, node if isinstance(node, dict) else {})
+
+
+def _require_word(where: str, name: Any) -> None:
+    if not isinstance(name, str) or not name.replace("_", "").replace("-", "").isalnum():
+        raise UsageError(f"{where}: needs a `name` of letters, digits, - and _ (it is {name!r})")
+    _require_short(where, name)
+
+
+def _require_short(where: str, name: str) -> None:
+    if len(name.encode()) > _LONGEST:
+        raise UsageError(f"{where} {name}: the name is longer than {_LONGEST} letters")
+
+
+def _check_codec(label: str, node: Mapping[str, Any]) -> None:
+    name = label if node.get("name") is None else node["name"]
+    if not isinstance(name, str) or not name.strip(" .") or not name.isprintable() or "/" in name:
+        raise UsageError(f"anchor {label}: needs a `name` that a folder can have (it is {name!r})")
+    _require_short("anchor", name)
+    if node and name in choices("anchor"):
+        packaged = OmegaConf.load(CONF / "anchor" / f"{name}.yaml")
+        if any(node.get(key) != OmegaConf.select(packaged, f"{name}.{key}") for key in _KIND_OF_CODEC):
+            raise _name_taken("anchor", name)
+
+
+def _name_taken(group: str, name: str) -> UsageError:
+    return UsageError(f"{group} {name}: another one of this name ships; give yours a `name` of its own")

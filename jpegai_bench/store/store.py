@@ -141,7 +141,9 @@ class Store:
 
     def put_unit(self, key: str, unit: dict[str, Any]) -> None:
         """Keep a finished unit."""
-        self._write(key, unit)
+        path = self.unit_path(key)
+        make_folder(path.parent)
+        write_bytes(path, json.dumps(unit).encode())
 
     def found_quality(self, key: str) -> float | None:
         """The quality that a search for a target rate found, or None where there was none."""
@@ -150,7 +152,7 @@ class Store:
 
     def put_found_quality(self, key: str, quality: float) -> None:
         """Keep what a search for a target rate found."""
-        self._write(key, {"found_quality": quality})
+        self.put_unit(key, {"found_quality": quality})
 
     def unit_path(self, key: str) -> Path:
         """Where a unit, or what a search found, is kept."""
@@ -223,11 +225,6 @@ class Store:
     def _read_unit(self, key: str) -> dict[str, Any]:
         """Nothing where there is no such file, or a damaged one."""
         return json_object(self.unit_path(key)) or {}
-
-    def _write(self, key: str, content: dict[str, Any]) -> None:
-        path = self.unit_path(key)
-        make_folder(path.parent)
-        write_bytes(path, json.dumps(content).encode())
 
 
 def _is_sound(manifest: dict[str, Any]) -> bool:

@@ -11,10 +11,17 @@ import pandas as pd
 import pytest
 from command import DATA, RUN, TINY, Done, bench, modules_loaded, picture, several
 
-from jpegai_bench.cli.help import examples, overview
+from jpegai_bench.cli.help import overview
 from jpegai_bench.commands.catalogue import COMMANDS, GROUPS
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.network.weight_files import SHIPPED_WEIGHTS
+
+
+def examples(command):
+    """The command lines of its help, as a shell takes them."""
+    lines = (line.strip() for line in command.details.splitlines() if line.startswith("  "))
+    return [line for line in lines if line.startswith(("jpegai-bench ", 'eval "$(jpegai-bench '))]
+
 
 EXAMPLES = [line for command in COMMANDS.values() for line in examples(command)]
 
