@@ -90,9 +90,9 @@ def _positional(command: Command, typed: Sequence[str], last: str) -> Sequence[s
         return []
     kind = command.words[min(len(before), len(command.words) - 1)]
     if kind == "WHAT":
-        from jpegai_bench.commands.inventory import KINDS
+        from jpegai_bench.commands.inventory import INVENTORY
 
-        return KINDS
+        return list(INVENTORY)
     if kind == "SHELL":
         return ("bash", "zsh")
     if kind in ("get", "remove"):

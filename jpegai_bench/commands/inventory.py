@@ -1,7 +1,7 @@
 """What there is: variants, data sets, anchors, weights, runs; without torch."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import wrap
@@ -25,26 +25,13 @@ from jpegai_bench.system.wording import count
 _WIDTH, _COLUMN = 98, 13
 """Of a line, and where what is said of an anchor begins; `list` alone puts two blanks before each line."""
 
-KINDS = ("variants", "datasets", "anchors", "weights", "runs")
-
-
-def inventory(kind: str, settings: Settings) -> list[str]:
-    """Lines that describe everything of one of `KINDS`."""
-    return {
-        "variants": lambda: _variants(settings),
-        "datasets": _datasets,
-        "anchors": lambda: _anchors(settings),
-        "weights": lambda: _weights(settings),
-        "runs": lambda: _runs(settings),
-    }[kind]()
-
 
 def _variants(settings: Settings) -> list[str]:
     shipped = variant_names()
     return [*shipped, *(name for name in choices("variant", settings.config_folders) if name not in shipped)]
 
 
-def _datasets() -> list[str]:
+def _datasets(settings: Settings) -> list[str]:
     lines = []
     for name in datasets.NAMES:
         try:
@@ -176,3 +163,13 @@ def _age(since: Any) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit}"
     return f"{max(int(seconds), 0)} s"
+
+
+INVENTORY: dict[str, Callable[[Settings], list[str]]] = {
+    "variants": _variants,
+    "datasets": _datasets,
+    "anchors": _anchors,
+    "weights": _weights,
+    "runs": _runs,
+}
+"""What makes the lines that describe everything of a kind."""

@@ -88,11 +88,11 @@ def command(settings: LatencySettings) -> int:
     store.prepare()
     dataset, images, failures = _images(settings)
 
-    def leave_out(error: BenchError) -> None:
+    def leave_out(error: BenchError, why: str = "", is_failure: bool = True) -> None:
         if len(codecs) == 1:
             raise error
-        complain(str(error))
-        failures.append(str(error))
+        complain(f"{why}{error}")
+        failures.extend([str(error)] if is_failure else [])
 
     timings: list[Timing] = []
     for codec in codecs:
@@ -100,10 +100,7 @@ def command(settings: LatencySettings) -> int:
             if hasattr(codec, "check"):
                 codec.check()
         except BenchError as error:
-            if len(codecs) == 1:
-                raise
-            complain(f"cannot be used here: {error}")
-            failures += [] if settings.codec == "all" else [str(error)]
+            leave_out(error, "cannot be used here: ", is_failure=settings.codec != "all")
             continue
         try:
             qualities = _qualities(settings, codec)

@@ -29,13 +29,13 @@ age, size with all that was kept for them, key. `runs remove` takes the key, or 
 
 def command(settings: "Settings", what: str = "") -> int:
     """List one kind, or all under headings."""
-    from jpegai_bench.commands.inventory import KINDS, inventory
+    from jpegai_bench.commands.inventory import INVENTORY
 
-    if what and what not in KINDS:
-        raise UsageError(f"list: no {what!r}{hint(what, KINDS)}; there are {', '.join(KINDS)}")
-    for kind in (what,) if what else KINDS:
+    if what and what not in INVENTORY:
+        raise UsageError(f"list: no {what!r}{hint(what, INVENTORY)}; there are {', '.join(INVENTORY)}")
+    for kind in (what,) if what else INVENTORY:
         if not what:
             print(f"{kind}:")
-        for line in inventory(kind, settings):
+        for line in INVENTORY[kind](settings):
             print(line if what else f"  {line}")
     return 0

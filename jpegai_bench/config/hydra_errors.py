@@ -38,11 +38,9 @@ def explain(error: Exception) -> str:
     console.trace(error)
     message = places.in_one_line(error)
     where = "the traceback is above" if console.is_verbose() else "-v shows where"
-    if isinstance(error, OSError):
-        if error.errno == errno.ENOSPC and error.filename is None:
-            return f"stdout: cannot be written ({error.strerror}); free some space or write elsewhere"
-        return f"{message}; {where}"
-    if places.failed_module(error):
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        return f"stdout: cannot be written ({error.strerror}); free some space or write elsewhere"
+    if isinstance(error, OSError) or places.failed_module(error):
         return f"{message}; {where}"
     return f"{message}; a defect of jpegai-bench or of a module of yours: {where}"
 

@@ -173,14 +173,11 @@ def variant_of(settings: "Settings") -> Variant:
     if variant.paper_kmacs_px is None:
         return variant
     names = [variant.name] if variant.name in shipped else shipped
-    of_paper = [made for name in names if _has_figure(made := packaged_variant(settings, name), variant)]
+    packaged = (packaged_variant(settings, name) for name in names)
+    of_paper = [made for made in packaged if made.paper_kmacs_px == variant.paper_kmacs_px]
     if of_paper and all(made.nodes != variant.nodes for made in of_paper):
         return replace(variant, paper_kmacs_px=None)
     return variant
-
-
-def _has_figure(packaged: Variant, variant: Variant) -> bool:
-    return packaged.paper_kmacs_px == variant.paper_kmacs_px
 
 
 def packaged_variant(settings: "Settings", name: str, folder: Path = CONF) -> Variant:

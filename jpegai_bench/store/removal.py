@@ -125,17 +125,17 @@ def _runs_meant(
         raise BenchError(f"{store.root}: holds no run of {word} with {limits}; jpegai-bench list runs")
     is_long = len(word) >= _SHORTEST
     begun = [run for run in runs if run.folder.name == word or (is_long and run.folder.name.startswith(word))]
-    if begun and not [run for run in begun if run in fit]:
+    meant = [run for run in begun if run in fit]
+    if begun and not meant:
         raise BenchError(f"{word}: is no run with {limits}; jpegai-bench list runs")
-    begun = [run for run in begun if run in fit]
-    if len(begun) > 1:
-        raise BenchError(f"{word}: {len(begun)} runs have a key that begins so; give more of it")
-    if not begun:
+    if len(meant) > 1:
+        raise BenchError(f"{word}: {len(meant)} runs have a key that begins so; give more of it")
+    if not meant:
         names = [*WORDS, *dict.fromkeys(run.label for run in runs)]
         raise BenchError(
             f"{word}: no run of this name or key in {store.root}{hint(word, names)}; jpegai-bench list runs"
         )
-    return begun
+    return meant
 
 
 def _refuse_if_under_way(run: Run) -> None:
@@ -155,13 +155,11 @@ def _mark(run: Run) -> None:
 
 
 def _remove_folder(folder: Path) -> None:
-    manifest = folder / "run.json"
-    for path in folder.iterdir():
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.json"):  # which goes last
         if path.is_dir():
             shutil.rmtree(path)
-        elif path != manifest:
+        else:
             path.unlink(missing_ok=True)
-    manifest.unlink(missing_ok=True)
     _leave_no_empty(folder)
     _leave_no_empty(folder.parent)
 

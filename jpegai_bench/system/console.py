@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -25,11 +25,9 @@ VERBOSITY = "JPEGAI_BENCH_VERBOSITY"
 _LOGS: list[Path] = []
 
 
-@contextmanager
-def verbosity(level: int | None) -> Iterator[None]:
+def verbosity(level: int | None) -> AbstractContextManager[None]:
     """Tell less (-1) or more (1) while the block runs, here and in the processes that it starts."""
-    with environment({} if level is None else {VERBOSITY: str(level)}):
-        yield
+    return environment({} if level is None else {VERBOSITY: str(level)})
 
 
 def is_quiet() -> bool:
@@ -113,8 +111,12 @@ BYTES = "".join(map(chr, range(0xDC80, 0xDD00)))
 
 
 def escaped(text: str, allowed: str = "") -> str:
-    """A text with the escapes of control characters and half characters, but for those that are `allowed`."""
-    return "".join(sign if _is_harmless(sign, allowed) else repr(sign)[1:-1] for sign in text)
+    """A text with the escapes of control characters and half characters, but for those that are `allowed`.
+
+    A file's name may hold what moves a terminal's cursor.
+    """
+    harmful = {sign for sign in text if category(sign) in ("Cc", "Cs")} - set(allowed)
+    return "".join(repr(sign)[1:-1] if sign in harmful else sign for sign in text)
 
 
 def _print_and_log(message: str, shown: bool = True) -> None:
@@ -122,8 +124,3 @@ def _print_and_log(message: str, shown: bool = True) -> None:
     log(message)
     if shown:
         print(message, file=sys.stderr, flush=True)
-
-
-def _is_harmless(character: str, allowed: str) -> bool:
-    """Whether a terminal shows it; a file's name may hold what moves the cursor or is half a character."""
-    return character in allowed or category(character) not in ("Cc", "Cs")

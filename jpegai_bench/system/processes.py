@@ -5,10 +5,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
@@ -83,11 +83,9 @@ def _end_server() -> None:
     server._stop()
 
 
-@contextmanager
-def own_imports() -> Iterator[None]:
+def own_imports() -> AbstractContextManager[None]:
     """Processes of Python that are started inside do not take modules of the current folder for their own."""
-    with environment({_SAFE_PATH: os.environ.get(_SAFE_PATH) or _BY_US}):
-        yield
+    return environment({_SAFE_PATH: os.environ.get(_SAFE_PATH) or _BY_US})
 
 
 def let_programs_import() -> None:

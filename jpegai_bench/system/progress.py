@@ -22,8 +22,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[..., None]]
     with_bar = not console.is_quiet() and not console.is_plain(sys.stderr)
     line = console.log if with_bar else console.report
     start = last_line = time.monotonic()
-    done = 0
-    first = 0
+    done = first = 0
     bar: AbstractContextManager[Callable[..., None]] = (
         _bar(title, total) if with_bar else nullcontext(lambda note, completed: None)
     )
