@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_sheets
 from jpegai_bench.config.command_settings import CurveSettings, OnlySettings
 from jpegai_bench.errors import BenchError
 from jpegai_bench.system.console import report
-
-if TYPE_CHECKING:
-    from jpegai_bench.analysis.bdtable import Options
 
 _FORMATS = ("png", "pdf", "svg")
 """Of a plot."""
@@ -57,6 +53,7 @@ with its reason.
 def command(settings: BdRateSettings, anchor: str, test: str) -> int:
     """Compare and print; 1 where no metric has a number."""
     from jpegai_bench.analysis.bdfiles import bd_table
+    from jpegai_bench.analysis.bdtable import Options
     from jpegai_bench.analysis.rdpoints import read_rd
     from jpegai_bench.codecs.shipped_points import shipped_folder
     from jpegai_bench.report.tables.bdrate_sheet import bd_sheet, problems
@@ -65,7 +62,16 @@ def command(settings: BdRateSettings, anchor: str, test: str) -> int:
     if plot and not plot.parent.is_dir():
         raise BenchError(f"plot={plot}: no folder {plot.parent}; make it first")
     anchor_points, test_points = (read_rd(shipped_folder(word) or word) for word in (anchor, test))
-    table = bd_table(anchor_points, test_points, _options(settings))
+    options = Options(
+        method=settings.method,
+        curve=settings.curve,
+        bd_metric=settings.bd_metric,
+        lower_is_better=tuple(settings.lower_is_better),
+        bpp_range=settings.rates_between,
+        hvs=settings.metrics.hvs,
+        only=None if settings.wanted is None else tuple(settings.wanted),
+    )
+    table = bd_table(anchor_points, test_points, options)
     if settings.format == "table":
         print_sheets([bd_sheet(table)], "table")
     else:
@@ -81,17 +87,3 @@ def command(settings: BdRateSettings, anchor: str, test: str) -> int:
         reasons = "; ".join(dict.fromkeys(table.reason(rate) for rate in table.rates))
         raise BenchError(f"{test} against {anchor}: no metric has a BD-rate ({reasons})")
     return 0
-
-
-def _options(settings: BdRateSettings) -> "Options":
-    from jpegai_bench.analysis.bdtable import Options
-
-    return Options(
-        method=settings.method,
-        curve=settings.curve,
-        bd_metric=settings.bd_metric,
-        lower_is_better=tuple(settings.lower_is_better),
-        bpp_range=settings.rates_between,
-        hvs=settings.metrics.hvs,
-        only=None if settings.wanted is None else tuple(settings.wanted),
-    )

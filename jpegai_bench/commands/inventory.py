@@ -121,14 +121,18 @@ def line_of(store: Store, run: Run) -> str:
     manifest = run.manifest
     pictures = manifest.get("images")
     images = len(pictures) if isinstance(pictures, dict) else 0
-    model = f", model {manifest['model']}" if manifest.get("model") else ""
-    of = f"{manifest.get('dataset')}{model}, {count(images, 'image')}"
-    of += f", {left_out} left out" if (left_out := len(manifest.get("failures") or ())) else ""
-    of += ", target rates" if run.rates == "target" else ""
-    of += "".join(f", {word}" for word in _apart(manifest))
-    of = "its run.json cannot be read" if run.state == "damaged" else of
-    if run.state == "running":
-        of += f", process {manifest.get('pid')} on {manifest.get('host')}"
+    left_out = len(manifest.get("failures") or ())
+    words = [
+        str(manifest.get("dataset")),
+        f"model {manifest['model']}" if manifest.get("model") else "",
+        count(images, "image"),
+        f"{left_out} left out" if left_out else "",
+        "target rates" if run.rates == "target" else "",
+        *_apart(manifest),
+        f"process {manifest.get('pid')} on {manifest.get('host')}" if run.state == "running" else "",
+    ]
+    is_damaged = run.state == "damaged"
+    of = "its run.json cannot be read" if is_damaged else ", ".join(filter(None, words))
     began = manifest.get("start") if manifest.get("status") == "running" else manifest.get("end")
     size = amount(size_of(store, run))
     return f"{run.label:<14} {run.state:<7} {_age(began):>7} {size:>9}  {run.folder.name}  {of}"

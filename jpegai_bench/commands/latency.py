@@ -78,13 +78,13 @@ def command(settings: LatencySettings) -> int:
     from jpegai_bench.store.store import Store
     from jpegai_bench.system.wording import count
 
-    _refuse_beside_runs(Store(settings.results))
+    store = Store(settings.results)
+    _refuse_beside_runs(store)
     codecs = _codecs(settings)
     if settings.quality is not None and len(codecs) > 1:
         raise UsageError("quality=… is on one codec's own scale; choose one codec, or leave quality out")
     if settings.device != CPU:
         prepare_device(settings.device)
-    store = Store(settings.results)
     store.prepare()
     dataset, images, failures = _images(settings)
 

@@ -11,6 +11,7 @@ from yaml import YAMLError
 
 from jpegai_bench.config.folders import CONF, PUBLISHED
 from jpegai_bench.config.schema import ExperimentSettings, Settings
+from jpegai_bench.config.setting_names import choices
 from jpegai_bench.errors import BenchError, hint
 
 
@@ -98,8 +99,8 @@ def experiment_of(settings: Settings) -> Experiment:
     """
     folders = settings.config_folders
     if settings.experiment is None:
-        names = sorted({path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml")})
-        raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {', '.join(names)}")
+        names = ", ".join(choices("experiment", folders))
+        raise BenchError(f"no experiment is chosen; add experiment=NAME, one of {names}")
     anchors = [
         str(node.get("name", label)) if isinstance(node, dict) else label
         for label, node in settings.anchor.items()

@@ -9,11 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.sweep.job_notes import Jobs, Outcome
@@ -22,6 +21,7 @@ from jpegai_bench.system.signals import answered
 from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
+    import submitit
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
 
 _EVERY = 5.0
@@ -34,19 +34,6 @@ _OF_ALL = (
     "stderr_to_stdout",
 )  # fmt: skip
 """What submitit calls alike on any cluster; the rest are sbatch's own."""
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """A job in Slurm's hands."""
-
-    number: int
-    """In the sweep."""
-    id: str
-    """Slurm's, as `12_3` for the third job of an array."""
-    log: Path
-    result: Path
-    """Is written by submitit when the job has ended by itself."""
 
 
 def launch(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], first: int) -> None:
@@ -70,7 +57,7 @@ def launch(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], fi
     for number, overrides in enumerate(job_overrides, first):
         jobs.queue(number, overrides)
     submitted = _submit(launcher, job_overrides, first)
-    array = submitted[0].id.partition("_")[0]
+    array = submitted[first].job_id.partition("_")[0]
     many = count(len(submitted), "job")
     report(
         f"{many} submitted to Slurm as {array}; logs: {jobs.folder}/.submitit; "
@@ -100,7 +87,10 @@ def ends_on_signal() -> AbstractContextManager[None]:
     return answered(signal.SIGTERM, lambda *_: sys.exit("ended by Slurm"))
 
 
-def _submit(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], first: int) -> list[Submitted]:
+def _submit(
+    launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], first: int
+) -> dict[int, "submitit.Job[Any]"]:
+    """The jobs in Slurm's hands, by their numbers in the sweep."""
     import submitit
     from hydra.core.singleton import Singleton
 
@@ -114,40 +104,36 @@ def _submit(launcher: "SlurmLauncher", job_overrides: Sequence[Sequence[str]], f
     try:
         executor = submitit.AutoExecutor(folder=folder, cluster="slurm", slurm_max_num_timeout=timeouts)
         executor.update_parameters(**settings)
-        submitted = executor.map_array(launcher, *zip(*tasks, strict=True))
+        return dict(enumerate(executor.map_array(launcher, *zip(*tasks, strict=True)), first))
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
         lines = [line for line in str(error).splitlines() if line.startswith("sbatch: ")]
         why = lines[0] if lines else str(error).partition("\n")[0]
         raise BenchError(f"Slurm does not take the jobs: {why}; hydra.launcher.… sets sbatch's") from None
-    return [
-        Submitted(number, job.job_id, job.paths.stdout, job.paths.result_pickle)
-        for number, job in enumerate(submitted, first)
-    ]
 
 
-def _watch(submitted: Sequence[Submitted], jobs: Jobs) -> None:
+def _watch(submitted: Mapping[int, "submitit.Job[Any]"], jobs: Jobs) -> None:
     """Tell each step of each job until all have ended; one that left no word is noted as lost."""
     states: dict[int, str] = {}
     names = _names(jobs.outcomes())
-    alive = {job.number: job for job in submitted}
+    alive = dict(submitted)
     absent: set[int] = set()
     while alive:
         queue = _queue()
-        for job in list(alive.values()):
-            state = queue.get(job.id, "") if queue is not None else states.get(job.number, "")
-            ended = job.result.exists()
+        for number, job in list(alive.items()):
+            state = queue.get(job.job_id, "") if queue is not None else states.get(number, "")
+            ended = job.paths.result_pickle.exists()
             # A job that is put back may be missing for a moment.
-            if ended or (queue is not None and not state and job.number in absent):
-                del alive[job.number]
-                state = _end(job, jobs)
+            if ended or (queue is not None and not state and number in absent):
+                del alive[number]
+                state = _end(number, job, jobs)
             elif queue is not None and not state:
-                absent.add(job.number)
+                absent.add(number)
                 continue
             else:
-                absent.discard(job.number)
-            if state and state != states.get(job.number):
-                report(f"job {job.number + 1} ({job.id}){names.get(job.number, '')}: {state}")
-                states[job.number] = state
+                absent.discard(number)
+            if state and state != states.get(number):
+                report(f"job {number + 1} ({job.job_id}){names.get(number, '')}: {state}")
+                states[number] = state
         if alive:
             time.sleep(max(_EVERY, len(alive) / 20))
 
@@ -161,22 +147,22 @@ def _names(outcomes: Sequence[Outcome]) -> dict[int, str]:
     }
 
 
-def _end(job: Submitted, jobs: Jobs) -> str:
+def _end(number: int, job: "submitit.Job[Any]", jobs: Jobs) -> str:
     """What became of a job that has ended; where it left no word, that is noted."""
-    end = time.monotonic() + (_LATE if job.result.exists() else 0)
+    end = time.monotonic() + (_LATE if job.paths.result_pickle.exists() else 0)
     while True:
         for note in jobs.outcomes():
-            if note.number == job.number and note.has_ended:
+            if note.number == number and note.has_ended:
                 return f"{note.status}, {note.seconds:.0f} s"
         if time.monotonic() >= end:
             break
         time.sleep(1)
-    details = _traceback_of(job.result)
-    state = _output_of("squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job.id) or ""
+    details = _traceback_of(job.paths.result_pickle)
+    state = _output_of("squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job.job_id) or ""
     state_text = state.strip().lower().replace("_", " ").partition("\n")[0]
     ended = f"ended without a word{f' ({state_text})' if state_text else ''}"
-    why = f"job {job.id} {details.splitlines()[-1] if details else ended}"
-    jobs.lose(job.number, why, str(job.log), details)
+    why = f"job {job.job_id} {details.splitlines()[-1] if details else ended}"
+    jobs.lose(number, why, str(job.paths.stdout), details)
     return "lost"
 
 

@@ -19,7 +19,9 @@ def search_current_folder_last(*nodes: Any) -> None:
         nodes: import paths, and nodes of a configuration with the `_target_` of each at any depth.
     """
     current, tops = os.getcwd(), {target.partition(".")[0] for node in nodes for target in _targets(node)}
-    if current not in sys.path and not all(map(_is_there, tops)):
+    if current not in sys.path and any(
+        top and top not in sys.modules and find_spec(top) is None for top in tops
+    ):
         sys.path.append(current)
 
 
@@ -29,10 +31,6 @@ def _targets(node: Any) -> Iterator[str]:
     for key, value in node.items() if isinstance(node, dict) else ():
         if key == "_target_" or not isinstance(value, str):
             yield from _targets(value)
-
-
-def _is_there(top: str) -> bool:
-    return not top or top in sys.modules or find_spec(top) is not None
 
 
 def locate(target: Any, where: str) -> Callable[..., Any]:
