@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich, print_sheets
 from jpegai_bench.config.command_settings import CurveSettings
@@ -116,13 +115,14 @@ def _print_verdict(lines: Sequence[str], form: str) -> None:
 
 def _choice(settings: CompareSettings) -> "Choice":
     """What the command line chooses."""
+    from jpegai_bench.commands.selection import dataset, model
     from jpegai_bench.report.gather.matching_runs import Choice
 
     anchors = settings.anchors or []
     if len(anchors) > 1:
         raise UsageError(f"anchor=[{','.join(anchors)}]: compare takes one anchor")
     anchor = anchors[0] if anchors else None
-    return Choice(selection.dataset(settings), selection.model(settings), anchor, settings.anchor_points)
+    return Choice(dataset(settings), model(settings), anchor, settings.anchor_points)
 
 
 def _about(matched: "Match", hvs: str, method: str) -> dict[str, Any]:

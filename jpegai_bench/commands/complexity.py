@@ -1,13 +1,8 @@
 """kMACs/pixel of one variant or of all."""
 
-from typing import TYPE_CHECKING
-
-from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import own_output, print_frame, print_rich
-
-if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.schema import Settings
 
 USAGE = Command(
     "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown|latex]",
@@ -25,13 +20,14 @@ USAGE = Command(
 )
 
 
-def command(settings: "Settings") -> int:
+def command(settings: Settings) -> int:
     """Count and print."""
+    from jpegai_bench.commands.selection import variants
     from jpegai_bench.report.tables.complexity import as_frame, as_rich
     from jpegai_bench.runner.complexity import complexity_summary
 
     with own_output():
-        summaries = [complexity_summary(settings, variant) for variant in selection.variants(settings)]
+        summaries = [complexity_summary(settings, variant) for variant in variants(settings)]
     if settings.format == "table":
         print_rich(as_rich(summaries))
     else:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
 from jpegai_bench.config.command_settings import SelectionSettings
 from jpegai_bench.errors import UsageError
@@ -45,6 +44,7 @@ _DECIDING = ("dataset", "model", "experiment", "anchors", "peers", "metrics", "m
 
 def command(settings: ExportSettings) -> int:
     """Write the archive and print its path."""
+    from jpegai_bench.commands.selection import selection
     from jpegai_bench.config.experiment import experiment_of
     from jpegai_bench.report.export.supplement import pack, supplement
     from jpegai_bench.store.store import Store
@@ -55,9 +55,7 @@ def command(settings: ExportSettings) -> int:
     store = Store(settings.results)
     experiment = experiment_of(settings) if settings.experiment else None
     folders = settings.config_folders[1:]
-    content = supplement(
-        store, selection.selection(settings), experiment, settings.typed_of(_DECIDING), folders
-    )
+    content = supplement(store, selection(settings), experiment, settings.typed_of(_DECIDING), folders)
     stem = f"{content.name}-anonymous" if settings.anonymous else content.name
     path = target or store.root / "export" / f"{stem}.zip"
     print(pack(store, content, path, settings.anonymous))

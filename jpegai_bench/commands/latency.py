@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
 from jpegai_bench.config.command_settings import CompressAISettings, DecodingSettings
@@ -137,10 +136,11 @@ def _refuse_beside_runs(store: "Store") -> None:
 
 def _codecs(settings: LatencySettings) -> list[Any]:
     """The variant that is named, and the codecs that are; where none is, every variant."""
+    from jpegai_bench.commands.selection import variants as chosen_variants
     from jpegai_bench.runner import inputs
 
     is_codec_chosen = settings.is_typed("anchor")
-    variants = selection.variants(settings) if settings.variant or not is_codec_chosen else []
+    variants = chosen_variants(settings) if settings.variant or not is_codec_chosen else []
     codecs: list[Any] = []
     for variant in variants:
         try:

@@ -1,12 +1,8 @@
 """What there is."""
 
-from typing import TYPE_CHECKING
-
 from jpegai_bench.commands.command import Command
+from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError, hint
-
-if TYPE_CHECKING:
-    from jpegai_bench.config.schema import Settings
 
 USAGE = Command(
     "list [variants|datasets|anchors|weights|runs]",
@@ -27,7 +23,7 @@ age, size with all that was kept for them, key. `runs remove` takes the key, or 
 )
 
 
-def command(settings: "Settings", what: str = "") -> int:
+def command(settings: Settings, what: str = "") -> int:
     """List one kind, or all under headings."""
     from jpegai_bench.commands.inventory import INVENTORY
 

@@ -1,7 +1,6 @@
 """Rebuild the plots from the store."""
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.selection import rebuilt
 from jpegai_bench.config.command_settings import SelectionSettings
 
 USAGE = Command(
@@ -24,5 +23,7 @@ USAGE = Command(
 
 def command(settings: SelectionSettings) -> int:
     """Draw what has changed, of an experiment where one is chosen; print the paths of all."""
+    from jpegai_bench.commands.selection import rebuilt
+
     print("\n".join(map(str, rebuilt(settings, tables=False).files)))
     return 0

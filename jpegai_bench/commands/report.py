@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.commands.selection import selection as chosen
 from jpegai_bench.config.command_settings import SelectionSettings
 
 
@@ -37,16 +36,17 @@ names, with the command that makes it.
 
 def command(settings: ReportSettings) -> int:
     """Write the page and print its path."""
+    from jpegai_bench.commands.selection import selection
     from jpegai_bench.config.experiment import experiment_of, packaged_experiment
     from jpegai_bench.report.page.write import write_page
     from jpegai_bench.store.store import Store
 
-    selection = chosen(settings)
+    chosen = selection(settings)
     if not settings.is_typed("peers"):
-        selection = replace(selection, peers="all")
-    chosen_one = experiment_of(settings) if settings.experiment else packaged_experiment("vcip2023")
+        chosen = replace(chosen, peers="all")
+    experiment = experiment_of(settings) if settings.experiment else packaged_experiment("vcip2023")
     store = Store(settings.results)
     store.prepare()
     is_whole, is_linked = settings.experiment is None, settings.images == "linked"
-    print(write_page(store, selection, settings.results, chosen_one, is_whole, is_linked))
+    print(write_page(store, chosen, settings.results, experiment, is_whole, is_linked))
     return 0

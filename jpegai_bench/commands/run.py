@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import own_output, show_study
 from jpegai_bench.config.command_settings import RunSettings
 from jpegai_bench.errors import UsageError
+from jpegai_bench.sweep.job_result import How, Result
 from jpegai_bench.system.console import complain, report
-
-if TYPE_CHECKING:
-    from jpegai_bench.report.gather.studies import Selection
-    from jpegai_bench.sweep.job_notes import Result
-    from jpegai_bench.sweep.sweep import How
 
 USAGE = Command(
     "run +variant=NAME [dataset=sample|kodak|folder] [overrides]",
@@ -46,6 +42,7 @@ and plots of all that the data set has in results/tables and results/plots, the 
 def command(settings: RunSettings) -> int:
     """Do the main job; 1 where an image was left out."""
     _check(settings)
+    from jpegai_bench.commands.selection import selection_of_run
     from jpegai_bench.report.rebuild import rebuild
     from jpegai_bench.runner.run import measure_variant
     from jpegai_bench.store.store import Store
@@ -53,21 +50,19 @@ def command(settings: RunSettings) -> int:
     with own_output():
         measured = measure_variant(settings)
     try:
-        show_study(
-            settings.format, [rebuild(Store(settings.results), _selection(settings, measured.dataset))]
-        )
+        selection = selection_of_run(settings, measured.dataset)
+        show_study(settings.format, [rebuild(Store(settings.results), selection)])
     finally:  # also where the disk is full
         for line in measured.failures:
             complain(f"left out: {line}")
     return 1 if measured.failures else 0
 
 
-def job(settings: RunSettings, how: "How") -> "Result":
+def job(settings: RunSettings, how: How) -> Result:
     """The main job as one of several: tables and plots come when all have ended."""
-    from jpegai_bench.config.experiment import experiment_of
-    from jpegai_bench.sweep.job_notes import Result
-
     _check(settings, how)
+    from jpegai_bench.commands.selection import selection_of_run
+    from jpegai_bench.config.experiment import experiment_of
     from jpegai_bench.runner import run
 
     work = {"all": run.measure_variant, "shard": run.measure_shard, "gather": run.gather}
@@ -75,7 +70,7 @@ def job(settings: RunSettings, how: "How") -> "Result":
     value = {
         "results": settings.results,
         "format": settings.format,
-        "selection": vars(_selection(settings, measured.dataset)),
+        "selection": vars(selection_of_run(settings, measured.dataset)),
         "computed": measured.computed,
         "experiment": asdict(experiment_of(settings)) if settings.experiment else None,
     }
@@ -113,7 +108,7 @@ def finish(values: Sequence[Any]) -> None:
         report(f"Page: {page}")
 
 
-def _check(settings: RunSettings, how: "How" = "all") -> None:
+def _check(settings: RunSettings, how: How = "all") -> None:
     if settings.weights != "train" and settings.is_typed("training"):
         raise UsageError("training settings need weights=train; without it weights that are there are run")
     if settings.shards > 1 and how == "all":
@@ -134,19 +129,3 @@ def _require_peers(settings: RunSettings) -> None:
         metrics, typed = fingerprint(settings.metrics.backend), of_dataset(settings.words_again())
         conditions = Conditions(dataset.name, dataset.hashes(), metrics, typed, settings.metrics.asked)
         require_peers(Store(settings.results), peers, conditions, anchors)
-
-
-def _selection(settings: RunSettings, dataset: str) -> "Selection":
-    """The tables and plots that a run belongs to."""
-    from jpegai_bench.report.gather.peers import wanted_peers
-    from jpegai_bench.report.gather.studies import Selection
-
-    return Selection(
-        dataset,
-        settings.model.name,
-        settings.chosen_rates.kind,
-        peers=wanted_peers(settings.peers),
-        hvs=settings.metrics.hvs,
-        only=settings.metrics.only,
-        method=settings.method,
-    )

@@ -4,7 +4,6 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jpegai_bench.commands import selection
 from jpegai_bench.commands.command import Command
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import BenchError, UsageError
@@ -51,6 +50,7 @@ is left alone.
 
 def command(settings: RunsSettings, action: str, *which: str) -> int:
     """Remove runs, once it has been said what goes and a person or `ask=false` has agreed."""
+    from jpegai_bench.commands.selection import dataset, model
     from jpegai_bench.config.experiment import variants_of_experiments
     from jpegai_bench.report.gather.needed_runs import needed_by, unknown_experiments
     from jpegai_bench.store.removal import UNNEEDED, carry_out, planned_removal, runs_meant
@@ -62,7 +62,7 @@ def command(settings: RunsSettings, action: str, *which: str) -> int:
     experiments = variants_of_experiments(settings.config_folders)
     needed = needed_by(store, experiments)
     _warn_of_unknown(unknown_experiments(store, experiments), refuse=UNNEEDED in which)
-    runs = runs_meant(store, which, needed, selection.dataset(settings), selection.model(settings))
+    runs = runs_meant(store, which, needed, dataset(settings), model(settings))
     if not runs:
         console.say(f"nothing to remove: {settings.results} holds no run that is {' or '.join(which)}")
         return 0

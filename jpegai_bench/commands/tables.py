@@ -2,7 +2,6 @@
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import show_study
-from jpegai_bench.commands.selection import rebuilt
 from jpegai_bench.config.command_settings import SelectionSettings
 
 USAGE = Command(
@@ -27,5 +26,7 @@ USAGE = Command(
 
 def command(settings: SelectionSettings) -> int:
     """Write the tables, of an experiment where one is chosen, and show them."""
+    from jpegai_bench.commands.selection import rebuilt
+
     show_study(settings.format, [rebuilt(settings, plots=False)])
     return 0

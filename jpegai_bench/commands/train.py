@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import own_output
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.errors import UsageError
-
-if TYPE_CHECKING:
-    from jpegai_bench.sweep.job_notes import Result
-    from jpegai_bench.sweep.sweep import How
+from jpegai_bench.sweep.job_result import How, Result
 
 
 @dataclass(kw_only=True)
@@ -54,10 +51,8 @@ def command(settings: TrainSettings) -> int:
     return 0
 
 
-def job(settings: TrainSettings, how: "How") -> "Result":
+def job(settings: TrainSettings, how: How) -> Result:
     """A training as one of several."""
-    from jpegai_bench.sweep.job_notes import Result
-
     return Result(str(_train(settings)))
 
 

@@ -11,21 +11,10 @@ from typing import Any, Literal
 
 from jpegai_bench.errors import BenchError
 from jpegai_bench.store.leases import Holder
+from jpegai_bench.sweep.job_result import Result
 from jpegai_bench.system.files import json_object, make_folder, write_bytes
 
 Status = Literal["queued", "running", "done", "cached", "failed", "lost", "skipped"]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a job leaves to the end of its sweep."""
-
-    value: Any = None
-    """Plain data, for whoever puts the jobs' results together."""
-    cached: bool = False
-    """Whether all of it was there already."""
-    failures: tuple[str, ...] = ()
-    """One line for each part that failed while the rest went on."""
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
 
 from jpegai_bench.config.command_settings import DeviceSettings
 from jpegai_bench.config.composition import composed, run_hydra
@@ -31,16 +32,12 @@ from jpegai_bench.config.validation import validated
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.store.store import Store
 from jpegai_bench.sweep import gpus, slurm
-from jpegai_bench.sweep.job_notes import Jobs, Outcome, Result
+from jpegai_bench.sweep.job_notes import Jobs, Outcome
+from jpegai_bench.sweep.job_result import How, Result
 from jpegai_bench.system.console import complain, report
 from jpegai_bench.system.devices import CPU, kind_of, prepare_device
 from jpegai_bench.system.processes import let_programs_import, own_imports
 from jpegai_bench.system.wording import count
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-How = Literal["all", "shard", "gather"]
 
 _JOBS_AT_ONCE = 2
 """With joblib, unless it is told otherwise; they share the cores."""
@@ -56,7 +53,7 @@ _FOLDERS: list[Path] = []
 class Watch(Callback):
     """Hydra's callback that tells where the jobs of a sweep note what became of them."""
 
-    def on_multirun_start(self, config: "DictConfig", **kwargs: Any) -> None:
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Called in the process of the command line."""
         _FOLDERS.append(Path(str(config.hydra.sweep.dir)))
 
@@ -69,7 +66,7 @@ class Job:
     words: tuple[str, ...]
     how: How = "all"
 
-    def __call__(self, config: "DictConfig") -> None:
+    def __call__(self, config: DictConfig) -> None:
         """Do the job, and note what came of it."""
         let_programs_import()
         hydra = HydraConfig.get()
@@ -93,7 +90,7 @@ class Job:
         for line in outcome.failures:
             complain(line)
 
-    def _work(self, config: "DictConfig") -> Result:
+    def _work(self, config: DictConfig) -> Result:
         module = import_module(f"jpegai_bench.commands.{self.command}")
         settings = validated(config, module.USAGE.settings)
         if hasattr(module, "job"):
@@ -104,7 +101,7 @@ class Job:
         return Result()
 
 
-def takes_any_gpu(config: "DictConfig") -> bool:
+def takes_any_gpu(config: DictConfig) -> bool:
     """Whether a job computes on one GPU, whichever it is: its configuration names none, nor asks for more."""
     return ":" not in str(config.device) and config.training.devices == 1
 
