@@ -5,8 +5,8 @@ and one on all of them.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from jpegai_bench.store.keys import search_key, unit_key
 from jpegai_bench.store.pictures import original_path, picture_path
@@ -36,10 +36,8 @@ def total(paths: Iterable[Path]) -> int:
     """Bytes of files; one that has just been removed has none."""
     size = 0
     for path in paths:
-        try:
+        with suppress(FileNotFoundError):
             size += path.stat().st_size
-        except FileNotFoundError:
-            continue
     return size
 
 
@@ -69,9 +67,6 @@ def _coded(run: Run) -> list[tuple[dict[str, str], str]]:
 
 
 def _numbers(run: Run, key: str) -> list[float]:
-    values: Any = run.manifest.get(key)
-    return (
-        [float(number) for number in values if isinstance(number, int | float)]
-        if isinstance(values, list)
-        else []
-    )
+    values = run.manifest.get(key)
+    numbers = values if isinstance(values, list) else ()
+    return [float(number) for number in numbers if isinstance(number, int | float)]
