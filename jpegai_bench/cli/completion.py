@@ -11,12 +11,22 @@ from pathlib import Path
 from jpegai_bench.cli.arguments import FLAGS, HELP, QUIET, VERBOSE
 from jpegai_bench.commands.catalogue import COMMANDS, options_of_others
 from jpegai_bench.commands.command import Command
+from jpegai_bench.commands.completion import SCRIPTS
 from jpegai_bench.config import setting_names
 from jpegai_bench.config.overrides import folders_of, key_of
 
 _SOONER = ("--config-dir", "--cfg", "--help", "--multirun", "--quiet", "--verbose")
 """Of the flags those that are offered."""
 _CURSOR = "\0"
+
+
+def answer(shell: str, line: str, point: str) -> int:
+    """Print what completes a line at the cursor, whose place bash counts in bytes, and zsh in signs."""
+    place = int(point)
+    line = line.encode()[:place].decode(errors="ignore") if shell == "bash" else line[:place]
+    for completed in completions(line, os.environ.get("JPEGAI_BENCH_WORDBREAKS", "")):
+        print(completed)
+    return 0
 
 
 def completions(line: str, breaks: str = "") -> list[str]:
@@ -94,7 +104,7 @@ def _positional(command: Command, typed: Sequence[str], last: str) -> Sequence[s
 
         return list(INVENTORY)
     if kind == "SHELL":
-        return ("bash", "zsh")
+        return list(SCRIPTS)
     if kind in ("get", "remove"):
         return [kind]
     if kind == "WHICH":

@@ -12,6 +12,7 @@ from importlib import import_module
 
 from jpegai_bench.cli import arguments
 from jpegai_bench.cli.help import help_of, overview
+from jpegai_bench.commands import completion
 from jpegai_bench.commands.catalogue import COMMANDS
 from jpegai_bench.commands.command import Command
 from jpegai_bench.config.schema import Settings
@@ -89,9 +90,11 @@ def _run(words: list[str]) -> int:
         print(help_of(command))
         return 0
     if not command.composes:
-        from jpegai_bench.cli.shell_scripts import command as print_completion
+        if remaining[:1] == ["answer"] and len(remaining) == 4:
+            from jpegai_bench.cli.completion import answer
 
-        return print_completion(*remaining)
+            return answer(*remaining[1:])
+        return completion.command(*remaining)
     return _execute(command, *arguments.split(command, remaining))
 
 

@@ -1,6 +1,10 @@
-"""Completion by the tab key: `jpegai_bench.cli.shell_scripts` does it."""
+"""Completion by the tab key: the script for a shell.
+
+It asks with `completion answer SHELL LINE POINT`; `jpegai_bench.cli.completion` knows what may stand there.
+"""
 
 from jpegai_bench.commands.command import Command
+from jpegai_bench.errors import UsageError, hint
 
 USAGE = Command(
     "completion bash|zsh",
@@ -17,3 +21,39 @@ choices and files, those of --config-dir too.
     words=("SHELL",),
     composes=False,
 )
+
+SCRIPTS = {
+    "bash": r"""# jpegai-bench: completion for bash
+_jpegai_bench() {
+    local line
+    COMPREPLY=()
+    while IFS= read -r line; do
+        COMPREPLY+=("$line")
+    done < <(JPEGAI_BENCH_WORDBREAKS=$COMP_WORDBREAKS \
+        "${COMP_WORDS[0]}" completion answer bash "$COMP_LINE" "$COMP_POINT" 2> /dev/null)
+}
+complete -o nospace -F _jpegai_bench jpegai-bench""",
+    "zsh": r"""#compdef jpegai-bench
+_jpegai_bench() {
+    local -a answers
+    answers=("${(@f)$(${words[1]} completion answer zsh "$BUFFER" "$CURSOR" 2> /dev/null)}")
+    answers=(${answers:#})
+    (( $#answers )) && compadd -U -Q -S '' -- $answers
+}
+if [[ $funcstack[1] == _jpegai-bench ]]; then
+    _jpegai_bench "$@"
+else
+    compdef _jpegai_bench jpegai-bench
+fi""",
+}
+
+
+def command(shell: str = "", *more: str) -> int:
+    """Print the script for a shell."""
+    if more:
+        raise UsageError(f"completion: {more[0]!r} is too much; usage: jpegai-bench completion bash|zsh")
+    if shell not in SCRIPTS:
+        problem = f"no {shell!r}{hint(shell, SCRIPTS)}" if shell else "SHELL is missing"
+        raise UsageError(f"completion: {problem}; usage: jpegai-bench completion bash|zsh")
+    print(SCRIPTS[shell])
+    return 0
