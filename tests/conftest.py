@@ -32,6 +32,25 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in on_demand]
 
 
+@pytest.fixture(scope="session")
+def of_all_processes(tmp_path_factory):
+    """A folder that the processes of a test session share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def composing_and_counting(of_all_processes):
+    """Hydra composes hundreds of configurations of the same few files; a variant is counted in many tests."""
+    from command import COUNTED
+    from compositions import composed_quickly
+
+    COUNTED.append(of_all_processes / "counted")
+    COUNTED[0].mkdir(exist_ok=True)
+    with composed_quickly():
+        yield
+
+
 @pytest.fixture
 def one_thread():
     """Torch in one thread, as weights to the bit and fair timings need it."""
@@ -52,15 +71,14 @@ def tiny_weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory, tiny_weights):
+def study(of_all_processes, tiny_weights):
     """A folder in which base and combined were run on two photographs by one command.
 
     It takes ten seconds: the first process of a test session that asks makes it for all.
     """
     from command import RUN, Done, bench, photographs
 
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "study"
+    folder = of_all_processes / "study"
     ended = folder.with_suffix(".json")
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -5,6 +5,7 @@ import inspect
 import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -20,6 +21,7 @@ from contextlib import (
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
@@ -122,7 +124,8 @@ def coarsely() -> SimpleNamespace:
     return SimpleNamespace(**{**vars(draw), "render": render})
 
 
-_COUNTED = {}
+COUNTED: list[Path] = []
+"""The folder in which processes of a test session keep what they count, for each other."""
 
 
 def _counted_once() -> AbstractContextManager:
@@ -144,15 +147,20 @@ def _once(measure):
     def source(factory):
         """A class of ones own is another after each command, which loads its module anew."""
         module = sys.modules[factory.__module__] if isinstance(factory, type) else None
-        return (factory.__qualname__, inspect.getsource(module)) if module else factory
+        return (factory.__qualname__, inspect.getsource(module)) if module else (os.getpid(), factory)
 
     def once(size, modules):
+        if not COUNTED:
+            return measure(size, modules)
         given = [part for part in vars(modules).items() if hasattr(part[1], "func")]
         parts = [(name, source(part.func), repr(part.args), repr(part.keywords)) for name, part in given]
-        key = (size, *parts)
-        if key not in _COUNTED:
-            _COUNTED[key] = measure(size, modules)
-        return _COUNTED[key]
+        key = repr((size, parts))
+        file = Path(*COUNTED, sha256(key.encode()).hexdigest())
+        if not file.exists():
+            ours = file.with_suffix(f".{os.getpid()}")
+            ours.write_bytes(pickle.dumps(measure(size, modules)))
+            ours.rename(file)
+        return pickle.loads(file.read_bytes())
 
     return once
 
