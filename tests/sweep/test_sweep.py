@@ -55,6 +55,7 @@ class Broken(nn.Module):
 RATES = (0, 2, 5)
 OWN = ("--config-dir", "conf", *TINY, *DATA, "weights=weights", f"qualities=[{','.join(map(str, RATES))}]")
 OWN += ("metrics.only=[psnr_y,vmaf]",)  # one here, one by another program; figures of them alone
+OWN += ("model.context=none",)  # which is counted and coded quickly
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def save_weights(folder: Path, seed: int) -> None:
     with as_if_fresh(folder):
         sys.path.insert(0, str(folder))
         for number, name in enumerate(("base", "gate", "broken")):
-            chosen = settings("+variant=base", *TINY)
+            chosen = settings("+variant=base", *TINY, "model.context=none")
             if name != "base":
                 chosen.variant |= {"name": name, "attention_half": {"_target_": "my_modules.Gate"}}
             variant = variant_of(chosen)
