@@ -193,7 +193,7 @@ def test_settings_are_shown_by_cfg_job(tmp_path):
 
 
 def test_a_closed_stdout_is_no_error(tmp_path):
-    command = [PROGRAM, "list"]
+    command = [PROGRAM, "list", "variants"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -204,7 +204,9 @@ def test_a_closed_stdout_is_no_error(tmp_path):
 
 def test_a_full_stdout_is_told_and_no_defect(tmp_path):
     with open("/dev/full", "w") as full:
-        done = subprocess.run([PROGRAM, "list"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [PROGRAM, "list", "variants"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True
+        )
     assert done.returncode == 1
     assert done.stderr.startswith("jpegai-bench: stdout: cannot be written")
 

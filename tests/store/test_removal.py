@@ -10,22 +10,20 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from command import PROGRAM, RUN, bench, fails, manifests, modules_loaded, several, tree
+from command import PROGRAM, RUN, bench, elsewhere, fails, manifests, modules_loaded, several, tree
 from messages import says
 from synthetic import fill_store
 
 
-def answered(words, answer, cwd):
-    """The command at a terminal where somebody types an answer; exit status, stdout and what was shown."""
+def answered(line, *answers, cwd):
+    """The command in a process at a terminal where somebody types an answer, once for each."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [PROGRAM, *words], cwd=cwd, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    os.write(ours, f"{answer}\n".encode())
-    out, err = process.communicate(timeout=120)
-    os.close(ours)
-    os.close(theirs)
-    return process.returncode, out, err
+    os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
+    try:
+        return elsewhere(*[line] * len(answers), cwd=cwd, stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def ended(folder, **ago):
@@ -138,16 +136,15 @@ def test_what_a_removed_run_alone_had_is_measured_again_and_gives_the_same_point
 
 def test_it_asks_and_only_yes_removes(own):
     before = tree(own / "results")
-    for answer in ("", "yes please"):
-        code, out, shown = answered(["runs", "remove", "combined"], answer, own)
-        assert (code, out) == (1, "")
-        assert "Remove 1 run? [y/N]" in shown
-        assert shown.splitlines()[-1].endswith("jpegai-bench: nothing was removed")
+    for done in answered(["runs", "remove", "combined"], "", "yes please", cwd=own):
+        assert (done.code, done.out) == (1, "")
+        assert "Remove 1 run? [y/N]" in done.err
+        assert done.err.splitlines()[-1].endswith("jpegai-bench: nothing was removed")
     fails(bench("runs", "remove", "combined", cwd=own), "nobody to ask", "ask=false", code=2)
     assert tree(own / "results") == before
-    code, out, _ = answered(["runs", "remove", "combined", "base"], "y", own)
-    assert code == 0
-    assert len(out.splitlines()) == 2
+    [done] = answered(["runs", "remove", "combined", "base"], "y", cwd=own)
+    assert done.code == 0
+    assert len(done.out.splitlines()) == 2
     assert list(manifests(own / "results")) == []
 
 

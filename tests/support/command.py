@@ -246,9 +246,9 @@ draw.render = lambda make, data, formats: whole(make, data, ["png"]) * len(forma
 """
 
 
-def elsewhere(*lines, cwd) -> list[Done]:
+def elsewhere(*lines, cwd, stdin=None) -> list[Done]:
     """Run several command lines one after the other in one other process."""
-    return done_and_loaded(lines, cwd)[0]
+    return done_and_loaded(lines, cwd, stdin=stdin)[0]
 
 
 def modules_loaded(
@@ -263,11 +263,11 @@ def modules_loaded(
     return loaded
 
 
-def done_and_loaded(lines, cwd, heavy=(), first="") -> tuple[list[Done], list[str]]:
+def done_and_loaded(lines, cwd, heavy=(), first="", stdin=None) -> tuple[list[Done], list[str]]:
     """What `elsewhere` gives, and which of the heavy libraries that process has loaded."""
     argument = json.dumps([[str(word) for word in line] for line in lines])
     command = [sys.executable, "-c", first + _ELSEWHERE, argument, json.dumps(heavy)]
-    ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(command, cwd=cwd, stdin=stdin, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout.splitlines()[-1])
     return [Done(*one) for one in told["done"]], told["loaded"]
