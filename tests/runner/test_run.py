@@ -207,7 +207,7 @@ def test_a_variant_of_ones_own_from_an_empty_folder(tmp_path):
     (variants / "gate.yaml").write_text(node.format("gate", "{_target_: my_modules.Gate, taps: 5}"))
     for name, (target, _) in BAD_VARIANTS.items():
         (variants / f"{name}.yaml").write_text(node.format(name, target))
-    own = ("--config-dir", "conf", *TINY)
+    own = ("--config-dir", "conf", *TINY, "model.context=none")
     ignored = bench("run", "+variant=base", *RUN, "training=smoke", cwd=tmp_path)
     fails(ignored, "training settings need weights=train", code=2)
     shipped = bench("train", "weights=shipped", "training.data=[photos]", cwd=tmp_path)
