@@ -146,16 +146,14 @@ def _counted_once() -> AbstractContextManager:
 def _once(measure):
     def source(factory):
         """A class of ones own is another after each command, which loads its module anew."""
-        module = sys.modules[factory.__module__] if isinstance(factory, type) else None
-        return (factory.__qualname__, inspect.getsource(module)) if module else (os.getpid(), factory)
+        return factory.__qualname__, inspect.getsource(sys.modules[factory.__module__])
 
     def once(size, modules):
-        if not COUNTED:
-            return measure(size, modules)
         given = [part for part in vars(modules).items() if hasattr(part[1], "func")]
+        if not COUNTED or not all(isinstance(part.func, type) for _, part in given):
+            return measure(size, modules)
         parts = [(name, source(part.func), repr(part.args), repr(part.keywords)) for name, part in given]
-        key = repr((size, parts))
-        file = Path(*COUNTED, sha256(key.encode()).hexdigest())
+        file = COUNTED[0] / sha256(repr((size, parts)).encode()).hexdigest()
         if not file.exists():
             ours = file.with_suffix(f".{os.getpid()}")
             ours.write_bytes(pickle.dumps(measure(size, modules)))
