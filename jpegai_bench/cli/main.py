@@ -21,7 +21,7 @@ from jpegai_bench.system import console
 from jpegai_bench.system.signals import sigterm_interrupts
 from jpegai_bench.version import __version__
 
-_OF_PICTURES = ("run", "anchor", "latency")
+_OF_PICTURES = ("run", "sweep", "anchor", "latency")
 """Commands that work on the pictures of `dataset=…`."""
 
 
@@ -109,7 +109,7 @@ def _execute(command: Command, positional: list[str], words: list[str]) -> int:
         return _sweep(command, positional, words)
 
     def do(settings: Settings) -> int:
-        return int(import_module(f"jpegai_bench.commands.{command.module}").command(settings, *positional))
+        return int(import_module(command.module).command(settings, *positional))
 
     return composed(words, do, command.settings) or 0
 
@@ -118,12 +118,13 @@ def _sweep(command: Command, positional: list[str], words: list[str]) -> int:
     from jpegai_bench.cli.word_steps import known_variants
     from jpegai_bench.sweep import sweep
 
-    if command.module in _OF_PICTURES:
+    if command.name in _OF_PICTURES:
         sweep.require_pictures_and_device(words)
     words, unknown = known_variants(words)
     for message in unknown:
         console.report(message)
-    code = sweep.carry_out(command.name, command.module, positional, words, len(unknown))
+    trainer = COMMANDS["train"].module if command.module == COMMANDS["run"].module else ""
+    code = sweep.carry_out(command.name, command.module, positional, words, len(unknown), trainer)
     return max([code, *(_complain(message, UsageError.status) for message in unknown)])  # the last word
 
 

@@ -114,8 +114,8 @@ def refuse_unused(command: Command, words: list[str]) -> list[str]:
     """A setting that other commands take, and this one would ignore, is refused."""
     foreign = options_of_others(command)
     for key in map(key_of, parted(words)[0]):
-        if key in foreign:
-            raise misused(command, f"{command.name} takes no {key}")
+        if (first := key.partition(".")[0]) in foreign:
+            raise misused(command, f"{command.name} takes no {first}")
     return words
 
 

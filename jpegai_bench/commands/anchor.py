@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame
-from jpegai_bench.config.command_settings import CompressAISettings, DeviceSettings, PictureSettings
+from jpegai_bench.config.command_settings import CompressAISettings, FormatSettings, PictureSettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, say
 from jpegai_bench.system.devices import CPU, prepare_device
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class AnchorSettings(CompressAISettings, PictureSettings, DeviceSettings):
+class AnchorSettings(CompressAISettings, PictureSettings, FormatSettings):
     """What `anchor` takes."""
 
     codec: Any

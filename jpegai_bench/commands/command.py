@@ -46,5 +46,5 @@ class Command:
 
     @property
     def module(self) -> str:
-        """The file in `commands` that does it."""
-        return self.does or self.name
+        """Import path of what does it."""
+        return f"jpegai_bench.commands.{self.does or self.name}"

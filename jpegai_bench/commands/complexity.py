@@ -2,7 +2,7 @@
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import own_output, print_frame, print_rich
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import FormatSettings
 
 USAGE = Command(
     "complexity [+variant=NAME] [model=small|paper] [format=table|csv|json|markdown|latex]",
@@ -16,11 +16,12 @@ USAGE = Command(
   model=paper          the paper's size; model.luma=96 and so on change single numbers
   --config-dir my_conf +variant=mine      a variant of your own
   --config-dir my_conf                    those that ship, and all of your own""",
+    settings=FormatSettings,
     variant="",
 )
 
 
-def command(settings: Settings) -> int:
+def command(settings: FormatSettings) -> int:
     """Count and print."""
     from jpegai_bench.commands.selection import variants
     from jpegai_bench.report.tables.complexity import as_frame, as_rich

@@ -6,11 +6,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
+from jpegai_bench.config.command_settings import FormatSettings
 from jpegai_bench.errors import one_of
 
 if TYPE_CHECKING:
     from jpegai_bench.commands.doctor_checks import Finding
-    from jpegai_bench.config.schema import Settings
 
 USAGE = Command(
     "doctor [results=PATH] [format=table|json]",
@@ -24,13 +24,13 @@ and its free space, extras. The exit status is 1 where something is broken that 
 
   results=PATH         the folder whose disk is looked at
   format=json          for a program; a report of a defect needs the table""",
+    settings=FormatSettings,
 )
-
 
 _WIDTH = 100
 
 
-def command(settings: "Settings") -> int:
+def command(settings: FormatSettings) -> int:
     """Print a line for each finding; 1 where something is broken that is needed."""
     one_of("format", settings.format, ("table", "json"))
     from jpegai_bench.commands.doctor_checks import examine

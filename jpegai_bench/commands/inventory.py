@@ -9,7 +9,7 @@ from typing import Any
 
 from jpegai_bench.codecs.anchors import codec_of
 from jpegai_bench.codecs.shipped_points import shipped_runs
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import WeightsSettings
 from jpegai_bench.config.setting_names import anchor_nodes, choices
 from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
@@ -26,12 +26,12 @@ _WIDTH, _COLUMN = 98, 13
 """Of a line, and where what is said of an anchor begins; `list` alone puts two blanks before each line."""
 
 
-def _variants(settings: Settings) -> list[str]:
+def _variants(settings: WeightsSettings) -> list[str]:
     shipped = variant_names()
     return [*shipped, *(name for name in choices("variant", settings.config_folders) if name not in shipped)]
 
 
-def _datasets(settings: Settings) -> list[str]:
+def _datasets(settings: WeightsSettings) -> list[str]:
     lines = []
     for name in datasets.NAMES:
         try:
@@ -42,7 +42,7 @@ def _datasets(settings: Settings) -> list[str]:
     return lines
 
 
-def _anchors(settings: Settings) -> list[str]:
+def _anchors(settings: WeightsSettings) -> list[str]:
     """Each codec of the `anchor` group: what it is or why it cannot be used here, and its points."""
     ready: dict[str, set[str]] = {}
     for manifest, folder in shipped_runs():
@@ -71,7 +71,7 @@ def _anchors(settings: Settings) -> list[str]:
     return lines
 
 
-def _weights(settings: Settings) -> list[str]:
+def _weights(settings: WeightsSettings) -> list[str]:
     """Those that ship, or those in the folder of `weights=`: size, encoder, training."""
     if settings.weights in ("shipped", "train"):
         paths = {f"{path.parent.name}/{path.stem}": path for path in SHIPPED_WEIGHTS.glob("*/*.safetensors")}
@@ -108,7 +108,7 @@ def _trained(path: Path) -> str:
         return "does not say of what training"
 
 
-def _runs(settings: Settings) -> list[str]:
+def _runs(settings: WeightsSettings) -> list[str]:
     """Those of variants, then those of codecs."""
     store = Store(settings.results)
     kinds = ("runs", "anchors")
@@ -169,7 +169,7 @@ def _age(since: Any) -> str:
     return f"{max(int(seconds), 0)} s"
 
 
-INVENTORY: dict[str, Callable[[Settings], list[str]]] = {
+INVENTORY: dict[str, Callable[[WeightsSettings], list[str]]] = {
     "variants": _variants,
     "datasets": _datasets,
     "anchors": _anchors,

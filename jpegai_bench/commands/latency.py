@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_frame, print_rich
-from jpegai_bench.config.command_settings import CompressAISettings, DecodingSettings
+from jpegai_bench.config.command_settings import CompressAISettings, DecodingSettings, FormatSettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.console import complain, report
 from jpegai_bench.system.devices import CPU, FLOAT32, prepare_device
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class LatencySettings(CompressAISettings, DecodingSettings):
+class LatencySettings(CompressAISettings, DecodingSettings, FormatSettings):
     """What `latency` takes."""
 
     codec: Any

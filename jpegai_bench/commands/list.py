@@ -1,7 +1,7 @@
 """What there is."""
 
 from jpegai_bench.commands.command import Command
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import WeightsSettings
 from jpegai_bench.errors import UsageError, hint
 
 USAGE = Command(
@@ -18,12 +18,13 @@ age, size with all that was kept for them, key. `runs remove` takes the key, or 
   results=PATH         the store whose runs are listed
   weights=FOLDER       whose weights are listed, instead of those that ship
   --config-dir DIR     variants and anchors of your own too""",
+    settings=WeightsSettings,
     words=("WHAT",),
     optional=True,
 )
 
 
-def command(settings: Settings, what: str = "") -> int:
+def command(settings: WeightsSettings, what: str = "") -> int:
     """List one kind, or all under headings."""
     from jpegai_bench.commands.inventory import INVENTORY
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import print_sheets
-from jpegai_bench.config.command_settings import DeviceSettings, OnlySettings
+from jpegai_bench.config.command_settings import FormatSettings, OnlySettings, WorkerSettings
 from jpegai_bench.config.schema import chosen_metrics
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.failures import is_failure
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class MetricsSettings(DeviceSettings, OnlySettings):
+class MetricsSettings(WorkerSettings, OnlySettings, FormatSettings):
     """What `metrics` takes."""
 
 

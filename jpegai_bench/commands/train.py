@@ -7,13 +7,13 @@ from typing import Any
 
 from jpegai_bench.commands.command import Command
 from jpegai_bench.commands.output import own_output
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import RecipeSettings
 from jpegai_bench.errors import UsageError
 from jpegai_bench.sweep.job_result import How, Result
 
 
 @dataclass(kw_only=True)
-class TrainSettings(Settings):
+class TrainSettings(RecipeSettings):
     """What `train` takes."""
 
     fail_fast: bool
@@ -43,8 +43,6 @@ goes on from the last checkpoint; Ctrl-C and SIGTERM write one. Prints the folde
 
 def command(settings: TrainSettings) -> int:
     """Train the variant."""
-    if settings.is_typed("weights"):
-        raise UsageError("weights= is of run; a training starts from those of training.init_from=FOLDER")
     with own_output():
         folder = _train(settings)
     print(folder)

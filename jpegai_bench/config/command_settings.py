@@ -5,6 +5,7 @@ from typing import Any
 
 from jpegai_bench.codecs.rates import Rates, learned_qualities, of_targets
 from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.training import TrainingSettings
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.system.devices import CPU, require_name
 
@@ -24,6 +25,34 @@ class CompressAISettings(Settings):
 
 
 @dataclass(kw_only=True)
+class FormatSettings(Settings):
+    """Of what prints a table."""
+
+    format: str
+
+
+@dataclass(kw_only=True)
+class MethodSettings(Settings):
+    """Of what computes BD-rates, or keeps by what they are computed."""
+
+    method: str
+
+
+@dataclass(kw_only=True)
+class WeightsSettings(Settings):
+    """Of what has networks of ours, or lists their weights."""
+
+    weights: str
+
+
+@dataclass(kw_only=True)
+class RecipeSettings(Settings):
+    """Of what trains, or has what it needs trained."""
+
+    training: TrainingSettings
+
+
+@dataclass(kw_only=True)
 class DeviceSettings(Settings):
     """Of what has networks code or decode."""
 
@@ -34,15 +63,23 @@ class DeviceSettings(Settings):
         super().__post_init__()
         require_name(self.device)
 
+
+@dataclass(kw_only=True)
+class WorkerSettings(DeviceSettings):
+    """Of what shares out pictures over processes."""
+
+    workers: int | None
+
     @property
     def worker_count(self) -> int:
         """`workers`, or one a core; of those that share a GPU's memory no more than `MOST_ON_A_GPU`."""
-        count = super().worker_count
-        return count if self.workers or self.device == CPU else min(count, MOST_ON_A_GPU)
+        if self.workers or self.device == CPU:
+            return self.workers or self.cores
+        return min(self.cores, MOST_ON_A_GPU)
 
 
 @dataclass(kw_only=True)
-class DecodingSettings(DeviceSettings):
+class DecodingSettings(DeviceSettings, WeightsSettings, RecipeSettings):
     """Of what decodes with our networks."""
 
     precision: str
@@ -50,9 +87,10 @@ class DecodingSettings(DeviceSettings):
 
 
 @dataclass(kw_only=True)
-class PictureSettings(Settings):
+class PictureSettings(WorkerSettings, MethodSettings):
     """Of what codes a data set."""
 
+    qualities: list[float] | None
     pictures: Any
     """A number, or all."""
 
@@ -67,7 +105,7 @@ class PictureSettings(Settings):
 
 
 @dataclass(kw_only=True)
-class RunSettings(CompressAISettings, PictureSettings, DecodingSettings):
+class RunSettings(CompressAISettings, PictureSettings, DecodingSettings, FormatSettings):
     """Of the main job, alone or in a sweep."""
 
     rates: str
@@ -97,7 +135,7 @@ class RunSettings(CompressAISettings, PictureSettings, DecodingSettings):
 
 
 @dataclass(kw_only=True)
-class SelectionSettings(Settings):
+class SelectionSettings(MethodSettings):
     """Of what shows the results of a store: which codecs beside the variants."""
 
     anchors: list[str] | None
@@ -123,7 +161,7 @@ class OnlySettings(Settings):
 
 
 @dataclass(kw_only=True)
-class CurveSettings(Settings):
+class CurveSettings(FormatSettings, MethodSettings):
     """Of what compares curves that are given by name."""
 
     bpp_range: list[float] | None

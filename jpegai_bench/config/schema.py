@@ -11,7 +11,6 @@ from jpegai_bench.analysis.choices import CURVES, METHODS
 from jpegai_bench.codecs.rates import KINDS
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.overrides import key_of
-from jpegai_bench.config.training import TrainingSettings
 from jpegai_bench.errors import BenchError, UsageError, hint, one_of
 from jpegai_bench.metrics.backends import BACKENDS
 from jpegai_bench.metrics.catalogue import NAMES, chosen
@@ -219,13 +218,7 @@ class Settings:
     model: ModelSettings
     dataset: DatasetSettings
     metrics: MetricSettings
-    training: TrainingSettings
     results: str
-    weights: str
-    qualities: list[float] | None
-    workers: int | None
-    format: str
-    method: str
     experiment: ExperimentSettings | None = None
     variant: dict[str, Any] = field(default_factory=dict)
     variant_written: dict[str, Any] = field(default_factory=dict)
@@ -246,11 +239,6 @@ class Settings:
                 one_of(name, value, WORDS[name])
             if name in COUNTS and value is not None and value < 1:
                 raise BenchError(f"{name}={value}: must be at least 1")
-
-    @property
-    def worker_count(self) -> int:
-        """`workers`, or one a core."""
-        return self.workers or self.cores
 
     def words_again(self) -> list[str]:
         """The words of the command line that make the same again: those typed, and the user's folders."""

@@ -14,9 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from jpegai_bench.config import schema
-from jpegai_bench.config.command_settings import INTERNAL
+from jpegai_bench.config.command_settings import INTERNAL, RecipeSettings
 from jpegai_bench.config.folders import CONF
-from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.training import LOGGERS, TRAINING_WORDS
 from jpegai_bench.config.variants import PARTS
 from jpegai_bench.errors import UsageError, nearest
@@ -95,7 +94,7 @@ def unreadable(group: str, folders: Iterable[Path] = ()) -> dict[str, str]:
 
 def settings(folders: Sequence[Path] = ()) -> list[str]:
     """Every setting by its whole name, as `training.steps`, those of all anchors and variants among them."""
-    keys = [key for key in (*_of_schema(Settings), *of_all_commands()) if key not in _NOT_TYPED]
+    keys = [key for key in (*_of_schema(RecipeSettings), *of_all_commands()) if key not in _NOT_TYPED]
     keys += [f"variant.{key}" for key in ("name", *(f"{module}._target_" for module in PARTS))]
     for group, inside in (("anchor", ""), ("variant", "variant."), ("hydra/launcher", "hydra.launcher.")):
         for path in _files(group, folders):

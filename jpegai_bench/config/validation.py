@@ -43,12 +43,12 @@ def validated(config: DictConfig, kind: type[Kind]) -> Kind:
         variant, anchor = (plain.pop(name, None) or {} for name in ("variant", "anchor"))
         if internal := sorted(plain.keys() & set(DERIVED)):
             raise UsageError(no_setting(internal[0], config_folders()))
-        for key in set(of_all_commands()) - {item.name for item in fields(kind)}:
-            plain.pop(key, None)
-        schema = OmegaConf.structured(kind)
         for name in ("model", "dataset", "training"):
             if name not in plain:
                 raise UsageError(f"no {name} is chosen")
+        for key in {*of_all_commands(), "training"} - {item.name for item in fields(kind)}:
+            plain.pop(key, None)
+        schema = OmegaConf.structured(kind)
         merged = OmegaConf.merge(schema, plain)
         _require_flat_lists(merged)
         settings = OmegaConf.to_object(merged)

@@ -10,6 +10,7 @@ from jpegai_bench.codecs.anchors import codec_of
 from jpegai_bench.codecs.fingerprint import sources
 from jpegai_bench.codecs.learned import LearnedCodec
 from jpegai_bench.codecs.protocol import AnchorCodec
+from jpegai_bench.config.command_settings import DecodingSettings
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.variants import Variant, structure_of
 from jpegai_bench.errors import BenchError, UsageError
@@ -40,7 +41,7 @@ def anchor_codecs(settings: Settings) -> list[AnchorCodec]:
 
 
 def learned_codec(
-    settings: Settings, variant: Variant, rdo: bool, device: str = CPU, precision: str = FLOAT32
+    settings: DecodingSettings, variant: Variant, rdo: bool, device: str = CPU, precision: str = FLOAT32
 ) -> LearnedCodec:
     """The variant as a codec on a device, with the weights that `weights=` names.
 
@@ -63,7 +64,7 @@ def _warn_of_other_code(folder: Path, variant: Variant, structure: dict[str, Any
         say(f"the weights in {folder} were trained with other code in {files}")
 
 
-def weights_folder(settings: Settings, variant: Variant) -> Path:
+def weights_folder(settings: DecodingSettings, variant: Variant) -> Path:
     """Where the weights are; `weights=train` trains them first."""
     if settings.weights == "train":
         from jpegai_bench.training.run import train_variant

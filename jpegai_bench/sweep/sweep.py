@@ -62,7 +62,8 @@ class Watch(Callback):
 class Job:
     """What Hydra calls for each combination of overrides; travels to other processes."""
 
-    command: str
+    module: str
+    """Of the command whose work it does, as `jpegai_bench.commands.run`."""
     words: tuple[str, ...]
     how: How = "all"
 
@@ -91,13 +92,13 @@ class Job:
             complain(line)
 
     def _work(self, config: DictConfig) -> Result:
-        module = import_module(f"jpegai_bench.commands.{self.command}")
+        module = import_module(self.module)
         settings = validated(config, module.USAGE.settings)
         if hasattr(module, "job"):
             result: Result = module.job(settings, self.how)
             return result
         if module.command(settings, *self.words) != 0:
-            raise BenchError(f"{self.command}: ended with a failure; see above")
+            raise BenchError(f"{module.USAGE.name}: ended with a failure; see above")
         return Result()
 
 
@@ -108,32 +109,34 @@ def takes_any_gpu(config: DictConfig) -> bool:
 
 def carry_out(
     name: str,
-    command: str,
+    module: str,
     words: Sequence[str],
     overrides: Sequence[str],
     unusable: int = 0,
+    trainer: str = "",
 ) -> int:
     """Do a command for each combination of overrides, put together what the jobs left, tell how it went.
 
     Args:
         name: as the command line has it.
-        command: whose work it does.
+        module: whose work it does, as `Job` has it.
         words: its positional words.
         overrides: as on the command line, sweeps and `-m` among them.
         unusable: variants that were asked for and are not among them, which the summary counts too.
+        trainer: the module that trains before shards measure; empty of a command that has no shards.
 
     Returns:
         The exit status: 1 where a job failed.
     """
     overrides = _launchable(overrides)
     shards = _value(overrides, "shards")
-    if shards in (None, "1") or command != "run":
-        outcomes, trouble = _pass(Job(command, tuple(words)), overrides)
+    if shards in (None, "1") or not trainer:
+        outcomes, trouble = _pass(Job(module, tuple(words)), overrides)
     else:
-        outcomes, trouble = _sharded(command, overrides, str(shards))
-    module = import_module(f"jpegai_bench.commands.{command}")
-    if hasattr(module, "finish"):
-        module.finish([outcome.value for outcome in outcomes if outcome.value is not None])
+        outcomes, trouble = _sharded(module, trainer, overrides, str(shards))
+    command = import_module(module)
+    if hasattr(command, "finish"):
+        command.finish([outcome.value for outcome in outcomes if outcome.value is not None])
     flags = [word for word in parted(overrides)[1] if word not in ("-m", "--multirun")]
     _report_outcomes(name, flags, outcomes, unusable)
     if trouble:
@@ -193,21 +196,23 @@ def _launchable(overrides: Sequence[str]) -> list[str]:
     return list(overrides)
 
 
-def _sharded(command: str, overrides: list[str], shards: str) -> tuple[list[Outcome], BenchError | None]:
+def _sharded(
+    module: str, trainer: str, overrides: list[str], shards: str
+) -> tuple[list[Outcome], BenchError | None]:
     """Train where that is asked for, measure shards of all variants, and record the runs from the units."""
     if not shards.isdigit() or int(shards) < 1:
         raise UsageError(f"shards={shards}: give a number of jobs, as shards=4")
     if _value(overrides, "weights") == "train":
-        trained, trouble = _pass(Job("train", ()), [word for word in overrides if key_of(word) != "weights"])
+        trained, trouble = _pass(Job(trainer, ()), [word for word in overrides if key_of(word) != "weights"])
         if trouble or any(outcome.status not in ("done", "cached") for outcome in trained):
             return trained, trouble
     in_shards = [f"shard=range(0,{int(shards)})", *overrides]
-    measured, trouble = _pass(Job(command, (), "shard"), in_shards)
+    measured, trouble = _pass(Job(module, (), "shard"), in_shards)
     if trouble:
         return measured, trouble
     report("recording the runs from the units that the shards left")
     local_words = [word for word in overrides if not key_of(word).startswith(_SHARED_OUT)]
-    recorded, trouble = _pass(Job(command, (), "gather"), local_words)
+    recorded, trouble = _pass(Job(module, (), "gather"), local_words)
     failed = [outcome for outcome in measured if outcome.status not in ("done", "cached")]
     return [*failed, *recorded], trouble
 

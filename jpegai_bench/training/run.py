@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import RecipeSettings
 from jpegai_bench.config.variants import Variant
 from jpegai_bench.errors import BenchError, UsageError
 from jpegai_bench.fingerprint.dependencies import users_files
@@ -31,7 +31,7 @@ from jpegai_bench.training.training_plan import Plan, plan_of
 from jpegai_bench.version import __version__
 
 
-def train_variant(settings: Settings, variant: Variant) -> Path:
+def train_variant(settings: RecipeSettings, variant: Variant) -> Path:
     """Train, or go on where a killed training was; finished ones are found again.
 
     Returns:
@@ -125,7 +125,7 @@ def _fit(plan: Plan, network: Network, rank: int) -> Outcome:
         return outcome
 
 
-def _check_devices(settings: Settings) -> None:
+def _check_devices(settings: RecipeSettings) -> None:
     """What is trained can be trained here, and coded where `device=` of a run says.
 
     Raises:
@@ -156,7 +156,7 @@ def _check_range(network: Network) -> None:
         )
 
 
-def _operation(settings: Settings) -> Operation:
+def _operation(settings: RecipeSettings) -> Operation:
     training = settings.training
     values = {item.name: getattr(training, item.name) for item in fields(Operation)}
     workers = training.data_workers

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jpegai_bench.codecs.fingerprint import sources
-from jpegai_bench.config.schema import Settings
+from jpegai_bench.config.command_settings import RecipeSettings
 from jpegai_bench.config.variants import Variant, structure_of
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import weight_files
@@ -23,7 +23,7 @@ from jpegai_bench.training.recipe import Recipe
 class Plan:
     """A training as configured."""
 
-    settings: Settings
+    settings: RecipeSettings
     variant: Variant
     recipe: Recipe
     photographs: Photographs
@@ -46,7 +46,7 @@ class Plan:
         return "choose another with training.folder=PATH" if self.settings.training.folder else REMEDY
 
 
-def plan_of(settings: Settings, variant: Variant) -> Plan:
+def plan_of(settings: RecipeSettings, variant: Variant) -> Plan:
     """What is to be trained, on what, from what, and where."""
     training = settings.training
     if not training.data:
@@ -72,7 +72,7 @@ def plan_of(settings: Settings, variant: Variant) -> Plan:
     return Plan(settings, variant, recipe, photographs, start, identity, folder, photographs_listed)
 
 
-def _start(settings: Settings) -> Path | None:
+def _start(settings: RecipeSettings) -> Path | None:
     init_from = settings.training.init_from
     if not init_from:
         return None

@@ -92,7 +92,7 @@ def test_a_run_on_a_gpu_is_a_run_of_its_own(tmp_path, tiny_weights):
 def test_nothing_is_trained_for_a_device_that_is_not_there(tmp_path, words):
     photographs(tmp_path / "photos")
     trained = ("weights=train", "training=smoke", "training.data=[photos]", f"device={WITHOUT}")
-    fails(bench(*words, *RUN, *trained, cwd=tmp_path), f"device={WITHOUT}", code=2)
+    fails(bench(*words, *TINY, *DATA, *trained, cwd=tmp_path), f"device={WITHOUT}", code=2)
     assert not (tmp_path / "results/training").exists()
 
 
@@ -179,13 +179,13 @@ def failing(tmp_path_factory):
             network, structure = variant.network(chosen.model), structure_of(chosen, variant)
             shared = folder / "weights" if name == "Full" else None
             weights.save(network, folder / "weights", variant.name, structure, {}, shared_from=shared)
-    return folder, ("--config-dir", "conf", "weights=weights", "workers=1")
+    return folder, ("--config-dir", "conf", "weights=weights")
 
 
 def test_the_place_of_a_tensor_on_another_device_is_named(failing):
     folder, words = failing
     lines = (
-        ("run", "+variant=elsewhere", *RUN, *words),
+        ("run", "+variant=elsewhere", *RUN, "workers=1", *words),
         ("encode", "photos/a.png", "a.jai", "reconstruction=a.png", "+variant=elsewhere", *TINY, *words),
     )
     for line in lines:
@@ -196,7 +196,7 @@ def test_the_place_of_a_tensor_on_another_device_is_named(failing):
 
 def test_a_full_gpu_is_told_with_what_to_do_and_not_in_torchs_words(failing):
     folder, words = failing
-    run = ("run", "+variant=full", *RUN, *words)
+    run = ("run", "+variant=full", *RUN, "workers=1", *words)
     encode = ("encode", "photos/a.png", "a.jai", "reconstruction=a.png", "+variant=full", *TINY, *words)
     for line in (run, encode):
         done = bench(*line, cwd=folder)

@@ -91,6 +91,6 @@ def test_other_names_pass(conf, command, words):
     ],
 )
 def test_a_path_that_nothing_takes_or_that_is_empty_is_refused(tmp_path, word, said):
-    fails(bench("complexity", word, cwd=tmp_path), *said, code=2)
-    fails(bench("tables", word, cwd=tmp_path), *said, code=2)
+    fails(bench("run", word, cwd=tmp_path), *said, code=2)
+    fails(bench("latency", word, cwd=tmp_path), *said, code=2)
     assert not list(tmp_path.iterdir())

@@ -18,7 +18,7 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 def imports_of(module: str) -> set[str]:
-    """The modules of this project that a file imports anywhere, for types alone too."""
+    """The modules of this project that a file imports anywhere, for types alone and by a text too."""
     found = set()
     for node in ast.walk(ast.parse(MODULES[module].read_bytes())):
         if isinstance(node, ast.ImportFrom):
@@ -27,6 +27,9 @@ def imports_of(module: str) -> set[str]:
             found |= {whole if whole in MODULES else str(node.module) for whole in wholes}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            path = node.value.removesuffix(".")  # the room alone, where the rest is put together
+            found |= {path} - {DOOR}
     return found & MODULES.keys()
 
 
