@@ -149,8 +149,8 @@ def _used(
             low, high = options.bpp_range or (-math.inf, math.inf)
             frames = (points.frame[~points.frame.image.isin(out)] for points in (anchor, test))
             rates = [frame.bpp[frame.bpp.between(low, high)].tolist() for frame in frames]
-        for extremes, more in zip(by_side, rates, strict=True):
-            extremes += [min(more), max(more)]
+        for extremes, rates_of_side in zip(by_side, rates, strict=True):
+            extremes += [min(rates_of_side), max(rates_of_side)]
     ranges = [(min(extremes), max(extremes)) if extremes else (math.nan, math.nan) for extremes in by_side]
     return ranges[0], ranges[1]
 

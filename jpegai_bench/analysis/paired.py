@@ -134,11 +134,11 @@ def compare(
     direct = [cells(*pair) for pair in product(a.runs, b.runs)]
     images = sorted(set().union(*(_names(run) for run in frames[1:])))
     labels = (a.label, b.label)
-    main, more = (
+    main, others = (
         [_difference(metric, images, tables, direct, labels, anchor.label) for metric in family]
         for family in ([*_wanted(mains, only), MEAN], _wanted(further, only))
     )
-    rows = (*_adjusted(main), *_adjusted(more))
+    rows = (*_adjusted(main), *_adjusted(others))
     return Comparison(labels, anchor.label, rows, seven, hvs, hvs != chosen_hvs, len(images))
 
 

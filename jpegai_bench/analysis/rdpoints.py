@@ -252,8 +252,8 @@ def _refuse_duplicates(
     for image, value, place in zip(images, values, places, strict=True):
         before = place if math.isnan(value) else first_places.setdefault((image, value), place)
         if before != place:
-            of = "" if image == ONE_CURVE else f"image {image}: "
+            of_image = "" if image == ONE_CURVE else f"image {image}: "
             raise BenchError(
-                f"{source}: {of}two points at {template.format(value)} ({before}, {place}); "
+                f"{source}: {of_image}two points at {template.format(value)} ({before}, {place}); "
                 "a file holds one codec, an image once at each rate"
             )

@@ -54,7 +54,7 @@ def reached(targets: Iterable[str]) -> dict[str, str]:
 
 def users_files(parts: Mapping[str, str]) -> dict[str, str]:
     """Those of the parts that `reached` found which are files of the user's own."""
-    return {name: found for name, found in parts.items() if name.endswith(".py")}
+    return {name: digest for name, digest in parts.items() if name.endswith(".py")}
 
 
 @dataclass
@@ -93,12 +93,12 @@ class _Walk:
         if where in self.parts:
             return
         tree = _parsed(path)
-        found = list(imported(ast.walk(tree), module, package))
-        self.parts[where] = _hash([tree], Names.of(found))
+        imports = list(imported(ast.walk(tree), module, package))
+        self.parts[where] = _hash([tree], Names.of(imports))
         parents = module.split(".")[:-1]
         for length in range(1, len(parents) + 1):  # importing a module runs those that it lies in
             self.symbol(".".join(parents[:length]), "*")
-        for _, used in found:
+        for _, used in imports:
             self.symbol(*used)
 
 
@@ -131,36 +131,40 @@ def _part(module: str, name: str) -> _Part:
         return _Part()
     source = _read(path, module)
     if name == "*":
-        return _Part(uses=tuple((module, one) for one in source.definitions))
+        return _Part(uses=tuple((module, definition) for definition in source.definitions))
     uses = [source.imports[name]] if name in source.imports else []  # handed on
     nodes = source.definitions.get(name, [])
     if not nodes:
         return _Part(uses=tuple(uses))
     for node in (*nodes, *source.effects):
         uses += _used_by(node, module, source)
-    inner = [one for node in nodes for one in imported(ast.walk(node), module, package=False)]
-    return _Part(_hash(nodes, Names.of([*source.imports.items(), *inner])), tuple(dict.fromkeys(uses)))
+    local_imports = [
+        imported_name for node in nodes for imported_name in imported(ast.walk(node), module, package=False)
+    ]
+    return _Part(
+        _hash(nodes, Names.of([*source.imports.items(), *local_imports])), tuple(dict.fromkeys(uses))
+    )
 
 
-def _used_by(node: ast.AST, module: str, source: "_Source") -> Iterator[tuple[str, str]]:
+def _used_by(root: ast.AST, module: str, source: "_Source") -> Iterator[tuple[str, str]]:
     """Everything of this package that a part of one of its files names."""
-    inner = list(ast.walk(node))
-    imports = source.imports | dict(imported(inner, module, package=False))
-    spoken: set[int] = set()
-    for one in inner:
-        if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name):
-            whole = imports.get(one.value.id)
+    nodes = list(ast.walk(root))
+    imports = source.imports | dict(imported(nodes, module, package=False))
+    module_names_seen: set[int] = set()
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            whole = imports.get(node.value.id)
             if whole and our_file(".".join(whole)):
-                spoken.add(id(one.value))
-                yield ".".join(whole), one.attr
-    for one in inner:
-        if not isinstance(one, ast.Name) or id(one) in spoken:
+                module_names_seen.add(id(node.value))
+                yield ".".join(whole), node.attr
+    for node in nodes:
+        if not isinstance(node, ast.Name) or id(node) in module_names_seen:
             continue
-        if one.id in imports:
-            if imports[one.id][0].partition(".")[0] == OURS:
-                yield imports[one.id]
-        elif one.id in source.definitions:
-            yield module, one.id
+        if node.id in imports:
+            if imports[node.id][0].partition(".")[0] == OURS:
+                yield imports[node.id]
+        elif node.id in source.definitions:
+            yield module, node.id
 
 
 @cache
@@ -185,9 +189,9 @@ def _defined(node: ast.stmt) -> Iterator[str]:
     elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
-            for inner in ast.walk(target):
-                if isinstance(inner, ast.Name):
-                    yield inner.id
+            for part in ast.walk(target):
+                if isinstance(part, ast.Name):
+                    yield part.id
 
 
 def _hash(nodes: Iterable[ast.AST], names: Names) -> str:

@@ -57,8 +57,10 @@ def summary(
         repeats = [split.get(name, (0.0,)) for split in splits]
         seconds = statistics.fmean(map(statistics.median, repeats))
         parts = multiplying if name == WHOLE else {name: work[name]} if name in work else {}
-        flops = {part: 2e3 * of.kmacs_px * computed for part, of in parts.items()}
-        at_peak = sum(flops[part] / 1e9 / peaks[of.precision].gflop_s for part, of in parts.items())
+        flops = {part: 2e3 * work_of_part.kmacs_px * computed for part, work_of_part in parts.items()}
+        at_peak = sum(
+            flops[part] / 1e9 / peaks[work_of_part.precision].gflop_s for part, work_of_part in parts.items()
+        )
         total = seconds * len(coded)
         rows.append(
             {
@@ -68,7 +70,7 @@ def summary(
                 "highest_s": statistics.fmean(map(max, repeats)),
                 "mp_s": pixels / 1e6 / total if total > 0 else None,
                 "share": seconds / whole,
-                "kmacs_px": sum(of.kmacs_px for of in parts.values()) if parts else None,
+                "kmacs_px": sum(work_of_part.kmacs_px for work_of_part in parts.values()) if parts else None,
                 "gflop_s": sum(flops.values()) / 1e9 / total if parts and total > 0 else None,
                 "peak_share": at_peak / total if parts and total > 0 else None,
             }

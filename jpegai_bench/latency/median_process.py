@@ -79,5 +79,5 @@ def _parts(processes: Sequence[Figures], median: Figures, parts: str) -> list[di
 
 def _outline(process: Figures) -> dict[str, Any]:
     names = ("core", "peak", "load", "others_cores", "cpu_share", "busy")
-    about = {name: process[name] for name in names if name in process}
-    return about | {f"{step}_s": process["summary"][f"{step}_s"] for step in _STEPS}
+    outline = {name: process[name] for name in names if name in process}
+    return outline | {f"{step}_s": process["summary"][f"{step}_s"] for step in _STEPS}

@@ -118,23 +118,23 @@ def _nothing_finished(store: Store, experiment: Experiment, selection: Selection
 def _part(
     store: Store, experiment: Experiment, figures: PublishedFigures, selection: Selection, runs: list[Run]
 ) -> Experimental:
-    fit = measured_alike(runs, selection.only)
-    latest = {run.label: run for run in fit}
+    comparable_runs = measured_alike(runs, selection.only)
+    latest = {run.label: run for run in comparable_runs}
     shown = [latest[label] for label in experiment.variants if label in latest]
-    anchors, notes = _anchors(store, experiment, selection, fit[-1])
-    notes = (*notes, *of_other_pictures(runs, fit[-1]))
+    anchors, notes = _anchors(store, experiment, selection, comparable_runs[-1])
+    notes = (*notes, *of_other_pictures(runs, comparable_runs[-1]))
     study = study_of(store, shown, anchors, selection, experiment.reference, notes)
-    spreads = seed_spreads(study, fit)
-    absent = missing(store, experiment.variants, fit)
-    like = latest.get(experiment.reference, fit[-1])
-    remedy = _remedy(store, experiment, like, absent) if absent else ""
+    spreads = seed_spreads(study, comparable_runs)
+    missing_variants = missing(store, experiment.variants, comparable_runs)
+    model_run = latest.get(experiment.reference, comparable_runs[-1])
+    remedy = _remedy(store, experiment, model_run, missing_variants) if missing_variants else ""
     return Experimental(
         experiment,
         build_tables(study),
         figures,
-        absent,
+        missing_variants,
         remedy,
-        by_seeds(study, fit),
+        by_seeds(study, comparable_runs),
         _measured_noises(experiment, spreads, latest),
         spreads,
         {run.label: str(run.manifest.get("weights", "")) for run in shown},
@@ -156,11 +156,11 @@ def _measured_noises(
     return {label: noise for label, noise in noises.items() if noise}
 
 
-def _remedy(store: Store, experiment: Experiment, like: Run, absent: Collection[str]) -> str:
-    """The command that makes the missing runs, on what the run `like` was made on."""
+def _remedy(store: Store, experiment: Experiment, model_run: Run, labels: Collection[str]) -> str:
+    """The command that makes the runs of missing variants, on what `model_run` was made on."""
     current, folders = Path.cwd(), map(Path, experiment.config_folders)
     shown = [folder.relative_to(current) if folder.is_relative_to(current) else folder for folder in folders]
-    return run_command(like, str(store.root), list(absent), folders=shown)
+    return run_command(model_run, str(store.root), list(labels), folders=shown)
 
 
 def _anchors(

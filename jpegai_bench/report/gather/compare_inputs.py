@@ -135,8 +135,8 @@ def _side(store: Store, word: str, kind: Kind, study: list[Run]) -> Side:
         points = [frame[frame["quality"].isin(qualities)] for frame in points]
     contender = Contender(word, tuple(coded_once(frame) for frame in points))
     newest = trainings.runs[-1]
-    told = (*trainings.notes, *quality_notes, *computed_otherwise({word: newest}))
-    return Side(contender, kind, trainings.seeds, told, newest)
+    side_notes = (*trainings.notes, *quality_notes, *computed_otherwise({word: newest}))
+    return Side(contender, kind, trainings.seeds, side_notes, newest)
 
 
 def _anchor(store: Store, words: tuple[str, str], study: list[Run], choice: Choice) -> tuple[Contender, str]:
@@ -176,8 +176,9 @@ def _from_file(word: str) -> Side:
     if owner:
         run = owner[1]
         label = f"{run.label}@{run.folder.name[:6]}"
-        told = tuple(computed_otherwise({label: run}))
-        return Side(Contender(label, (coded_once(run.points()),)), "file", notes=told)
+        side_notes = tuple(computed_otherwise({label: run}))
+        return Side(Contender(label, (coded_once(run.points()),)), "file", notes=side_notes)
     points = read_rd(path)
-    told = (f"{path.name} names no images: its one curve counts as one image",) if points.one_curve else ()
-    return Side(Contender(path.stem, (points.frame,), points.metrics), "file", notes=told)
+    one_curve = f"{path.name} names no images: its one curve counts as one image"
+    side_notes = (one_curve,) if points.one_curve else ()
+    return Side(Contender(path.stem, (points.frame,), points.metrics), "file", notes=side_notes)

@@ -69,14 +69,14 @@ def variant_runs(store: Store, labels: Sequence[str], choice: Choice) -> list[Ru
         of_run = run.manifest
         conditions = [run.rates, of_run.get("images_key"), of_run.get("metrics"), asked_of(of_run)]
         sets.setdefault(repr(conditions), []).append(run)
-    fit = [runs for runs in sets.values() if _has_all(runs, labels)]
-    if not fit:
+    with_all = [runs for runs in sets.values() if _has_all(runs, labels)]
+    if not with_all:
         raise BenchError(
             f"{store.root}: {names} were never measured on the same images with the same kind of rates, "
             "metrics and versions of them; run them again: "
             f"jpegai-bench run -m +variant={','.join(dict.fromkeys(labels))}"
         )
-    return max(fit, key=lambda runs: _end(runs[-1]))
+    return max(with_all, key=lambda runs: _end(runs[-1]))
 
 
 def anchor_runs(store: Store, labels: Sequence[str], dataset: str | None) -> list[Run]:
@@ -87,21 +87,21 @@ def anchor_runs(store: Store, labels: Sequence[str], dataset: str | None) -> lis
     """
     sets: dict[tuple[str, frozenset[str]], list[Run]] = {}
     for run in _by_end(store, "anchors", labels):
-        on = str(run.manifest.get("dataset"))
-        if dataset in (None, on):
-            sets.setdefault((on, frozenset(images_of(run).values())), []).append(run)
-    fit = {key: runs for key, runs in sets.items() if _has_all(runs, labels)}
-    if not fit:
+        run_dataset = str(run.manifest.get("dataset"))
+        if dataset in (None, run_dataset):
+            sets.setdefault((run_dataset, frozenset(images_of(run).values())), []).append(run)
+    with_all = {key: runs for key, runs in sets.items() if _has_all(runs, labels)}
+    if not with_all:
         where = f" of data set {dataset}" if dataset else ""
         raise BenchError(
             f"{store.root}: {_names(labels)} were never measured on the same images{where}; "
             "jpegai-bench anchor measures one"
         )
-    datasets = sorted({on for on, _ in fit})
+    datasets = sorted({name for name, _ in with_all})
     if len(datasets) > 1:
         listed = ", ".join(map(chosen_by, datasets))
         raise BenchError(f"{store.root}: {_names(labels)} were measured on several: {listed}; choose one")
-    return max(fit.values(), key=lambda runs: _end(runs[-1]))
+    return max(with_all.values(), key=lambda runs: _end(runs[-1]))
 
 
 def anchors_of(store: Store, run: Run) -> list[Entry]:
@@ -158,8 +158,10 @@ def shared_qualities(runs: Sequence[Run]) -> tuple[set[float] | None, list[str]]
     if len(shared) < FEWEST_POINTS:
         listed = "; ".join(f"{label} {_numbers(qualities)}" for label, qualities in sets.items())
         return None, [f"Variants were coded at different qualities, which moves BD-rates: {listed}."]
-    more = ", ".join(label for label, qualities in sets.items() if qualities != shared)
-    return shared, [f"Only qualities {_numbers(shared)} count, at which all were coded; {more} had more."]
+    coded_at_more = ", ".join(label for label, qualities in sets.items() if qualities != shared)
+    return shared, [
+        f"Only qualities {_numbers(shared)} count, at which all were coded; {coded_at_more} had more."
+    ]
 
 
 def _numbers(qualities: set[float]) -> str:

@@ -48,7 +48,7 @@ def needed_by(store: Store, experiments: Mapping[str, Collection[str]]) -> dict[
     codecs = [run for run in store.runs("anchors") if run.done and _has_points(run)]
     newest_first = sorted(codecs, key=lambda run: str(run.manifest.get("end")), reverse=True)
     for (dataset, model, rates), runs in sorted(finished_groups(store, Selection()).items()):
-        of = f"{dataset}, model {model}{', target rates' if rates == 'target' else ''}"
+        study_name = f"{dataset}, model {model}{', target rates' if rates == 'target' else ''}"
         for name, variants in {"": None, **experiments}.items():
             selected = [run for run in runs if variants is None or run.label in variants]
             if not selected:
@@ -59,7 +59,7 @@ def needed_by(store: Store, experiments: Mapping[str, Collection[str]]) -> dict[
             peers = fitting(newest_first, conditions_of(newest)).values()
             for run in (*counted(selected), *anchors, *peers):
                 tables_of_run = tables.setdefault(run.folder, [])
-                text = f"{name} on {of}" if name else of
+                text = f"{name} on {study_name}" if name else study_name
                 if text not in tables_of_run:
                     tables_of_run.append(text)
     return tables

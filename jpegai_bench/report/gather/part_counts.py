@@ -15,10 +15,10 @@ def part_counts(complexity: Mapping[str, Any] | None) -> dict[str, float]:
     detail = complexity.get("detail") or {}
     counts: dict[str, float] = {}
     for counting in COUNTINGS:
-        of = {part: detail.get(part, {}).get(counting, math.nan) for part in OTHER_PARTS}
+        kmacs_by_part = {part: detail.get(part, {}).get(counting, math.nan) for part in OTHER_PARTS}
         luma = complexity.get(f"{counting}_kmacs_px", math.nan)
-        of["decoder"] = luma + of["chroma_synthesis"] + of["entropy"]
-        counts |= {f"{part}_{counting}_kmacs_px": figure for part, figure in of.items()}
+        kmacs_by_part["decoder"] = luma + kmacs_by_part["chroma_synthesis"] + kmacs_by_part["entropy"]
+        counts |= {f"{part}_{counting}_kmacs_px": kmacs for part, kmacs in kmacs_by_part.items()}
     return counts
 
 

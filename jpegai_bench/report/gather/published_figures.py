@@ -56,11 +56,11 @@ class PublishedFigures:
 
     def of_variant(self, variant: str) -> "PublishedFigures":
         """Those of a variant, whichever study they are quoted for: it is one network in all of them."""
-        return replace(self, figures=tuple(one for one in self.figures if one.variant == variant))
+        return replace(self, figures=tuple(figure for figure in self.figures if figure.variant == variant))
 
     def of_study(self, study: str) -> "PublishedFigures":
         """Those of a study as a whole."""
-        of_all = (one for one in self.figures if one.study == study and not one.variant)
+        of_all = (figure for figure in self.figures if figure.study == study and not figure.variant)
         return replace(self, figures=tuple(of_all))
 
     @property
@@ -68,12 +68,12 @@ class PublishedFigures:
         """`kmacs_px`, `reduction_percent` of the reference's, and mean BD-rates in percent: `mean_bd_rate`
         against an anchor, `vs_base_bd_rate` against the reference.
         """
-        bd_rates = [one for one in self.figures if one.quantity == "BD-rate"]
+        bd_rates = [figure for figure in self.figures if figure.quantity == "BD-rate"]
         return {
-            "kmacs_px": [one for one in self.figures if one.quantity == "complexity"],
-            "reduction_percent": [one for one in self.figures if "reduction" in one.quantity],
-            "mean_bd_rate": [one for one in bd_rates if one.against != self.reference],
-            "vs_base_bd_rate": [one for one in bd_rates if one.against == self.reference],
+            "kmacs_px": [figure for figure in self.figures if figure.quantity == "complexity"],
+            "reduction_percent": [figure for figure in self.figures if "reduction" in figure.quantity],
+            "mean_bd_rate": [figure for figure in bd_rates if figure.against != self.reference],
+            "vs_base_bd_rate": [figure for figure in bd_rates if figure.against == self.reference],
         }
 
     @property

@@ -30,8 +30,11 @@ def remarks(runs: Sequence[Run]) -> dict[str, str]:
     Args:
         runs: one a variant.
     """
-    both = (training_remarks.remarks(runs), of_encoders(runs))
-    return {run.label: "; ".join(told[run.label] for told in both if run.label in told) for run in runs}
+    kinds_of_remark = (training_remarks.remarks(runs), of_encoders(runs))
+    return {
+        run.label: "; ".join(by_label[run.label] for by_label in kinds_of_remark if run.label in by_label)
+        for run in runs
+    }
 
 
 def notes(runs: Sequence[Run]) -> list[str]:

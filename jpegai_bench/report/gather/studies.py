@@ -82,12 +82,12 @@ def _nothing_finished(store: Store, selection: Selection, others: Sequence[Run])
         newest = max(others, key=lambda run: str(run.manifest["end"]))
         asked = asked_of(newest.manifest)
         lacking = [name for name in selection.only or () if name not in asked]
-        more = f"metrics.only=[{','.join(name for name in NAMES if name in (*asked, *lacking))}]"
+        wanted = f"metrics.only=[{','.join(name for name in NAMES if name in (*asked, *lacking))}]"
         again = run_command(newest, str(store.root), without=("metrics.only",))
         return BenchError(
             f"metrics.only=[{','.join(selection.only or ())}]: {', '.join(lacking)} of {newest.label} on "
             f"{newest.manifest.get('dataset')}, the newest run, was not measured, nor of another beside all "
-            f"that is asked for; measure it with: {again} '{more}'"
+            f"that is asked for; measure it with: {again} '{wanted}'"
         )
     fits = " that fits" if any(run.done for run in store.runs("runs")) else ""
     alone = "" if selection.dataset else ", or choose a data set with dataset=" if selection.peers else ""
@@ -151,8 +151,8 @@ def study_of(
     asked_by_all = [name for name in NAMES if all(name in asked_of(run.manifest) for run in runs)]
     conditions = conditions_of(runs[0], selection.only or asked_by_all)
     shared, quality_notes = shared_qualities(runs)
-    told = remarks(runs)
-    variants = [_variant(store, run, shared, told[run.label]) for run in runs]
+    remark_by_label = remarks(runs)
+    variants = [_variant(store, run, shared, remark_by_label[run.label]) for run in runs]
     title = f"{conditions.dataset} at target rates" if runs[0].rates == "target" else ""
     study = study_with(
         store, variants, anchors, selection.peers, conditions,
@@ -161,10 +161,10 @@ def study_of(
     return replace(study, notes=(*more_notes, *quality_notes, *notes(runs), *study.notes))
 
 
-def left_out(runs: Sequence[Run], fit: Sequence[Run], only: Sequence[str] | None) -> list[str]:
-    """What is said of variants that have runs, and none that was measured as those in `fit` were."""
-    newest, shown = fit[-1], only or asked_of(fit[-1].manifest)
-    labels, pixels = {run.label for run in fit}, set(images_of(newest).values())
+def left_out(runs: Sequence[Run], compared: Sequence[Run], only: Sequence[str] | None) -> list[str]:
+    """What is said of variants that have runs, and none that was measured as those in `compared` were."""
+    newest, shown = compared[-1], only or asked_of(compared[-1].manifest)
+    labels, pixels = {run.label for run in compared}, set(images_of(newest).values())
     by_reason: dict[str, set[str]] = defaultdict(set)
     for run in sorted(runs, key=lambda run: str(run.manifest["end"])):
         if run.label not in labels and not pixels.isdisjoint(images_of(run).values()):
@@ -191,14 +191,17 @@ def _unlike(run: Run, newest: Run, shown: Sequence[str]) -> str:
 
 
 def _study(store: Store, runs: list[Run], finished: Sequence[Run], selection: Selection) -> Study:
-    fit = measured_alike(runs, selection.only)
-    order = in_order(list({run.label: run for run in fit}.values()))
+    comparable = measured_alike(runs, selection.only)
+    order = in_order(list({run.label: run for run in comparable}.values()))
     if selection.anchors:
-        anchors = chosen_anchors(store, fit[-1], selection.anchors, selection.only)
+        anchors = chosen_anchors(store, comparable[-1], selection.anchors, selection.only)
     else:
-        anchors = anchors_of(store, fit[-1])
-    absent = [*of_other_pictures(runs, fit[-1]), *left_out(finished, fit, selection.only)]
-    return study_of(store, order, anchors, selection, more_notes=absent)
+        anchors = anchors_of(store, comparable[-1])
+    on_what_is_absent = [
+        *of_other_pictures(runs, comparable[-1]),
+        *left_out(finished, comparable, selection.only),
+    ]
+    return study_of(store, order, anchors, selection, more_notes=on_what_is_absent)
 
 
 def _variant(store: Store, run: Run, qualities: set[float] | None, note: str) -> Entry:

@@ -71,13 +71,13 @@ class MeasuredNoise:
 def measured_noise(spreads: Sequence[SeedSpread], runs: Sequence[Run]) -> MeasuredNoise | None:
     """What the spreads say of trainings as those of `runs`; None where none is of their recipe and size."""
     conditions = {_conditions(run) for run in runs}
-    fit = [
+    comparable = [
         spread
         for spread in spreads
         if conditions == {(spread.model, spread.dataset, spread.train, spread.steps, spread.recipe)}
     ]
-    noise = pooled_noise([(spread.seeds, spread.deviation_percent) for spread in fit])
-    seeds = " and ".join(f"{spread.seeds} seeds of {spread.variant}" for spread in fit)
+    noise = pooled_noise([(spread.seeds, spread.deviation_percent) for spread in comparable])
+    seeds = " and ".join(f"{spread.seeds} seeds of {spread.variant}" for spread in comparable)
     return MeasuredNoise(noise, seeds) if noise else None
 
 

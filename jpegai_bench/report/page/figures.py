@@ -110,9 +110,9 @@ def paper_figures(study: Study, experiment: Experiment) -> dict[str, dict[str, d
         of_all = (figures.of_study(ablation.name), f", {ablation.title.lower()} study as a whole")
         for variant in (label for label in ablation.variants if label in models):
             own = (figures.of_variant(variant), "")
-            for of, more in [own] if variant == experiment.reference else [own, of_all]:
-                for column, figure in _first_by_column(of).items():
-                    where = f"{experiment.title}, {figure.where}{more}"
+            for quoted, suffix in [own] if variant == experiment.reference else [own, of_all]:
+                for column, figure in _first_by_column(quoted).items():
+                    where = f"{experiment.title}, {figure.where}{suffix}"
                     by_variant[variant].setdefault(column, {"value": figure.value, "where": where})
     for variant, by_column in by_variant.items():
         if models[variant] != "paper":
@@ -122,9 +122,9 @@ def paper_figures(study: Study, experiment: Experiment) -> dict[str, dict[str, d
 
 def _first_by_column(figures: PublishedFigures) -> dict[str, Figure]:
     columns = figures.by_column
-    told = {"published_kmacs_px": columns["kmacs_px"]}
-    told |= {column: columns[column] for column in ("mean_bd_rate", "vs_base_bd_rate")}
-    return {column: quoted[0] for column, quoted in told.items() if quoted}
+    by_result_column = {"published_kmacs_px": columns["kmacs_px"]}
+    by_result_column |= {column: columns[column] for column in ("mean_bd_rate", "vs_base_bd_rate")}
+    return {column: quoted[0] for column, quoted in by_result_column.items() if quoted}
 
 
 def _notes(tables: Tables) -> list[str]:

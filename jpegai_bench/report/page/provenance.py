@@ -46,7 +46,7 @@ def about(study: Study, images: int) -> list[tuple[str, str]]:
 
 def runs_of(study: Study, results: str) -> list[dict[str, Any]]:
     """Each run that the study is made of: what its manifest says, and the command that makes it."""
-    like = next((entry.run for entry in study.variants if entry.run), None)
+    model_run = next((entry.run for entry in study.variants if entry.run), None)
     return [
         {
             "label": entry.label,
@@ -55,7 +55,7 @@ def runs_of(study: Study, results: str) -> list[dict[str, Any]]:
             "key": run.manifest.get("key", run.folder.name),
             "command": run_command(run, results)
             if entry.kind == "variant"
-            else anchor_command(entry.label, study.dataset, like, results),
+            else anchor_command(entry.label, study.dataset, model_run, results),
             "manifest": {
                 key: run.manifest[key] for key in _SHOWN if run.manifest.get(key) not in (None, "", [])
             },
@@ -81,7 +81,7 @@ def commands_of(study: Study, results: str) -> list[dict[str, str]]:
 
 def lacks_of(study: Study, pictured: Collection[str], results: str) -> list[dict[str, str]]:
     """What a study lacks that a command can add."""
-    like = next((entry.run for entry in study.variants if entry.run), None)
+    model_run = next((entry.run for entry in study.variants if entry.run), None)
     lacks = []
     for entry in study.variants:
         if entry.run and entry.decode_s is None:
@@ -92,15 +92,15 @@ def lacks_of(study: Study, pictured: Collection[str], results: str) -> list[dict
             lacks.append(lack("pictures", f"pictures of {entry.label}", command))
     for entry in study.entries:
         if entry.kind == "codec" and entry.label not in pictured:
-            command = anchor_command(entry.label, study.dataset, like, results)
+            command = anchor_command(entry.label, study.dataset, model_run, results)
             lacks.append(lack("pictures", f"pictures of {entry.name}", command))
     for entry in study.variants:  # the command leaves out which rates to take
         if entry.run and entry.points.groupby("image").size().max() < FEWEST_POINTS:
             subject = f"BD-rates of {entry.label}: they need {FEWEST_POINTS} rates of an image at least"
             command = run_command(entry.run, results, without=("qualities", "targets"))
             lacks.append(lack("points", subject, command))
-    if study.variants and study.base_entry is None and like is not None:
-        command = run_command(like, results, [study.base])
+    if study.variants and study.base_entry is None and model_run is not None:
+        command = run_command(model_run, results, [study.base])
         lacks.append(lack("base", f"the variant {study.base!r} that others are compared with", command))
     return lacks
 
@@ -115,15 +115,15 @@ def unfinished(store: Store, results: str) -> list[dict[str, str]]:
             start = str(run.manifest.get("start"))
             if run.done or any(identity == _identity(run) and end > start for identity, end in finished):
                 continue
-            on = str(run.manifest.get("dataset"))
-            subject = f"{'variant' if kind == 'runs' else 'anchor'} {run.label} on {on}"
+            dataset = str(run.manifest.get("dataset"))
+            subject = f"{'variant' if kind == 'runs' else 'anchor'} {run.label} on {dataset}"
             state = {"running": "is under way", "killed": "was stopped", "failed": "failed"}
             why = f"{state.get(run.state, run.state)}, begun {start[:16].replace('T', ' ')} UTC"
             if run.manifest.get("error"):
                 why += f": {run.manifest['error']}"
             again = run_command(run, results)
             if kind == "anchors":
-                again = anchor_command(run.label, on, None, results)
+                again = anchor_command(run.label, dataset, None, results)
             lines.append(lack("run", subject, again, why))
     return lines
 

@@ -28,8 +28,8 @@ def complexity(data: dict[str, Any]) -> "Figure":
         _limits(axes, panel["points"], panel["levels"])
         axes.set_xlabel(f"{panel['cost']} (kMACs/pixel, published counting)")
         axes.set_ylabel(f"mean BD-rate against {panel['anchor']} (%)")
-        of = f"{data['title']}; " if axes is grid[0] else ""
-        axes.set_title(f"{of}lower left is better", loc="left")
+        prefix = f"{data['title']}; " if axes is grid[0] else ""
+        axes.set_title(f"{prefix}lower left is better", loc="left")
     anchors = "\n".join(f"Anchor {panel['described']}" for panel in panels)
     figure.supxlabel(anchors, fontsize=6, color="#404040", x=0.01, ha="left")
     levels = [(axes, level) for axes, panel in zip(grid, panels, strict=True) for level in panel["levels"]]

@@ -74,8 +74,8 @@ def overview(data: dict[str, Any]) -> "Figure":
         axes.set_title(panel["label"] + counted, loc="left", fontsize=7.5)
         if place + across >= len(data["panels"]):
             axes.set_xlabel("rate (bpp)")
-    of = f", mean of {count(images.pop(), 'image')}" if len(images) == 1 else ""
-    figure.suptitle(f"{data['title']}{of}", fontsize=8, color="#404040", x=0.01, ha="left")
+    averaged = f", mean of {count(images.pop(), 'image')}" if len(images) == 1 else ""
+    figure.suptitle(f"{data['title']}{averaged}", fontsize=8, color="#404040", x=0.01, ha="left")
     handles = [curves[label] for label in _best_first(data["panels"])]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(curves)))
     return figure

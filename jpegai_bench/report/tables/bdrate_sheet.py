@@ -74,15 +74,16 @@ def described(points: RDPoints) -> str:
 
 def _caption(table: BDTable) -> str:
     options = table.options
-    how = {
+    interpolation = {
         "pchip": "PCHIP on log rate",
         "cubic": "VCEG-M33's cubic on log rate",
         "akima": "Akima on log rate",
     }[options.method]
-    of = "of the mean curves" if options.curve == "mean" else "per image, mean over images"
+    averaged = "of the mean curves" if options.curve == "mean" else "per image, mean over images"
     if table.anchor.one_curve and table.test.one_curve:
-        of = "of one curve each"
-    caption = f"Anchor {described(table.anchor)}. {how}, {of}; negative is less rate at equal quality."
+        averaged = "of one curve each"
+    comparison = f"{interpolation}, {averaged}; negative is less rate at equal quality."
+    caption = f"Anchor {described(table.anchor)}. {comparison}"
     if options.bd_metric:
         caption += " BD-metric: test less anchor at equal rate, in the metric's unit."
     if table.average is not None:
@@ -120,8 +121,8 @@ def _left_out(table: BDTable) -> Iterator[str]:
     compared = [row for row in table.rates if "metric missing" not in table.reason(row)]
     for (reason, names), metrics in where.items():
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        of = "all metrics" if len(metrics) == len(compared) else ", ".join(metrics)
-        yield f"Left out, {reason}: {', '.join(names[:_MOST_NAMES])}{more} ({of})."
+        of_metrics = "all metrics" if len(metrics) == len(compared) else ", ".join(metrics)
+        yield f"Left out, {reason}: {', '.join(names[:_MOST_NAMES])}{more} ({of_metrics})."
 
 
 def _interval(interval: Interval, reason: str, digits: int | Callable[[float], str] = 2) -> list[Cell | str]:

@@ -190,8 +190,8 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
             where[reason, images].append(_label(row.metric))
     for (reason, images), metrics in where.items():
         listed = ", ".join(images[:4]) + (f" and {len(images) - 4} more" if len(images) > 4 else "")
-        by = "all metrics" if len(metrics) == len(comparison.rows) else ", ".join(metrics)
-        yield f"Left out of {by}, {reason}: {listed}."
+        of_metrics = "all metrics" if len(metrics) == len(comparison.rows) else ", ".join(metrics)
+        yield f"Left out of {of_metrics}, {reason}: {listed}."
 
 
 def _cell(value: Interval, reason: str) -> Cell:

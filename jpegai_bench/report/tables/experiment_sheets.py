@@ -165,8 +165,8 @@ def _beside_the_paper(
         of_study, label = row["kind"] == "paper", row["variant"]
         figures = part.figures.of_study(ablation.name) if of_study else part.figures.of_variant(label)
         paper = [
-            [" / ".join(figure.quoted for figure in told) or NONE] if quotes else []
-            for told in figures.by_column.values()
+            [" / ".join(figure.quoted for figure in quoted_figures) or NONE] if quotes else []
+            for quoted_figures in figures.by_column.values()
         ]
         sheet.rows.append(
             [
@@ -219,8 +219,8 @@ def _at_paper_size(row: dict[str, Any], name: str) -> Cell | str:
 
 def _title(part: Experimental, ablation: Ablation, subject: str, anchor: Entry | None = None) -> str:
     study = part.tables.study
-    on = f"{study.title or study.dataset}, model {study.variants[0].model}{against(study, anchor)}"
-    return f"{ablation.title}, {on}: {subject}"
+    conditions = f"{study.title or study.dataset}, model {study.variants[0].model}{against(study, anchor)}"
+    return f"{ablation.title}, {conditions}: {subject}"
 
 
 def _caption(part: Experimental, rows: Sequence[dict[str, Any]]) -> str:

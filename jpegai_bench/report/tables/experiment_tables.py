@@ -65,8 +65,10 @@ class Experimental:
             rows += [self._extended(row, ablation.name) for row in of_anchor if row["kind"] == "codec"]
             study_figures = self.figures.of_study(ablation.name)
             if study_figures.figures:
-                told = {"kind": "paper", "study": ablation.name, "status": "paper"}
-                rows.append(_blank(ablation.title, anchor, "", self) | told | _of_paper(study_figures))
+                study_columns = {"kind": "paper", "study": ablation.name, "status": "paper"}
+                rows.append(
+                    _blank(ablation.title, anchor, "", self) | study_columns | _of_paper(study_figures)
+                )
         return rows
 
     def frame(self, ablation: Ablation) -> pd.DataFrame:
@@ -79,8 +81,8 @@ class Experimental:
     def _extended(self, row: dict[str, Any], study: str) -> dict[str, Any]:
         label, of_variant = row["variant"], row["kind"] == "variant"
         missing = self.missing.get(label, Missing("done", ""))
-        told = {"study": study, "status": missing.status, "weights": self.weights.get(label, "")}
-        extended = {**row, **told, **self._ratios(row), **self._paper_size(label, missing.reason)}
+        study_columns = {"study": study, "status": missing.status, "weights": self.weights.get(label, "")}
+        extended = {**row, **study_columns, **self._ratios(row), **self._paper_size(label, missing.reason)}
         extended |= self._timing(label, missing.reason) if of_variant else _UNTIMED
         if of_variant and label != self.experiment.reference:
             extended |= self._noise(row, missing.reason)
@@ -153,17 +155,17 @@ def _noise_columns(noise: Noise, held: TrainingNoise | None) -> dict[str, Any]:
 
 def _blank(label: str, anchor: str, reason: str, part: Experimental) -> dict[str, Any]:
     """A row as in `Tables.results` without a figure, each NA for that reason."""
-    like: dict[Any, Any] = part.tables.results.iloc[0].to_dict()
-    row: dict[str, Any] = dict.fromkeys(like, math.nan) | {"complexity_reason": reason}
+    first: dict[Any, Any] = part.tables.results.iloc[0].to_dict()
+    row: dict[str, Any] = dict.fromkeys(first, math.nan) | {"complexity_reason": reason}
     for name in (*part.tables.study.shown, "mean", "vs_base"):
         row[f"{name}_reason"] = reason
     for name in part.tables.study.shown:
         row |= {f"{name}_vs_base_reason": reason, f"{name}_images": 0}
     entry = part.tables.study.entry(anchor)
     return row | {
-        "variant": label, "kind": "variant", "note": "", "chroma": "", "model": like["model"],
-        "dataset": like["dataset"], "anchor": anchor, "anchor_note": entry.note,
-        "anchor_chroma": entry.chroma, "hvs": like["hvs"], "method": like["method"], "images_fewest": 0,
+        "variant": label, "kind": "variant", "note": "", "chroma": "", "model": first["model"],
+        "dataset": first["dataset"], "anchor": anchor, "anchor_note": entry.note,
+        "anchor_chroma": entry.chroma, "hvs": first["hvs"], "method": first["method"], "images_fewest": 0,
         "images_most": 0,
     }  # fmt: skip
 

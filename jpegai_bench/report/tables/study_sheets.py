@@ -22,7 +22,7 @@ def sheets(tables: Tables) -> list[Sheet]:
     """For each anchor the summary and the BD-rate by metric; where there is a base the same against it."""
     study = tables.study
     summary = _summary if study.variants else _summary_of_codecs
-    parts = [of(tables, anchor) for anchor in study.anchor_entries for of in (summary, _by_metric)]
+    parts = [build(tables, anchor) for anchor in study.anchor_entries for build in (summary, _by_metric)]
     peers = [study.entry(label).described for label in study.peers if label not in study.anchors]
     parts[0].notes += [*([f"Codecs: {'; '.join(peers)}."] if peers else []), *study.notes]
     if study.base_entry is not None and tables.results.variant.nunique() > 1:
@@ -186,7 +186,7 @@ def _figures(labels: dict[str, list[str]]) -> str:
     """`0.284`, or `0.284 (base), 3.072 (mine, yours)`."""
     if len(labels) == 1:
         return next(iter(labels))
-    return ", ".join(f"{figure} ({', '.join(of)})" for figure, of in labels.items())
+    return ", ".join(f"{figure} ({', '.join(variants)})" for figure, variants in labels.items())
 
 
 def counting_caveats(study: Study, only: Collection[str] | None = None) -> list[str]:
