@@ -16,21 +16,21 @@ def paper():
 
 def test_the_papers_totals_are_quoted_as_it_gives_them(paper):
     base, combined = paper.of_variant("base"), paper.of_variant("combined")
-    assert [figure.with_place for figure in base.by_column["kmacs_px"]] == ["833 (table)", "852 (conclusion)"]
-    assert [figure.with_place for figure in combined.by_column["kmacs_px"]] == [
+    assert [figure.with_place for figure in base.kmacs] == ["833 (table)", "852 (conclusion)"]
+    assert [figure.with_place for figure in combined.kmacs] == [
         "172.1 (table)",
         "180 (conclusion)",
     ]
-    assert [one.value for one in base.by_column["mean_bd_rate"]] == [-27.3]
-    assert [one.value for one in combined.by_column["mean_bd_rate"]] == [-27.5]
-    assert [one.value for one in combined.by_column["vs_base_bd_rate"]] == [-0.2]
+    assert [figure.value for figure in base.bd_rates] == [-27.3]
+    assert [figure.value for figure in combined.bd_rates] == [-27.5]
+    assert [figure.value for figure in combined.bd_rates_to_reference] == [-0.2]
     assert paper.anchors == ("VVC",)
 
 
 def test_what_the_paper_gives_of_a_study_is_of_no_variant(paper):
     whole = paper.of_study("attention")
-    assert [figure.with_place for figure in whole.by_column["reduction_percent"]] == ["up to 75 (text)"]
-    assert [one.value for one in whole.by_column["vs_base_bd_rate"]] == [0.8]
+    assert [figure.with_place for figure in whole.reductions] == ["up to 75 (text)"]
+    assert [figure.value for figure in whole.bd_rates_to_reference] == [0.8]
     assert paper.of_variant("attention_cs").figures == paper.of_variant("attention_ds").figures == ()
     assert paper.of_study("combination").figures == ()
 

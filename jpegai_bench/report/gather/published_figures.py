@@ -64,22 +64,33 @@ class PublishedFigures:
         return replace(self, figures=tuple(of_all))
 
     @property
-    def by_column(self) -> dict[str, list[Figure]]:
-        """`kmacs_px`, `reduction_percent` of the reference's, and mean BD-rates in percent: `mean_bd_rate`
-        against an anchor, `vs_base_bd_rate` against the reference.
-        """
-        bd_rates = [figure for figure in self.figures if figure.quantity == "BD-rate"]
-        return {
-            "kmacs_px": [figure for figure in self.figures if figure.quantity == "complexity"],
-            "reduction_percent": [figure for figure in self.figures if "reduction" in figure.quantity],
-            "mean_bd_rate": [figure for figure in bd_rates if figure.against != self.reference],
-            "vs_base_bd_rate": [figure for figure in bd_rates if figure.against == self.reference],
-        }
+    def kmacs(self) -> tuple[Figure, ...]:
+        """kMACs/pixel."""
+        return tuple(figure for figure in self.figures if figure.quantity == "complexity")
+
+    @property
+    def reductions(self) -> tuple[Figure, ...]:
+        """Of kMACs/pixel, in percent of the reference's."""
+        return tuple(figure for figure in self.figures if "reduction" in figure.quantity)
+
+    @property
+    def bd_rates(self) -> tuple[Figure, ...]:
+        """Mean BD-rates against an anchor, in percent."""
+        return tuple(figure for figure in self._all_bd_rates if figure.against != self.reference)
+
+    @property
+    def bd_rates_to_reference(self) -> tuple[Figure, ...]:
+        """Mean BD-rates against the reference, in percent."""
+        return tuple(figure for figure in self._all_bd_rates if figure.against == self.reference)
 
     @property
     def anchors(self) -> tuple[str, ...]:
         """Names of the anchors that the paper's BD-rates are against."""
-        return tuple(dict.fromkeys(figure.against for figure in self.by_column["mean_bd_rate"]))
+        return tuple(dict.fromkeys(figure.against for figure in self.bd_rates))
+
+    @property
+    def _all_bd_rates(self) -> tuple[Figure, ...]:
+        return tuple(figure for figure in self.figures if figure.quantity == "BD-rate")
 
 
 def published_figures(experiment: Experiment) -> PublishedFigures:

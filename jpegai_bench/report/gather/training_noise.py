@@ -140,8 +140,21 @@ def seed_spreads(study: Study, runs: Sequence[Run]) -> list[SeedSpread]:
             f"BD-rate against one training of {study.base}, mean of 7 over {count(len(used), 'image')}, by "
             f"{study.method} and {study.hvs}; seeds {' '.join(trainings.seeds)}"
         )
-        about = (*_conditions(trainings.runs[-1]), study.base, label, len(trainings.runs))
-        spreads.append(SeedSpread(*about, _over(used, means).deviation, how))
+        model, dataset, train, steps, recipe = _conditions(trainings.runs[-1])
+        spreads.append(
+            SeedSpread(
+                model=model,
+                dataset=dataset,
+                train=train,
+                steps=steps,
+                recipe=recipe,
+                reference=study.base,
+                variant=label,
+                seeds=len(trainings.runs),
+                deviation_percent=_over(used, means).deviation,
+                how=how,
+            )
+        )
     return [spread for spread in spreads if math.isfinite(spread.deviation_percent)]
 
 

@@ -121,9 +121,11 @@ def paper_figures(study: Study, experiment: Experiment) -> dict[str, dict[str, d
 
 
 def _first_by_column(figures: PublishedFigures) -> dict[str, Figure]:
-    columns = figures.by_column
-    by_result_column = {"published_kmacs_px": columns["kmacs_px"]}
-    by_result_column |= {column: columns[column] for column in ("mean_bd_rate", "vs_base_bd_rate")}
+    by_result_column = {
+        "published_kmacs_px": figures.kmacs,
+        "mean_bd_rate": figures.bd_rates,
+        "vs_base_bd_rate": figures.bd_rates_to_reference,
+    }
     return {column: quoted[0] for column, quoted in by_result_column.items() if quoted}
 
 

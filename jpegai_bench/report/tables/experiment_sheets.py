@@ -164,10 +164,6 @@ def _beside_the_paper(
     for row in rows:
         of_study, label = row["kind"] == "paper", row["variant"]
         figures = part.figures.of_study(ablation.name) if of_study else part.figures.of_variant(label)
-        paper = [
-            [" / ".join(figure.quoted for figure in quoted_figures) or NONE] if quotes else []
-            for quoted_figures in figures.by_column.values()
-        ]
         sheet.rows.append(
             [
                 "whole study" if of_study else label,
@@ -175,12 +171,11 @@ def _beside_the_paper(
                     _at_paper_size(row, name)
                     for name in ("published_kmacs_px", "all_kmacs_px", "reduction_percent")
                 ),
-                *paper[0],
-                *paper[1],
+                *(_quoted(figures.kmacs, figures.reductions) if quotes else []),
                 NONE if of_study else bd_rate(row, "mean"),
-                *paper[2],
+                *(_quoted(figures.bd_rates) if quotes else []),
                 NONE if of_study or label == base else bd_rate(row, "vs_base", 2),
-                *paper[3],
+                *(_quoted(figures.bd_rates_to_reference) if quotes else []),
             ]
         )
     for entry in part.tables.study.variants:
@@ -188,6 +183,11 @@ def _beside_the_paper(
             at_paper_size = (entry.complexity or {}).get("paper_size")
             sheet.notes += [f"{text}." for text in caveats(f"{entry.label} at model=paper", at_paper_size)]
     return sheet
+
+
+def _quoted(*columns: Sequence[Figure]) -> list[Cell | str]:
+    """What the paper gives in each of these columns."""
+    return [" / ".join(figure.quoted for figure in quoted_figures) or NONE for quoted_figures in columns]
 
 
 def _published(part: Experimental, rows: Sequence[dict[str, Any]]) -> list[Figure]:
