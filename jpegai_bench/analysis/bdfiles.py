@@ -46,17 +46,17 @@ def bd_table(anchor: RDPoints, test: RDPoints, options: Options | None = None) -
     images = {name for points in (anchor, test) if not points.one_curve for name in points.images}
     summary = _summary(anchor, test, hvs, shared, options)
     rates = tuple(_row(anchor, test, name, images, summary) for name in metrics)
-    qualities: tuple[MetricSummary, ...] = ()
+    bd_metrics: tuple[MetricSummary, ...] = ()
     if options.bd_metric:
-        more = _summary(anchor, test, hvs, shared, options, "bd_metric")
-        qualities = tuple(_row(anchor, test, name, images, more) for name in metrics)
+        bd_metric_summary = _summary(anchor, test, hvs, shared, options, "bd_metric")
+        bd_metrics = tuple(_row(anchor, test, name, images, bd_metric_summary) for name in metrics)
     missing = [name for name in average_of(hvs) if name not in shared]
     return BDTable(
         anchor=anchor,
         test=test,
         options=options,
         rates=rates,
-        qualities=qualities,
+        bd_metrics=bd_metrics,
         average=None if missing else summary.average,
         average_reason=f"not in both files: {', '.join(missing)}" if missing else summary.reason,
         hvs=hvs,

@@ -56,7 +56,7 @@ class BDTable:
     options: Options
     rates: tuple[MetricSummary, ...]
     """BD-rate in percent, the catalogue's metrics first, then others in the order of the files."""
-    qualities: tuple[MetricSummary, ...]
+    bd_metrics: tuple[MetricSummary, ...]
     """BD-metric, where it was asked for, in the same order."""
     average: Interval | None
     """BD-rate, mean of seven; None where not all seven are in both files."""
@@ -105,7 +105,7 @@ class BDTable:
         if self.options.bd_metric:
             columns += BD_METRIC_COLUMNS
             more = [
-                (*_cells(rate)[1:], rate.images, rate.overlap, self.reason(rate)) for rate in self.qualities
+                (*_cells(rate)[1:], rate.images, rate.overlap, self.reason(rate)) for rate in self.bd_metrics
             ]
             rows = [(*row, *cells) for row, cells in zip(rows, more, strict=True)]
         if self.average is not None:

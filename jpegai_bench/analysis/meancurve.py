@@ -1,4 +1,4 @@
-"""BD-rate of two mean R-D curves: mean rate and mean quality over images at each operating point."""
+"""BD-rate of two mean R-D curves: mean rate and mean score over images at each operating point."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -38,16 +38,16 @@ class MeanCurves:
     left_out: dict[str, tuple[str, ...]]
     """Images that are not in the means, by reason."""
     anchor_tables: Array = field(repr=False)
-    """`[images, points, (bpp, quality)]`, the quality as in the file; one image where it is one curve."""
+    """`[images, points, (bpp, score)]`, the score as in the file; one image where it is one curve."""
     test_tables: Array = field(repr=False)
 
     def curves(self) -> tuple[Array, Array]:
-        """Anchor's and test's mean `[points, (bpp, quality)]` by rising rate."""
+        """Anchor's and test's mean `[points, (bpp, score)]` by rising rate."""
         anchor, test = (_ordered(t.mean(axis=0)) for t in (self.anchor_tables, self.test_tables))
         return anchor, test
 
     def resampled(self, weights: npt.NDArray[np.int64]) -> tuple[Array, Array]:
-        """Mean curves `[draws, points, (bpp, quality)]` where images count `weights`, `[draws, images]`."""
+        """Mean curves `[draws, points, (bpp, score)]` where images count `weights`, `[draws, images]`."""
         sides = (self.anchor_tables, self.test_tables)
         anchor, test = (_ordered(_weighted(tables, weights)) for tables in sides)
         return anchor, test
@@ -148,7 +148,7 @@ def summarize_mean(
 
 
 def _complete_tables(points: RDPoints, metric: str) -> tuple[dict[str, Array], dict[str, str]]:
-    """Tables `[points, (bpp, quality)]` of images that have every point; what is wrong with the others."""
+    """Tables `[points, (bpp, score)]` of images that have every point; what is wrong with the others."""
     frame = points.frame
     step = (
         frame[points.operating]
@@ -178,7 +178,7 @@ def _fault(table: Array) -> str:
 
 
 def _ordered(curves: Array) -> Array:
-    """`[…, points, (bpp, quality)]` by rising rate."""
+    """`[…, points, (bpp, score)]` by rising rate."""
     order = np.argsort(curves[..., 0], axis=-1, kind="stable")
     return np.take_along_axis(curves, order[..., None], axis=-2)
 

@@ -106,7 +106,7 @@ def summarize(
         metrics: columns of any name; by default the seven and whatever else of the catalogue both have.
         lower_is_better: metrics that are better when lower, besides those of the catalogue.
         bpp_range: only points of rates from the first to the second of these enter, in bpp.
-        quantity: `bd_rate`, or `bd_metric` for the mean difference in quality, of which there is no mean of
+        quantity: `bd_rate`, or `bd_metric` for the mean difference in score, of which there is no mean of
             seven: the units differ.
 
     Raises:
@@ -162,7 +162,7 @@ def is_higher_better(metric: str, lower_is_better: Collection[str] = ()) -> bool
 def difference(
     anchor: Array, test: Array, higher_is_better: bool, method: str, quantity: str
 ) -> tuple[float, float, str]:
-    """BD-rate or BD-metric of two curves `[points, (bpp, quality)]`, the overlap, and why it is NA."""
+    """BD-rate or BD-metric of two curves `[points, (bpp, score)]`, the overlap, and why it is NA."""
     sides = [
         (curve[:, 0].tolist(), (curve[:, 1] if higher_is_better else 1.0 - curve[:, 1]).tolist())
         for curve in (anchor, test)

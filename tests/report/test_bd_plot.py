@@ -60,9 +60,9 @@ def test_less_rate_is_shaded_green_and_more_rate_orange(tmp_path):
 def test_the_area_is_what_bd_rate_integrates():
     [panel] = bd_plot_data(table(read(metrics=("nlpd",)), read(0.8, metrics=("nlpd",))))["panels"]
     anchor, test = np.log10(panel["area"]["rates"])
-    quality = np.array(panel["area"]["quality"])
+    scores = np.array(panel["area"]["scores"])
     mean = np.trapezoid if hasattr(np, "trapezoid") else np.trapz
-    exponent = mean(test - anchor, quality) / (quality[-1] - quality[0])
+    exponent = mean(test - anchor, scores) / (scores[-1] - scores[0])
     assert 100 * (10**exponent - 1) == pytest.approx(panel["bd_rate"], abs=1e-6)
     assert panel["axis"] == "NLPD, lower is better"
 

@@ -11,7 +11,7 @@ from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.variants import variant_names
 from jpegai_bench.errors import BenchError
 from jpegai_bench.report.plots import draw
-from jpegai_bench.report.plots.curves import panels, quality_limits, rate_limits
+from jpegai_bench.report.plots.curves import panels, rate_limits, score_limits
 from jpegai_bench.report.plots.plot_set import plots, write_plots
 from jpegai_bench.report.plots.style import RC, codec_style, is_known, variant_style
 from jpegai_bench.report.tables.results import build_tables
@@ -38,7 +38,7 @@ def test_a_curve_is_the_mean_over_images_at_each_operating_point():
     )
     assert curve.label == "vvc"
     assert curve.bpp == pytest.approx(table.bpp.tolist())
-    assert curve.quality == pytest.approx(table.psnr_y.tolist())
+    assert curve.score == pytest.approx(table.psnr_y.tolist())
 
 
 def test_all_curves_of_a_panel_are_means_of_the_same_images():
@@ -64,10 +64,10 @@ def test_an_anchor_at_high_rates_does_not_squeeze_the_variants():
     panel = panels(study())["psnr_y"]
     assert panel.curves[-2].bpp[-1] == pytest.approx(3.0)
     assert rate_limits(panel) == pytest.approx((0, 0.6))
-    low, high = quality_limits(panel, rate_limits(panel))
+    low, high = score_limits(panel, rate_limits(panel))
     for curve in panel.curves:
-        for bpp, quality in zip(curve.bpp, curve.quality, strict=True):
-            assert bpp > 0.6 or low < quality < high
+        for bpp, score in zip(curve.bpp, curve.score, strict=True):
+            assert bpp > 0.6 or low < score < high
 
 
 def test_lines_differ_in_more_than_colour():

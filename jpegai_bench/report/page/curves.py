@@ -7,7 +7,7 @@ import numpy as np
 
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.gather.study import Entry, Study
-from jpegai_bench.report.plots.curves import Curve, Panel, panels, quality_limits, rate_limits
+from jpegai_bench.report.plots.curves import Curve, Panel, panels, rate_limits, score_limits
 
 MEAN = ""
 """In place of an image's name."""
@@ -52,13 +52,13 @@ def _panel(study: Study, points: dict[str, Any], metric: str, image: str) -> Pan
     for entry in study.entries:
         columns = points[entry.label].get(image, {})
         pairs = [
-            (bpp, quality)
-            for bpp, quality in zip(columns.get("bpp", ()), columns.get(metric, ()), strict=False)
-            if bpp is not None and quality is not None
+            (bpp, score)
+            for bpp, score in zip(columns.get("bpp", ()), columns.get(metric, ()), strict=False)
+            if bpp is not None and score is not None
         ]
         if pairs:
-            bpp, quality = np.unique(np.array(pairs), axis=0).T.tolist()
-            curves.append(Curve(entry.label, entry.name, entry.kind, tuple(bpp), tuple(quality)))
+            bpp, score = np.unique(np.array(pairs), axis=0).T.tolist()
+            curves.append(Curve(entry.label, entry.name, entry.kind, tuple(bpp), tuple(score)))
     return Panel(metric, 1, tuple(curves)) if curves else None
 
 
@@ -67,10 +67,10 @@ def _axes(study: Study, panel: Panel) -> dict[str, list[float]]:
     return {
         "linear": list(linear),
         "log": list(logarithmic),
-        "quality": list(quality_limits(panel, (logarithmic[0], linear[1]))),
+        "quality": list(score_limits(panel, (logarithmic[0], linear[1]))),
     }
 
 
 def _mean(panel: Panel) -> dict[str, Any]:
-    drawn = {curve.label: {"bpp": curve.bpp, "quality": curve.quality} for curve in panel.curves}
+    drawn = {curve.label: {"bpp": curve.bpp, "quality": curve.score} for curve in panel.curves}
     return {"images": panel.images, "curves": drawn}

@@ -51,16 +51,16 @@ def embedded(scenes: Sequence[Scene], budget: int) -> Gallery:
     attempts = _Attempts()
     sample = [scene.thinned(1) for scene in scenes[:1]]
     for images in range(len(scenes), 0, -1):
-        for rates, quality in _PLANS:
+        for rates, jpeg_quality in _PLANS:
             thinned = [scene.thinned(rates) for scene in scenes[:images]]
             # One rate of the first image tells what all will take, near enough to spare most attempts.
-            picture_size = _characters(_embed(sample, quality, attempts)) / sample[0].pictures
+            picture_size = _characters(_embed(sample, jpeg_quality, attempts)) / sample[0].pictures
             if picture_size * sum(scene.pictures for scene in thinned) > 1.6 * budget:
                 continue
-            gallery = _embed(thinned, quality, attempts)
+            gallery = _embed(thinned, jpeg_quality, attempts)
             if _characters(gallery) <= budget:
                 most = max(len(scene.rates) for scene in scenes)
-                gallery.about = _about(len(scenes), images, most, min(rates, most), quality)
+                gallery.about = _about(len(scenes), images, most, min(rates, most), jpeg_quality)
                 return gallery
     return Gallery(about=f"The pictures do not fit into a page of {budget / 1e6:.0f} MB." if scenes else "")
 
@@ -113,26 +113,26 @@ class _Attempts:
             self.middles[path] = middle
         return middle
 
-    def with_error(self, path: Path, original: Image8, quality: int) -> tuple[str, str]:
+    def with_error(self, path: Path, original: Image8, jpeg_quality: int) -> tuple[str, str]:
         """A picture and its map of errors at a quality."""
-        if (path, quality) not in self.coded:
+        if (path, jpeg_quality) not in self.coded:
             shown, _ = self.middle(path)
-            levels = _saved(_error(original, shown), "JPEG", quality - 25)
-            self.coded[path, quality] = _data(_saved(shown, "JPEG", quality)), _data(levels)
-        return self.coded[path, quality]
+            levels = _saved(_error(original, shown), "JPEG", jpeg_quality - 25)
+            self.coded[path, jpeg_quality] = _data(_saved(shown, "JPEG", jpeg_quality)), _data(levels)
+        return self.coded[path, jpeg_quality]
 
 
-def _embed(scenes: Sequence[Scene], quality: int, attempts: _Attempts) -> Gallery:
+def _embed(scenes: Sequence[Scene], jpeg_quality: int, attempts: _Attempts) -> Gallery:
     gallery = Gallery()
     for scene in scenes:
         original, full_shape = attempts.middle(scene.original)
 
         def picture(path: Path, original: Image8 = original) -> str:
-            gallery.files[path.stem] = attempts.with_error(path, original, quality)[0]
+            gallery.files[path.stem] = attempts.with_error(path, original, jpeg_quality)[0]
             return path.stem
 
         def error(path: Path, original: Image8 = original) -> str:
-            gallery.files[f"{path.stem}-error"] = attempts.with_error(path, original, quality)[1]
+            gallery.files[f"{path.stem}-error"] = attempts.with_error(path, original, jpeg_quality)[1]
             return f"{path.stem}-error"
 
         gallery.scenes.append(_plain(scene, full_shape, original.shape, picture, error))
@@ -170,9 +170,11 @@ def _plain(
     }
 
 
-def _about(scenes: int, images: int, most: int, rates: int, quality: int) -> str:
-    text = f"Shown as JPEG of quality {quality} without chroma subsampling; the error maps are made from the "
-    text += "lossless pictures."
+def _about(scenes: int, images: int, most: int, rates: int, jpeg_quality: int) -> str:
+    text = (
+        f"Shown as JPEG of quality {jpeg_quality} without chroma subsampling; the error maps are made from "
+        "the lossless pictures."
+    )
     if images < scenes or rates < most:
         shares = [f"{rates} of {most} rates"] if rates < most else []
         shares += [f"{images} of {scenes} images"] if images < scenes else []
@@ -191,9 +193,9 @@ def _error(original: Image8, decoded: Image8) -> Image8:
     return np.minimum(levels * (255 / 3 / FULL), 255).round().astype(np.uint8)
 
 
-def _saved(samples: Image8, form: str, quality: int = 0) -> bytes:
+def _saved(samples: Image8, form: str, jpeg_quality: int = 0) -> bytes:
     out = io.BytesIO()
-    options: dict[str, Any] = {"quality": quality, "subsampling": 0} if form == "JPEG" else {}
+    options: dict[str, Any] = {"quality": jpeg_quality, "subsampling": 0} if form == "JPEG" else {}
     Image.fromarray(samples).save(out, format=form, **options)
     return out.getvalue()
 

@@ -78,7 +78,7 @@ def _panel(table: BDTable, row: MetricSummary) -> dict[str, Any]:
         low, high = max(anchor[:, 1].min(), test[:, 1].min()), min(anchor[:, 1].max(), test[:, 1].max())
         at = np.linspace(low, high, _STEPS).tolist()
         with suppress(ValueError):  # a cubic can leave the range of floats between points
-            area = {"quality": at, "rates": [_rates(c, at, higher, table.options.method) for c in curves]}
+            area = {"scores": at, "rates": [_rates(c, at, higher, table.options.method) for c in curves]}
     interval = row.bd_rate
     unit = next((f" ({listed.unit})" for listed in METRICS if listed.name == row.metric and listed.unit), "")
     return {
@@ -95,7 +95,7 @@ def _panel(table: BDTable, row: MetricSummary) -> dict[str, Any]:
 
 
 def _curves(table: BDTable, metric: str) -> tuple[tuple[Array, Array], int, str]:
-    """Anchor's and test's `[points, (bpp, quality)]` by rate, the number of images, why there are none."""
+    """Anchor's and test's `[points, (bpp, score)]` by rate, the number of images, why there are none."""
     sides = (table.anchor, table.test)
     if all(len(points.images) == 1 for points in sides):
         low, high = table.options.bpp_range or (-math.inf, math.inf)
@@ -114,7 +114,7 @@ def _only(points: RDPoints, metric: str, low: float, high: float) -> Array:
 
 
 def _sampled(curve: Array, higher: bool, method: str) -> list[list[float]]:
-    """The interpolated curve as rates and qualities; straight lines where it has no BD-rate."""
+    """The interpolated curve as rates and scores; straight lines where it has no BD-rate."""
     if not len(curve):
         return [[], []]
     at = np.linspace(curve[:, 1].min(), curve[:, 1].max(), _STEPS).tolist()
@@ -127,7 +127,7 @@ def _sampled(curve: Array, higher: bool, method: str) -> list[list[float]]:
 def _rates(curve: Array, at: list[float], higher: bool, method: str) -> list[float]:
     if higher:
         return rates_at(curve[:, 0].tolist(), curve[:, 1].tolist(), at, method)
-    return rates_at(curve[:, 0].tolist(), (1.0 - curve[:, 1]).tolist(), [1.0 - q for q in at], method)
+    return rates_at(curve[:, 0].tolist(), (1.0 - curve[:, 1]).tolist(), [1.0 - score for score in at], method)
 
 
 def _short(text: str) -> str:
@@ -169,18 +169,18 @@ def _draw(axes: "Axes", panel: dict[str, Any], data: dict[str, Any], small: bool
 
     styles = (codec_style("vvc", 0) | {"zorder": 3.1}, variant_style(0) | {"zorder": 3.0})
     if panel["area"] is not None:
-        quality, (anchor, test) = panel["area"]["quality"], map(np.array, panel["area"]["rates"])
+        scores, (anchor, test) = panel["area"]["scores"], map(np.array, panel["area"]["rates"])
         for colour, where in ((_LESS, test <= anchor), (_MORE, test >= anchor)):
             axes.fill_betweenx(
-                quality, anchor, test, where=where, interpolate=True, color=colour, alpha=0.35, linewidth=0
+                scores, anchor, test, where=where, interpolate=True, color=colour, alpha=0.35, linewidth=0
             )
-    for role, style, points, (rates, qualities) in zip(
+    for role, style, points, (rates, scores) in zip(
         ("anchor", "test"), styles, panel["points"], panel["sampled"], strict=True
     ):
         style = style | {"markersize": style["markersize"] * (0.6 if small else 0.9), "linewidth": 1.1}
-        axes.plot(rates, qualities, **{**style, "marker": ""})
-        bpp, quality = zip(*points, strict=True) if points else ((), ())
-        axes.plot(bpp, quality, **{**style, "linestyle": "none"})
+        axes.plot(rates, scores, **{**style, "marker": ""})
+        point_rates, point_scores = zip(*points, strict=True) if points else ((), ())
+        axes.plot(point_rates, point_scores, **{**style, "linestyle": "none"})
         axes.plot([], [], label=f"{role}: {data[role]}", **style)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))

@@ -15,14 +15,14 @@ LOWEST, FURTHEST = 0.05, 1.25
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean rate (bpp) and mean quality at each operating point, by rising rate."""
+    """Mean rate (bpp) and mean score at each operating point, by rising rate."""
 
     label: str
     name: str
     """As figures print it."""
     kind: str
     bpp: tuple[float, ...]
-    quality: tuple[float, ...]
+    score: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,16 @@ def rate_limits(panel: Panel, from_zero: bool = True) -> tuple[float, float]:
     return low, step * math.ceil(limit / step)
 
 
-def quality_limits(panel: Panel, rates: tuple[float, float]) -> tuple[float, float]:
-    """Lowest and highest quality that any curve has between two rates, and a margin."""
-    qualities: list[float] = []
+def score_limits(panel: Panel, rates: tuple[float, float]) -> tuple[float, float]:
+    """Lowest and highest score that any curve has between two rates, and a margin."""
+    scores: list[float] = []
     for curve in panel.curves:
-        qualities += [q for b, q in zip(curve.bpp, curve.quality, strict=True) if rates[0] <= b <= rates[1]]
+        scores += [
+            score for bpp, score in zip(curve.bpp, curve.score, strict=True) if rates[0] <= bpp <= rates[1]
+        ]
         cut = [rate for rate in rates if curve.bpp[0] <= rate <= curve.bpp[-1]]
-        qualities += np.interp(cut, curve.bpp, curve.quality).tolist()
-    low, high = min(qualities), max(qualities)
+        scores += np.interp(cut, curve.bpp, curve.score).tolist()
+    low, high = min(scores), max(scores)
     margin = 0.06 * (high - low) or 0.06 * max(abs(high), 1e-3)
     return low - margin, high + margin
 
@@ -93,7 +95,7 @@ def by_height(panel: Panel) -> list[str]:
     high = min(limit, *(curve.bpp[-1] for curve in panel.curves))
     middle = math.sqrt(low * high) if low < high else 0.5 * limit
     heights = {  # over log rate, where curves are straighter
-        curve.label: np.interp(math.log(middle), np.log(curve.bpp), curve.quality) for curve in panel.curves
+        curve.label: np.interp(math.log(middle), np.log(curve.bpp), curve.score) for curve in panel.curves
     }
     return sorted(heights, key=lambda label: (-heights[label], label))
 
@@ -118,6 +120,6 @@ def _by_image(entry: Entry) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _mean(entry: Entry, tables: list[npt.NDArray[np.float64]]) -> Curve:
-    """Mean of images' tables `[operating point, (bpp, quality)]`, by rate, and where two are one, once."""
-    bpp, quality = np.unique(np.mean(tables, axis=0), axis=0).T.tolist()
-    return Curve(entry.label, entry.name, entry.kind, tuple(bpp), tuple(quality))
+    """Mean of images' tables `[operating point, (bpp, score)]`, by rate, and where two are one, once."""
+    bpp, score = np.unique(np.mean(tables, axis=0), axis=0).T.tolist()
+    return Curve(entry.label, entry.name, entry.kind, tuple(bpp), tuple(score))

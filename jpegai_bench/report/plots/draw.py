@@ -107,7 +107,7 @@ def _panel(axes: "Axes", panel: dict[str, Any], scale: float = 1.0) -> "dict[str
     for curve in panel["curves"]:
         style = curve["style"]
         style = style | {size: scale * style[size] for size in ("markersize", "linewidth")}
-        [drawn[curve["label"]]] = axes.plot(curve["bpp"], curve["quality"], label=curve["name"], **style)
+        [drawn[curve["label"]]] = axes.plot(curve["bpp"], curve["score"], label=curve["name"], **style)
     if panel["logarithmic"]:
         _logarithmic(axes)
     axes.set_xlim(panel["xlim"])

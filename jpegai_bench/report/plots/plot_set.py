@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.gather.study import Study
 from jpegai_bench.report.plots import complexity_plot, curves, draw, labels, parts_plot, style
-from jpegai_bench.report.plots.curves import Panel, by_height, quality_limits, rate_limits
+from jpegai_bench.report.plots.curves import Panel, by_height, rate_limits, score_limits
 from jpegai_bench.report.tables.results import Tables
 from jpegai_bench.system.files import json_object, make_folder, write_bytes
 
@@ -109,7 +109,7 @@ def _plain(study: Study, panel: Panel) -> dict[str, Any]:
         "order": by_height(panel),
         "logarithmic": bool(study.peers),
         "xlim": list(rates),
-        "ylim": list(quality_limits(panel, rates)),
+        "ylim": list(score_limits(panel, rates)),
     }
 
 

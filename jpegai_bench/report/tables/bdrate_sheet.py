@@ -19,22 +19,22 @@ _DECIMALS = {metric.name: metric.decimals for metric in METRICS}
 
 def bd_sheet(table: BDTable) -> Sheet:
     """A row per metric, then the mean of seven; NA with numbered reasons."""
-    with_quality = table.options.bd_metric
+    with_bd_metric = table.options.bd_metric
     rows: list[list[Cell | str]] = []
-    for rate, quality in zip_longest(table.rates, table.qualities):
+    for rate, bd_metric in zip_longest(table.rates, table.bd_metrics):
         cells = [*_interval(rate.bd_rate, table.reason(rate)), *_counts(*table.counts(rate), rate.overlap)]
-        if quality is not None:
+        if bd_metric is not None:
             digits = _DECIMALS.get(rate.metric, "{:.4g}".format)
-            cells += _interval(quality.bd_rate, table.reason(quality), digits)
+            cells += _interval(bd_metric.bd_rate, table.reason(bd_metric), digits)
         rows.append([metric_label(rate.metric), *cells])
     if table.average is not None:
         cells = [*_interval(table.average, table.average_reason), *_counts(*table.average_counts())]
-        rows.append(["mean of 7", *cells, *(["", ""] if with_quality else [])])
+        rows.append(["mean of 7", *cells, *(["", ""] if with_bd_metric else [])])
     return Sheet(
         f"{label(table.test)} against {label(table.anchor)}",
         [
             *("metric", "BD-rate, %", "95% interval", "images", "left\nout", "overlap"),
-            *(["BD-metric", "95% interval"] if with_quality else []),
+            *(["BD-metric", "95% interval"] if with_bd_metric else []),
         ],
         rows,
         _caption(table),
@@ -111,7 +111,7 @@ def _left_out(table: BDTable) -> Iterator[str]:
     """Images that are missing from a number, by reason; a row of NA has its reasons itself."""
     where: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     rates = {row.metric: row for row in table.rates}
-    for row in (*table.rates, *table.qualities):
+    for row in (*table.rates, *table.bd_metrics):
         rate = rates[row.metric]
         for reason, names in row.left_out.items() if row.images else ():
             if row is rate:
