@@ -50,10 +50,12 @@ def print_sheets(sheets: "list[Sheet]", form: str, end: str = "\n") -> None:
 
 
 def print_rich(renderable: Any) -> None:
-    """Print for people: as wide as the terminal, 100 columns where there is none."""
+    """Print for people: as wide as the terminal, `TERMINAL_WIDTH` columns where there is none."""
     import shutil
 
-    width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+    from jpegai_bench.report.tables.sheets import TERMINAL_WIDTH
+
+    width = shutil.get_terminal_size((TERMINAL_WIDTH, 24)).columns if sys.stdout.isatty() else TERMINAL_WIDTH
     console.rich_console(sys.stdout, width).print(renderable)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from jpegai_bench.errors import BenchError
 from jpegai_bench.network import places
 from jpegai_bench.system.console import complain
+from jpegai_bench.system.environment import environment
 from jpegai_bench.system.processes import let_programs_import, own_imports
 
 _GRACE = 10.0
@@ -49,7 +50,7 @@ def followers(devices: int, work: Callable[..., None], *arguments: Any) -> Itera
     watcher = threading.Thread(target=_end_if_stuck, args=(started, over), daemon=True)
     watcher.start()
     try:
-        with _environment({**meeting, "LOCAL_RANK": "0", "NODE_RANK": "0"}):
+        with environment({**meeting, "LOCAL_RANK": "0", "NODE_RANK": "0"}):
             yield
         for follower in started:
             follower.process.join(60)
@@ -136,20 +137,6 @@ def _leave_group() -> None:
 
     if distributed.is_initialized():
         distributed.destroy_process_group()
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _free_port() -> int:

@@ -22,6 +22,7 @@ from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.times import decode_seconds
 from jpegai_bench.system.files import json_object
+from jpegai_bench.system.wording import listed
 
 MAIN_ANCHOR = "vvc"
 """What BD-rates are taken against where neither a run nor the command line says."""
@@ -149,9 +150,7 @@ def _unfit(run: Run, conditions: Conditions) -> str:
         failed = {str(failure.get("image")) for failure in run.manifest.get("failures", ())}
         measured = set(run.points()["image"]) | failed
         missing = [name for name, source in sources.items() if source not in measured]
-    if not missing:
-        return ""
-    return f"lacks {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+    return f"lacks {listed(missing, 1)}" if missing else ""
 
 
 @cache

@@ -24,7 +24,7 @@ def curves_of(study: Study, images: list[str]) -> dict[str, Any]:
             if panel := _panel(study, points, metric.name, image):
                 by_image[image] = panel
         if by_image:
-            axes[metric.name] = {image: _axes(study, panel) for image, panel in by_image.items()}
+            axes[metric.name] = {image: _axes(panel) for image, panel in by_image.items()}
     return {
         "points": points,
         "means": {name: _mean(panel) for name, panel in means.items()},
@@ -62,7 +62,7 @@ def _panel(study: Study, points: dict[str, Any], metric: str, image: str) -> Pan
     return Panel(metric, 1, tuple(curves)) if curves else None
 
 
-def _axes(study: Study, panel: Panel) -> dict[str, list[float]]:
+def _axes(panel: Panel) -> dict[str, list[float]]:
     linear, logarithmic = rate_limits(panel), rate_limits(panel, from_zero=False)
     return {
         "linear": list(linear),

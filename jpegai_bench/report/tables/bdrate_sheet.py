@@ -12,6 +12,7 @@ from jpegai_bench.analysis.statistics import Interval
 from jpegai_bench.metrics.catalogue import METRICS
 from jpegai_bench.report.tables.sheets import Cell, Sheet, metric_label
 from jpegai_bench.system.files import json_object
+from jpegai_bench.system.wording import listed
 
 _MOST_NAMES = 5
 _DECIMALS = {metric.name: metric.decimals for metric in METRICS}
@@ -120,9 +121,8 @@ def _left_out(table: BDTable) -> Iterator[str]:
                 where[reason, names].append(f"BD-metric of {metric_label(row.metric)}")
     compared = [row for row in table.rates if "metric missing" not in table.reason(row)]
     for (reason, names), metrics in where.items():
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         of_metrics = "all metrics" if len(metrics) == len(compared) else ", ".join(metrics)
-        yield f"Left out, {reason}: {', '.join(names[:_MOST_NAMES])}{more} ({of_metrics})."
+        yield f"Left out, {reason}: {listed(names, _MOST_NAMES)} ({of_metrics})."
 
 
 def _interval(interval: Interval, reason: str, digits: int | Callable[[float], str] = 2) -> list[Cell | str]:

@@ -14,7 +14,7 @@ from jpegai_bench.analysis.statistics import FEWEST_FOR_INTERVAL, Interval
 from jpegai_bench.report.gather.compare_inputs import Match, Side
 from jpegai_bench.report.tables.sheets import TOO_FEW, Cell, Sheet, metric_label
 from jpegai_bench.report.tables.verdict import figure, too_few
-from jpegai_bench.system.wording import count
+from jpegai_bench.system.wording import count, listed
 
 _P = "{:.2g}".format
 
@@ -155,11 +155,11 @@ def _record(row: Difference) -> dict[str, Any]:
 
 
 def _by_seed(side: Side, spread: Spread) -> str:
-    listed = ", ".join(
+    by_seed = ", ".join(
         f"{figure(value)}{f' (seed {seed})' if seed else ''}"
         for seed, value in zip(side.seeds, spread.values, strict=False)
     )
-    return f"Mean of 7 of {side.contender.label}: {listed or 'NA'}."
+    return f"Mean of 7 of {side.contender.label}: {by_seed or 'NA'}."
 
 
 def _label(metric: str) -> str:
@@ -189,9 +189,8 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
         for reason, images in row.left_out.items():
             where[reason, images].append(_label(row.metric))
     for (reason, images), metrics in where.items():
-        listed = ", ".join(images[:4]) + (f" and {len(images) - 4} more" if len(images) > 4 else "")
         of_metrics = "all metrics" if len(metrics) == len(comparison.rows) else ", ".join(metrics)
-        yield f"Left out of {of_metrics}, {reason}: {listed}."
+        yield f"Left out of {of_metrics}, {reason}: {listed(images, 4)}."
 
 
 def _cell(value: Interval, reason: str) -> Cell:

@@ -15,7 +15,7 @@ from jpegai_bench.report.gather.study import Entry, Study
 from jpegai_bench.report.tables.results import Tables
 from jpegai_bench.report.tables.sheets import LABELS, NONE, NOT_TIMED, TOO_FEW, Cell, Sheet, to_markdown
 from jpegai_bench.report.tables.text_files import to_csv, write_texts
-from jpegai_bench.system.wording import count
+from jpegai_bench.system.wording import count, listed
 
 
 def sheets(tables: Tables) -> list[Sheet]:
@@ -136,11 +136,11 @@ def left_out(tables: Tables, anchor: Entry, only: Collection[str] | None = None)
         if only is None or variant in only:
             where[reason][variant, images].append(LABELS[metric])
     for reason, cases in where.items():
-        listed = [
+        images_of_variants = [
             f"{images} of {variant} ({'all metrics' if len(metrics) == len(shown) else ', '.join(metrics)})"
             for (variant, images), metrics in cases.items()
         ]
-        yield f"Images left out of means, {reason}: {', '.join(listed)}."
+        yield f"Images left out of means, {reason}: {', '.join(images_of_variants)}."
 
 
 def _not_applicable(study: Study) -> Iterator[str]:
@@ -153,9 +153,8 @@ def _not_applicable(study: Study) -> Iterator[str]:
     cases: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (image, reason), metrics in metrics_of.items():
         cases[", ".join(LABELS[name] for name in study.shown if name in metrics), reason].append(image)
-    for (listed, reason), images in cases.items():
-        more = f" and {len(images) - 1} more" if images[1:] else ""
-        yield f"Not measured, {reason}: {listed} of {images[0]}{more}."
+    for (labels, reason), images in cases.items():
+        yield f"Not measured, {reason}: {labels} of {listed(images, 1)}."
 
 
 def other_parts(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
