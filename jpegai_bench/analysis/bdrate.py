@@ -114,7 +114,7 @@ def bd_metric(
 
 
 def rates_at(
-    rates: Sequence[float], qualities: Sequence[float], at: Sequence[float], method: str = "pchip"
+    rates: Sequence[float], qualities: Sequence[float], at: Sequence[float], method: str
 ) -> list[float]:
     """The rates that interpolation as in `bd_rate` gives a curve at qualities within its own.
 

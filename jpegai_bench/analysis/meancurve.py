@@ -93,8 +93,8 @@ def mean_curves(anchor: RDPoints, test: RDPoints, metric: str, bpp_range: Range 
 def summarize_mean(
     anchor: RDPoints,
     test: RDPoints,
-    hvs: str = "hvs_m",
-    method: str = "pchip",
+    hvs: str,
+    method: str,
     resamples: int = 1000,
     seed: int = 0,
     *,

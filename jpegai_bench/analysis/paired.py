@@ -20,6 +20,7 @@ from jpegai_bench.analysis.significance import (
 from jpegai_bench.analysis.statistics import Interval, summarize
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.catalogue import METRICS, NAMES, average_of
+from jpegai_bench.system.wording import listed
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ def compare(
     a: Contender,
     b: Contender,
     anchor: Contender,
-    hvs: str = "hvs_m",
-    method: str = "pchip",
+    hvs: str,
+    method: str,
     lower_is_better: Collection[str] = (),
     bpp_range: tuple[float, float] | None = None,
     only: Collection[str] | None = None,
@@ -262,9 +263,7 @@ def _check_shared(a: Contender, b: Contender, anchor: Contender) -> None:
 
 
 def _few(names: set[str]) -> str:
-    shown = sorted(names)[:2]
-    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return (", ".join(shown) or "none") + more
+    return listed(sorted(names), 2) or "none"
 
 
 def _hvs_there(hvs: str, frames: Sequence[pd.DataFrame]) -> str:

@@ -86,7 +86,7 @@ def measure_pairs(
     device: str,
     workers: int,
     advance: Callable[[str], None],
-    backend: str = "own",
+    backend: str,
 ) -> Generator[Measured, None, None]:
     """Measure `pairs` and yield them in their order, each once all before it are done; close it to stop.
 

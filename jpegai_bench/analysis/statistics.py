@@ -76,8 +76,8 @@ class Summary:
 def summarize(
     anchor_points: pd.DataFrame,
     test_points: pd.DataFrame,
-    hvs: str = "hvs_m",
-    method: str = "pchip",
+    hvs: str,
+    method: str,
     resamples: int = RESAMPLES,
     seed: int = 0,
     *,

@@ -238,7 +238,7 @@ def _print(settings: LatencySettings, store: "Store", measured: list[Timed]) -> 
 
 def _base(store: "Store", manifests: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What variants are set against: base as it was timed just now, or else last on an idle machine."""
-    from jpegai_bench.report.gather.study import BASE
+    from jpegai_bench.config.experiment import BASE
     from jpegai_bench.store.times import latest_of
 
     variants = [manifest for manifest in manifests if manifest.get("decode_parts")]

@@ -14,6 +14,9 @@ from jpegai_bench.config.schema import ExperimentSettings, Settings
 from jpegai_bench.config.setting_names import choices
 from jpegai_bench.errors import BenchError, hint
 
+BASE = ExperimentSettings.reference
+"""The variant that others are compared with, where nothing else is said."""
+
 
 @dataclass(frozen=True)
 class Ablation:
@@ -128,7 +131,7 @@ def variants_of_experiments(folders: Iterable[Path]) -> dict[str, set[str]]:
         try:
             node = OmegaConf.load(path).experiment
             studied = {name for study in node.studies.values() for name in study.variants}
-            by_name[str(node.name)] = {node.get("reference", "base"), *studied}
+            by_name[str(node.name)] = {node.get("reference", BASE), *studied}
         except (OSError, AttributeError, TypeError, YAMLError, OmegaConfBaseException) as error:
             reason = str(error).splitlines()[0]
             raise BenchError(f"{path}: is no experiment ({reason})") from None

@@ -11,10 +11,8 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
 from jpegai_bench.codecs.protocol import Codec, PartedCodec
@@ -33,9 +31,7 @@ from jpegai_bench.system.environment import environment
 from jpegai_bench.system.files import make_folder, write_bytes
 from jpegai_bench.system.processes import join_work, kill_group, own_imports
 from jpegai_bench.system.signals import answered
-from jpegai_bench.version import __version__
-
-LIBRARIES = ("torch", "compressai", "numpy", "pillow", "imageio-ffmpeg")
+from jpegai_bench.system.versions import versions
 
 _TIMEOUT = 3600.0
 """Of one encoding or decoding, where a codec has no `timeout` of its own."""
@@ -79,8 +75,7 @@ class Timing:
             "wanted_bpp": WANTED_BPP if len(qualities) > 1 else None,
             "host": socket.gethostname(),
             "machine": clocks.machine(),
-            "versions": {name: version(name) for name in LIBRARIES}
-            | {"jpegai-bench": __version__, "python": python_version()},
+            "versions": versions(),
             "start": now(),
         }
         if isinstance(codec, PartedCodec):

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-from platform import platform, python_version
+from platform import platform
 from typing import Any, Literal
 
 from jpegai_bench.analysis.bdrate import FEWEST_POINTS
@@ -27,10 +26,8 @@ from jpegai_bench.store.keys import content_key
 from jpegai_bench.store.store import LOG, Store
 from jpegai_bench.system.console import detail, log, logged, report, say
 from jpegai_bench.system.progress import progress
+from jpegai_bench.system.versions import versions
 from jpegai_bench.system.wording import count
-from jpegai_bench.version import __version__
-
-LIBRARIES = ("torch", "compressai", "numpy", "pillow", "imageio-ffmpeg")
 
 
 @dataclass(frozen=True)
@@ -79,8 +76,7 @@ class RunManifest:
             "targets" if rates.kind == "target" else "qualities": list(rates.values),
             "hvs": self.hvs,
             "bd_method": self.bd_method,
-            "versions": {name: version(name) for name in LIBRARIES}
-            | {"jpegai-bench": __version__, "python": python_version(), "platform": platform()},
+            "versions": versions() | {"platform": platform()},
             **({"chroma": codec.chroma} if self.kind == "anchors" else {}),
             **self.about,
         }

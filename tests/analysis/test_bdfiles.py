@@ -215,7 +215,7 @@ def test_the_interval_of_a_mean_curve_covers_what_other_images_would_give():
     for number in range(40):
         test = points(*np.exp(0.1 * random.normal(size=20)), metrics=("vmaf",))
         anchor = points(*[1.0] * 20, metrics=("vmaf",))
-        alone = summarize_mean(anchor, test, resamples=0, metrics=("vmaf",)).metrics["vmaf"]
+        alone = summarize_mean(anchor, test, "hvs_m", "pchip", resamples=0, metrics=("vmaf",)).metrics["vmaf"]
         values.append(alone.bd_rate.mean)
         if number < 3:
             row = rows(anchor, test, curve="mean").loc["vmaf"]

@@ -18,6 +18,7 @@ from jpegai_bench.store.store import read_points
 VVC = read_points(SHIPPED / "vvc/kodak/points.csv")
 IMAGES = sorted(VVC.image.unique())
 SEVEN = average_of()
+HOW = {"hvs": "hvs_m", "method": "pchip"}
 
 
 def scaled(factors, points=VVC) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def codec(label: str, *runs: pd.DataFrame) -> Contender:
 
 
 def compared(a: pd.DataFrame, b: pd.DataFrame, anchor: pd.DataFrame = VVC, **how):
-    return compare(codec("A", a), codec("B", b), codec("vvc", anchor), **how)
+    return compare(codec("A", a), codec("B", b), codec("vvc", anchor), **HOW | how)
 
 
 def test_identical_codecs_do_not_differ():
@@ -109,9 +110,9 @@ def test_swapping_turns_the_sign():
 def test_the_p_value_and_the_direct_bd_rate_are_those_of_the_images():
     a, b = scaled(factors(5)), scaled(factors(6, middle=1.01))
     row = compared(a, b).row("vif")
-    rates = [summarize(VVC, points).per_image.query("metric == 'vif'").bd_rate for points in (a, b)]
+    rates = [summarize(VVC, points, **HOW).per_image.query("metric == 'vif'").bd_rate for points in (a, b)]
     assert row.p_value == signed_rank(rates[1].to_numpy() - rates[0].to_numpy()).value
-    assert row.direct.mean == pytest.approx(summarize(a, b).metrics["vif"].bd_rate.mean, abs=1e-12)
+    assert row.direct.mean == pytest.approx(summarize(a, b, **HOW).metrics["vif"].bd_rate.mean, abs=1e-12)
 
 
 def test_metrics_differ_and_holm_counts_them():
@@ -181,13 +182,13 @@ def test_metrics_of_any_name():
     names = (*NAMES, "lpips", "mine")
     contenders = [Contender(label, (f,), names) for label, f in zip("AB", frames[:2], strict=True)]
     anchor = Contender("vvc", (frames[2],), names)
-    comparison = compare(*contenders, anchor, lower_is_better=["lpips"])
+    comparison = compare(*contenders, anchor, **HOW, lower_is_better=["lpips"])
     assert comparison.row("lpips").difference.mean == pytest.approx(10, abs=1e-9)
     assert comparison.row("mine").difference == comparison.row("psnr_y").difference
     assert "lpips" not in [row.metric for row in compared(frames[0], frames[1]).rows]
     alone = [frame[["image", "bpp", "mine"]] for frame in frames]
     contenders = [Contender(label, (f,), ("mine",)) for label, f in zip("AB", alone, strict=False)]
-    rows = compare(*contenders, Contender("vvc", (alone[2],), ("mine",))).rows
+    rows = compare(*contenders, Contender("vvc", (alone[2],), ("mine",)), **HOW).rows
     assert [row.metric for row in rows] == [MEAN, "mine"]
     assert rows[1].p_adjusted == rows[1].p_value
 
@@ -215,7 +216,7 @@ def test_seeds_enter_with_their_mean_and_their_spread():
     """Three seeds of A at +1, +2 and +6 percent, two of B at +5 and +7, each the same on all images."""
     a = codec("A", *(scaled(1 + p / 100) for p in (1, 2, 6)))
     b = codec("B", *(scaled(1 + p / 100) for p in (5, 7)))
-    row = compare(a, b, codec("vvc", VVC)).row(MEAN)
+    row = compare(a, b, codec("vvc", VVC), **HOW).row(MEAN)
     assert row.seeds[0].values == pytest.approx((1, 2, 6), abs=1e-9)
     assert row.seeds[1].values == pytest.approx((5, 7), abs=1e-9)
     assert row.seeds[0].deviation == pytest.approx(math.sqrt(7), abs=1e-9)
@@ -228,7 +229,7 @@ def test_an_image_must_be_valid_in_every_seed():
     spoiled = scaled(1.2).copy()
     spoiled.loc[spoiled.image == "kodim07", "vmaf"] = 50.0
     a = codec("A", scaled(1.1), spoiled)
-    row = compare(a, codec("B", scaled(1.3)), codec("vvc", VVC)).row("vmaf")
+    row = compare(a, codec("B", scaled(1.3)), codec("vvc", VVC), **HOW).row("vmaf")
     assert row.left_out == {"A: not strictly monotonic": ("kodim07",)}
     assert [len(spread.values) for spread in row.seeds] == [2, 1]
     assert row.seeds[0].values == pytest.approx((10, 20), abs=1e-9)

@@ -324,11 +324,11 @@ def test_a_worker_that_is_killed_is_one_line(many, tmp_path, monkeypatch):
 def test_pairs_are_measured_from_python(folders):
     pairing = find_pairs(str(folders / "ref"), str(folders / "dist"))
     told = []
-    found = list(measure_pairs(pairing.pairs, ["psnr_y"], "cpu", 1, told.append))
+    found = list(measure_pairs(pairing.pairs, ["psnr_y"], "cpu", 1, told.append, "own"))
     assert [one.pair.name for one in found] == told == list(ALL)
     assert found[0].values == {"psnr_y": scores(folders, "a").values["psnr_y"]}
     with pytest.raises(BenchError, match="device=toaster"):
-        list(measure_pairs(pairing.pairs, None, "toaster", 1, told.append))
+        list(measure_pairs(pairing.pairs, None, "toaster", 1, told.append, "own"))
 
 
 def test_help_and_mistakes_cost_no_torch_which_the_package_loads_where_its_metrics_are_asked_for(tmp_path):

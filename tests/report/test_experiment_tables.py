@@ -122,6 +122,8 @@ def test_over_seeds_the_noise_is_what_compare_finds(rows, store, rebuilt):
         Contender("base", points["base"]),
         Contender("combined", points["combined"]),
         Contender("vvc", (anchor.points(),)),
+        "hvs_m",
+        "pchip",
     ).row(MEAN)
     test, found = welch(*row.seeds), rows["combination", "combined"]
     assert found["noise"] == "seeds"
@@ -140,7 +142,7 @@ def test_without_seeds_of_its_own_a_variant_is_held_against_those_of_the_others(
     runs = {label: [run.points() for run in store.runs() if run.label == label] for label in SEEDS}
     newest = Contender("newest", (runs["base"][-1],))
     spreads = [
-        compare(newest, Contender(label, tuple(runs[label])), newest).row(MEAN).seeds[1]
+        compare(newest, Contender(label, tuple(runs[label])), newest, "hvs_m", "pchip").row(MEAN).seeds[1]
         for label in ("base", "combined")
     ]
     deviation = math.sqrt(sum(spread.deviation**2 for spread in spreads))  # of the difference of two

@@ -89,7 +89,7 @@ def test_the_points_of_a_table_give_its_bd_rates(tables, tmp_path):
     assert set(points.codec) == {entry.label for entry in tables.study.entries}
     of = dict(list(points.groupby("codec")))
     for row in tables.results.itertuples():
-        summary = summarize(of[row.anchor], of[row.variant])
+        summary = summarize(of[row.anchor], of[row.variant], "hvs_m", "pchip")
         assert summary.average.mean == pytest.approx(row.mean_bd_rate, abs=1e-6)
 
 
@@ -178,9 +178,9 @@ def test_where_only_the_other_hvs_was_measured_the_reason_says_how_to_take_it():
 
 def test_a_study_must_have_its_anchor_once():
     with pytest.raises(BenchError, match="vvc"):
-        Study((variant("base"),), ("vvc",), "base", "kodak")
+        Study((variant("base"),), ("vvc",), "base", "kodak", "hvs_m", "pchip")
     with pytest.raises(BenchError, match="base"):
-        Study((variant("base"), variant("base")), ("base",), "base", "kodak")
+        Study((variant("base"), variant("base")), ("base",), "base", "kodak", "hvs_m", "pchip")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):

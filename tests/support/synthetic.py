@@ -102,7 +102,15 @@ def study(**overrides) -> Study:
         "jpeg", "codec", points(2.6, rates=(0.08, 0.15, 0.3, 0.6, 1.2)), note="Pillow 10.4, 4:2:0 8 bit"
     )
     entries = (*(variant(label, number) for number, label in enumerate(KMACS)), vvc, jpeg)
-    figures = {"entries": entries, "anchors": ("vvc",), "base": "base", "dataset": "kodak", "title": "Kodak"}
+    figures = {
+        "entries": entries,
+        "anchors": ("vvc",),
+        "base": "base",
+        "dataset": "kodak",
+        "title": "Kodak",
+        "hvs": "hvs_m",
+        "method": "pchip",
+    }
     return Study(**(figures | overrides))
 
 

@@ -51,8 +51,9 @@ class Figure:
 class PublishedFigures:
     """All figures of a paper, in the order of its file."""
 
-    figures: tuple[Figure, ...] = ()
-    reference: str = "base"
+    figures: tuple[Figure, ...]
+    reference: str
+    """The variant that others are compared with."""
 
     def of_variant(self, variant: str) -> "PublishedFigures":
         """Those of a variant, whichever study they are quoted for: it is one network in all of them."""
@@ -100,7 +101,7 @@ def published_figures(experiment: Experiment) -> PublishedFigures:
         BenchError: a column or a cell of the file is wrong; file, line and column are named.
     """
     if experiment.published is None:
-        return PublishedFigures(reference=experiment.reference)
+        return PublishedFigures((), experiment.reference)
     studies = {study.name: set(study.variants) for study in experiment.studies}
     figures = read_figures(experiment.published, studies)
     return PublishedFigures(tuple(figures), experiment.reference)

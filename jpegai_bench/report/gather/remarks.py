@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from jpegai_bench.config.experiment import BASE
 from jpegai_bench.config.overrides import key_of
 from jpegai_bench.report.gather import training_remarks
-from jpegai_bench.report.gather.study import BASE
 from jpegai_bench.store.store import Run
 
 _DIGITS = 8
@@ -18,10 +18,10 @@ _COMPUTED = {
 """What `codec` of `run.json` has only where it is another than usual."""
 
 
-def in_order(runs: Sequence[Run], base: str = BASE) -> list[Run]:
+def in_order(runs: Sequence[Run]) -> list[Run]:
     """Runs by label, the base first, then those of its encoder, then those of each other encoder together."""
-    first = next((_encoder(run) for run in runs if run.label == base), "")
-    return sorted(runs, key=lambda run: (run.label != base, _encoder(run) != first, _encoder(run), run.label))
+    first = next((_encoder(run) for run in runs if run.label == BASE), "")
+    return sorted(runs, key=lambda run: (run.label != BASE, _encoder(run) != first, _encoder(run), run.label))
 
 
 def remarks(runs: Sequence[Run]) -> dict[str, str]:

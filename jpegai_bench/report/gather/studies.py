@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from jpegai_bench.config.experiment import BASE
 from jpegai_bench.errors import BenchError
 from jpegai_bench.metrics.asked import asked_of, labels_of
 from jpegai_bench.metrics.catalogue import NAMES
@@ -17,7 +18,7 @@ from jpegai_bench.report.gather.matching_runs import (
 from jpegai_bench.report.gather.peers import Wanted, codecs_alone, study_with
 from jpegai_bench.report.gather.remarks import in_order, notes, remarks
 from jpegai_bench.report.gather.reproduce import run_command
-from jpegai_bench.report.gather.study import BASE, Entry, Study
+from jpegai_bench.report.gather.study import Entry, Study
 from jpegai_bench.store.store import Run, Store
 from jpegai_bench.store.times import decode_seconds
 from jpegai_bench.system.files import file_name

@@ -14,9 +14,6 @@ from jpegai_bench.metrics.catalogue import NAMES, average_of
 if TYPE_CHECKING:
     from jpegai_bench.store.store import Run
 
-BASE = "base"
-"""The variant that others are compared with, where nothing else is said."""
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -67,10 +64,10 @@ class Study:
     base: str
     """Label of the variant that the others are compared with; it may be missing from the entries."""
     dataset: str
-    title: str = ""
-    hvs: str = "hvs_m"
+    hvs: str
     """Which PSNR-HVS is one of the seven: `hvs_m` as in the paper, `hvs` as in the quality framework."""
-    method: str = "pchip"
+    method: str
+    title: str = ""
     peers: tuple[str, ...] = ()
     """Labels of the codecs that have rows beside the variants."""
     notes: tuple[str, ...] = ()

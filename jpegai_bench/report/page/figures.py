@@ -9,6 +9,7 @@ import pandas as pd
 
 from jpegai_bench.config.experiment import Experiment
 from jpegai_bench.metrics.catalogue import METRICS, average_of
+from jpegai_bench.report.gather.part_counts import COUNTINGS
 from jpegai_bench.report.gather.published_figures import Figure, PublishedFigures, published_figures
 from jpegai_bench.report.gather.reproduce import latency_command
 from jpegai_bench.report.gather.study import Entry, Study
@@ -145,7 +146,7 @@ def _parts(study: Study) -> dict[str, Any]:
         "names": [*(name for name in PARTS if name in names), *others],
         "colours": {name: colours[name] for name in names},
         "kmacs": {
-            label: {part: {counting: counts.get(counting) for counting in ("published", "input_size", "all")}
+            label: {part: {counting: counts.get(counting) for counting in COUNTINGS}
                     for part, counts in parts.items()}
             for label, parts in detail.items()
         },

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from jpegai_bench.report.gather.part_counts import caveats, part_counts
+from jpegai_bench.report.gather.part_counts import COUNTINGS, caveats, part_counts
 from jpegai_bench.report.tables.sheets import rich_table
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-COUNTINGS = {"published": "published", "input_size": "input\nsize", "all": "all\nMACs"}
+_COUNTING_HEADS = dict(zip(COUNTINGS, ("published", "input\nsize", "all\nMACs"), strict=True))
 _FIGURES = (
     "variant",
     "published_kmacs_px",
@@ -66,7 +66,7 @@ open; its conclusion says 852 (base) and 180 (combined)"""
 
 
 def _luma(summaries: list[dict[str, Any]]) -> "Table":
-    columns = ["variant", *COUNTINGS.values(), "element-\nwise", "params\n(M)", "paper"]
+    columns = ["variant", *_COUNTING_HEADS.values(), "element-\nwise", "params\n(M)", "paper"]
     title = f"Luma synthesis, model={summaries[0]['model']} (kMACs/pixel)"
     table = rich_table(columns, title, show_edge=False)
     for summary in summaries:
