@@ -83,7 +83,9 @@ def test_what_was_timed_otherwise_is_not_compared(changes):
     (row,) = as_frame([OTHER], base).to_dict("records")
     assert row["decode_s_vs_base"] is None
     assert row["luma_synthesis_kmacs_px"] == pytest.approx(15.0)
-    assert "NA" in printed([OTHER], base)
+    text = printed([OTHER], base)
+    assert "NA (1)" in text
+    assert "(1) base was not timed likewise" in text
 
 
 def test_a_precision_is_told_and_float32_goes_without_saying():

@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from jpegai_bench.report.gather.part_counts import COUNTINGS, caveats, part_counts
-from jpegai_bench.report.tables.sheets import rich_table
+from jpegai_bench.report.gather.part_counts import COUNTINGS, caveats, part_counts, uncounted
+from jpegai_bench.report.tables.sheets import Cell, Sheet, rich_titled
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.table import Table
 
 _COUNTING_HEADS = dict(zip(COUNTINGS, ("published", "input\nsize", "all\nMACs"), strict=True))
 _FIGURES = (
@@ -49,9 +48,10 @@ def as_rich(summaries: list[dict[str, Any]]) -> "Group":
     from rich.console import Group
 
     notes = [note for summary in summaries for note in caveats(summary["variant"], summary)]
-    return Group(
-        _luma(summaries), "", _parts(summaries), "", _other_parts(summaries), "", _EXPLANATION, *notes
-    )
+    shown: list[Any] = []
+    for sheet in (_luma(summaries), _parts(summaries), _other_parts(summaries)):
+        shown += [*rich_titled(sheet, show_edge=False), ""]
+    return Group(*shown, _EXPLANATION, *notes)
 
 
 _EXPLANATION = """\
@@ -65,41 +65,45 @@ paper: its table, for the whole decoder or the luma synthesis, which it leaves
 open; its conclusion says 852 (base) and 180 (combined)"""
 
 
-def _luma(summaries: list[dict[str, Any]]) -> "Table":
-    columns = ["variant", *_COUNTING_HEADS.values(), "element-\nwise", "params\n(M)", "paper"]
-    title = f"Luma synthesis, model={summaries[0]['model']} (kMACs/pixel)"
-    table = rich_table(columns, title, show_edge=False)
-    for summary in summaries:
-        paper = summary["paper_kmacs_px"]
-        table.add_row(
-            summary["variant"],
-            *(f"{summary[f'{counting}_kmacs_px']:.3f}" for counting in COUNTINGS),
-            f"{summary['elementwise_kops_px']:.3f}",
-            f"{summary['params_m']:.3f}",
-            "" if paper is None else f"{paper:.1f}",
-        )
-    return table
+def _luma(summaries: list[dict[str, Any]]) -> Sheet:
+    return Sheet(
+        f"Luma synthesis, model={summaries[0]['model']} (kMACs/pixel)",
+        ["variant", *_COUNTING_HEADS.values(), "element-\nwise", "params\n(M)", "paper"],
+        [
+            [
+                summary["variant"],
+                *(Cell(summary[f"{counting}_kmacs_px"], 3) for counting in COUNTINGS),
+                Cell(summary["elementwise_kops_px"], 3),
+                Cell(summary["params_m"], 3),
+                "" if summary["paper_kmacs_px"] is None else Cell(summary["paper_kmacs_px"], 1),
+            ]
+            for summary in summaries
+        ],
+    )
 
 
-def _parts(summaries: list[dict[str, Any]]) -> "Table":
+def _parts(summaries: list[dict[str, Any]]) -> Sheet:
     names = list(dict.fromkeys(name for summary in summaries for name in summary["detail"]["luma"]))
     title = "Luma synthesis by part (kMACs/pixel and share, published counting)"
-    table = rich_table(["variant", *names], title, show_edge=False)
-    for summary in summaries:
-        luma, total = summary["detail"]["luma"], summary["published_kmacs_px"]
-        counts = [luma[name]["published"] if name in luma else None for name in names]
-        cells = ("" if count is None else f"{count:.3f}{count / total:7.1%}" for count in counts)
-        table.add_row(summary["variant"], *cells)
-    return table
+    return Sheet(title, ["variant", *names], [_row_of_parts(summary, names) for summary in summaries])
 
 
-def _other_parts(summaries: list[dict[str, Any]]) -> "Table":
-    title = "The rest of the codec, and the whole decoder (kMACs/pixel, all MACs)"
-    columns = ["variant", *_REST.values(), "decoder", "params\n(M)"]
-    table = rich_table(columns, title, show_edge=False)
+def _row_of_parts(summary: dict[str, Any], names: list[str]) -> list[Cell | str]:
+    luma, total = summary["detail"]["luma"], summary["published_kmacs_px"]
+
+    def with_share(count: float) -> str:
+        return f"{count:.3f}{count / total:7.1%}"
+
+    cells = (Cell(luma[name]["published"], with_share) if name in luma else "" for name in names)
+    return [summary["variant"], *cells]
+
+
+def _other_parts(summaries: list[dict[str, Any]]) -> Sheet:
+    rows: list[list[Cell | str]] = []
     for summary in summaries:
         counts = part_counts(summary)
         params = summary["params_m"] + sum(summary["detail"][part]["params"] for part in _REST) / 1e6
         figures = [*(counts[f"{part}_all_kmacs_px"] for part in (*_REST, "decoder")), params]
-        table.add_row(summary["variant"], *(f"{figure:.3f}" for figure in figures))
-    return table
+        rows.append([summary["variant"], *(Cell(figure, 3, reason=uncounted(summary)) for figure in figures)])
+    title = "The rest of the codec, and the whole decoder (kMACs/pixel, all MACs)"
+    return Sheet(title, ["variant", *_REST.values(), "decoder", "params\n(M)"], rows)

@@ -1,24 +1,26 @@
 """Coding times as tables: a row a codec, variants against base in time and in kMACs, and every part."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from jpegai_bench.report.tables.sheets import rich_table
+from jpegai_bench.report.tables.sheets import Cell, Sheet, rich_titled
 from jpegai_bench.store.times import comparable
 from jpegai_bench.system.devices import FLOAT32
 from jpegai_bench.system.wording import count
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.table import Table
 
 Manifest = dict[str, Any]
 """What a `latency.json` holds."""
 _STEPS = ("encode", "decode")
 _OF_A_PART = ("s", "lowest_s", "highest_s", "mp_s", "share", "kmacs_px", "gflop_s", "peak_share")
+_NO_BASE = "base was not timed likewise on an idle machine"
+_NOT_COUNTED = "no multiplications were counted"
 
 
 def as_frame(manifests: Sequence[Manifest], base: Manifest | None = None) -> pd.DataFrame:
@@ -59,17 +61,20 @@ def as_rich(manifests: Sequence[Manifest], base: Manifest | None = None) -> "Gro
     from rich.console import Group
 
     parted = [timing for timing in manifests if timing.get("decode_parts")]
-    shown: list[Any] = [_codecs(manifests)]
+    sheets = [_codecs(manifests)]
     if parted:
-        shown += ["", _variants(parted, base)]
+        sheets.append(_variants(parted, base))
     if len(parted) == 1:
-        shown += [item for step in _STEPS for item in ("", _parts(parted[0], step))]
+        sheets += [_parts(parted[0], step) for step in _STEPS]
     elif parted:
         seconds = "Decoding by part, milliseconds a picture"
-        shown += ["", _side_by_side(parted, seconds, lambda part: _figure(1000 * part["s"]))]
+        sheets.append(_side_by_side(parted, seconds, lambda part: Cell(1000 * part["s"], _figure)))
         peak = "Decoding by part, percent of the machine's peak that the multiplications come to"
-        shown += ["", _side_by_side(parted, peak, lambda part: _percent(part["peak_share"]))]
-    return Group(*shown, "", "\n".join(_caption(manifests, parted, base)))
+        sheets.append(_side_by_side(parted, peak, lambda part: _or_blank(part["peak_share"], _percent)))
+    shown: list[Any] = []
+    for sheet in sheets:
+        shown += [*rich_titled(sheet, padding=(0, 1, 0, 0)), ""]
+    return Group(*shown, "\n".join(_caption(manifests, parted, base)))
 
 
 def _against(timing: Manifest, base: Manifest | None) -> dict[str, float | None]:
@@ -99,11 +104,7 @@ def _of_decoder(timing: Manifest) -> dict[str, float | None]:
     }
 
 
-def _table(columns: Sequence[str], title: str | None = None) -> "Table":
-    return rich_table(columns, title, padding=(0, 1, 0, 0))
-
-
-def _codecs(manifests: Sequence[Manifest]) -> "Table":
+def _codecs(manifests: Sequence[Manifest]) -> Sheet:
     started = any(timing["summary"]["encode_start_up_s"] is not None for timing in manifests)
     columns = [
         "codec",
@@ -113,61 +114,72 @@ def _codecs(manifests: Sequence[Manifest]) -> "Table":
         "decode\nMB",
         *(["start-up\ns + s"] if started else []),
     ]
-    table = _table(columns)
+    sheet = Sheet("", columns, [])
     for timing in manifests:
-        summary, cells = timing["summary"], []
+        summary = timing["summary"]
+        cells: list[Cell | str] = []
         for step in _STEPS:
             median, *ends = (summary[f"{step}_{name}s"] for name in ("", "lowest_", "highest_"))
-            cells += [_figure(median), _range(median, *ends), _figure(summary[f"{step}_mp_s"])]
-        memory = summary["decode_peak_mb"]
+            cells += [Cell(median, _figure), _range(median, *ends), Cell(summary[f"{step}_mp_s"], _figure)]
         start_up = [summary[f"{step}_start_up_s"] for step in _STEPS]
-        cells.append("" if memory is None else f"{memory:.0f}")
+        cells.append(_or_blank(summary["decode_peak_mb"], 0))
         if started:
             cells.append("" if None in start_up else "+".join(f"{value:#.2g}" for value in start_up))
-        table.add_row(_name(timing), f"{timing['quality']:g}", f"{summary['bpp']:.3f}", *cells)
-    return table
+        quality = Cell(timing["quality"], "{:g}".format)
+        sheet.rows.append([_name(timing), quality, Cell(summary["bpp"], 3), *cells])
+    return sheet
 
 
-def _variants(parted: Sequence[Manifest], base: Manifest | None) -> "Table":
+def _variants(parted: Sequence[Manifest], base: Manifest | None) -> Sheet:
     columns = ["variant"]
     for timed in ("decode", "luma synthesis"):
         columns += [f"{timed}\ns", "\nto base", "\nkMACs/px", "\nto base"]
-    table = _table(columns, "kMACs are not time: seconds and multiplications, each with its ratio to base")
+    title = "kMACs are not time: seconds and multiplications, each with its ratio to base"
+    sheet = Sheet(title, columns, [])
     for timing in parted:
-        ratios, cells = _against(timing, base), []
+        ratios = _against(timing, base)
+        is_base_timed = base is not None and comparable(timing, base)
+        no_ratio = "no multiplications of base were counted" if is_base_timed else _NO_BASE
+        cells: list[Cell | str] = []
         for name, value in _of_decoder(timing).items():
-            cells.append("NA" if value is None else f"{value:.1f}" if "kmacs" in name else _figure(value))
-            ratio = ratios[f"{name}_vs_base"]
-            cells.append("NA" if ratio is None else f"{ratio:.2f}")
-        table.add_row(_name(timing), *cells)
-    return table
+            cells.append(_or_na(value, 1 if "kmacs" in name else _figure, _NOT_COUNTED))
+            reason = _NOT_COUNTED if value is None else no_ratio
+            cells.append(_or_na(ratios[f"{name}_vs_base"], 2, reason))
+        sheet.rows.append([_name(timing), *cells])
+    return sheet
 
 
-def _parts(timing: Manifest, step: str) -> "Table":
+def _parts(timing: Manifest, step: str) -> Sheet:
     columns = ["part", "ms", "range", "MP/s", "of whole", "kMACs/px", "GFLOP/s", "of peak"]
     title = {"encode": "Encoding", "decode": "Decoding"}[step]
-    table = _table(columns, f"{title} by part, {_name(timing)}")
-    for part in timing[f"{step}_parts"]:
-        multiplies = part["kmacs_px"] is not None
-        table.add_row(
-            part["part"],
-            _figure(1000 * part["s"]),
-            _range(part["s"], part["lowest_s"], part["highest_s"]),
-            "" if part["mp_s"] is None else _figure(part["mp_s"]),
-            _percent(part["share"]),
-            f"{part['kmacs_px']:.2f}" if multiplies else "",
-            f"{part['gflop_s']:.1f}" if multiplies else "",
-            _percent(part["peak_share"]),
-        )
-    return table
+    return Sheet(
+        f"{title} by part, {_name(timing)}",
+        columns,
+        [
+            [
+                part["part"],
+                Cell(1000 * part["s"], _figure),
+                _range(part["s"], part["lowest_s"], part["highest_s"]),
+                _or_blank(part["mp_s"], _figure),
+                _or_blank(part["share"], _percent),
+                _or_blank(part["kmacs_px"], 2),
+                _or_blank(part["gflop_s"], 1),
+                _or_blank(part["peak_share"], _percent),
+            ]
+            for part in timing[f"{step}_parts"]
+        ],
+    )
 
 
-def _side_by_side(parted: Sequence[Manifest], title: str, cell: Callable[[dict[str, Any]], str]) -> "Table":
-    table = _table(["part", *(_name(timing).replace("_", "\n_", 1) for timing in parted)], title)
+def _side_by_side(
+    parted: Sequence[Manifest], title: str, cell: Callable[[dict[str, Any]], Cell | str]
+) -> Sheet:
     by_part = [{part["part"]: part for part in timing["decode_parts"]} for timing in parted]
-    for name in by_part[0]:
-        table.add_row(name, *(cell(parts[name]) if name in parts else "" for parts in by_part))
-    return table
+    return Sheet(
+        title,
+        ["part", *(_name(timing).replace("_", "\n_", 1) for timing in parted)],
+        [[name, *(cell(parts[name]) if name in parts else "" for parts in by_part)] for name in by_part[0]],
+    )
 
 
 def _caption(
@@ -197,7 +209,7 @@ def _caption(
             "hold it, and the files that the program reads and writes."
         )
     if parted:
-        against = "kMACs/px: all MACs. to base: NA where base was not timed likewise on an idle machine."
+        against = "kMACs/px: all MACs."
         if base and base not in manifests and any(comparable(timing, base) for timing in parted):
             against = (
                 f"kMACs/px: all MACs. to base: as it was timed {base['start'][:16].replace('T', ' ')} UTC."
@@ -224,8 +236,17 @@ def _range(median: float, lowest: float, highest: float) -> str:
     return " ".join(f"{100 * (end / median - 1):+.0f}" for end in (lowest, highest)) + " %"
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f} %"
+def _or_na(value: float | None, digits: int | Callable[[float], str], reason: str) -> Cell:
+    return Cell(math.nan if value is None else value, digits, reason=reason)
+
+
+def _or_blank(value: float | None, digits: int | Callable[[float], str]) -> Cell | str:
+    """Nothing where there is nothing to measure, as the peak of what does not multiply."""
+    return "" if value is None else Cell(value, digits)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _figure(value: float) -> str:

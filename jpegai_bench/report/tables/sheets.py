@@ -110,25 +110,36 @@ def to_rich(parts: Sequence[Sheet]) -> "Group":
 
     shown: list[Any] = []
     for sheet in parts:
-        table = rich_table([Text(name) for name in sheet.columns], padding=0, show_edge=False)
-        for row in sheet.lines():
-            table.add_row(*(Text("\n".join(filter(None, lines))) for lines in row))
+        table = rich_table(sheet, padding=0, show_edge=False)
         below = [text for text in (sheet.caption, *sheet.below) if text]
         shown += [Text(sheet.title, style="bold"), table, dim(below) if below else ""]
     common = _common(parts)
     return Group(*shown, *([dim(common)] if common else []))
 
 
-def rich_table(columns: "Sequence[str | Text]", title: str | None = None, **look: Any) -> "Table":
-    """An empty table for the terminal, names at the left and figures at the right; `look` goes to rich."""
+def rich_table(sheet: Sheet, **look: Any) -> "Table":
+    """A sheet's cells for the terminal, names at the left and figures at the right; `look` goes to rich."""
     from rich import box
     from rich.table import Column, Table
+    from rich.text import Text
 
     heads = [
-        Column(name, justify="right" if at else "left", overflow="fold") for at, name in enumerate(columns)
+        Column(Text(name), justify="right" if at else "left", overflow="fold")
+        for at, name in enumerate(sheet.columns)
     ]
-    look |= {"box": box.SIMPLE_HEAD, "pad_edge": False, "title_justify": "left", "title_style": "bold"}
-    return Table(*heads, title=title, **look)
+    table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False, **look)
+    for row in sheet.lines():
+        table.add_row(*(Text("\n".join(filter(None, lines))) for lines in row))
+    return table
+
+
+def rich_titled(sheet: Sheet, **look: Any) -> "list[Table | Text]":
+    """As `rich_table`, under its title, with the reasons of NA below where there are any."""
+    from rich.text import Text
+
+    title = Text(sheet.title, style="bold") if sheet.title else None
+    below: list[Table | Text] = [Text("\n".join(sheet.below))] if sheet.below else []
+    return [rich_table(sheet, title=title, title_justify="left", **look), *below]
 
 
 def to_markdown(parts: Sequence[Sheet]) -> str:
