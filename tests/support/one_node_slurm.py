@@ -1,7 +1,7 @@
 """A real Slurm of one node on this machine, for as long as a command runs; as root, in a temporary folder.
 
-    python tests/cluster/one_node_slurm.py COMMAND …     runs it with SLURM_CONF set
-    python tests/cluster/one_node_slurm.py               until Ctrl-C, for commands of another terminal
+    python tests/support/one_node_slurm.py COMMAND …     runs it with SLURM_CONF set
+    python tests/support/one_node_slurm.py               until Ctrl-C, for commands of another terminal
 
 It needs Debian's slurm-wlm and munge. Ports and folders are its own, so that it stands beside any other.
 """
