@@ -211,7 +211,7 @@ def test_a_variant_of_ones_own_from_an_empty_folder(tmp_path):
     ignored = bench("run", "+variant=base", *RUN, "training=smoke", cwd=tmp_path)
     fails(ignored, "training settings need weights=train", code=2)
     shipped = bench("train", "weights=shipped", "training.data=[photos]", cwd=tmp_path)
-    fails(shipped, "training.init_from", code=2)
+    fails(shipped, "takes no weights", code=2)
     training = (
         "weights=train",
         "training=smoke",
