@@ -42,12 +42,12 @@ one that meets a rate within 2%, or the nearest.
 )
 
 _QUALITY = 3.0
-"""The rate where neither a quality nor a target is given."""
+"""The rate where neither a quality nor a target is given; of a model with fewer, its highest."""
 
 
 def command(settings: EncodeSettings, source: str, target: str) -> int:
     """Code `source` into `target`, print its size."""
-    from jpegai_bench.codecs.rates import check_target, learned_qualities
+    from jpegai_bench.codecs.rates import check_target
     from jpegai_bench.config.variants import variant_of
     from jpegai_bench.images.read import read_rgb, write_png
     from jpegai_bench.runner.inputs import learned_codec
@@ -55,9 +55,11 @@ def command(settings: EncodeSettings, source: str, target: str) -> int:
 
     require_separate_files(IN=source, OUT=target, reconstruction=settings.reconstruction)
     require_png(reconstruction=settings.reconstruction)
-    aim, quality = settings.target_bpp, _QUALITY if settings.quality is None else settings.quality
+    aim, quality = settings.target_bpp, settings.quality
+    if quality is None:
+        quality = min(_QUALITY, settings.model.qualities - 1)
     if aim is None:
-        learned_qualities([quality], settings.model.qualities - 1, settings.model.name, "quality")
+        settings.model.rates_at([quality], "quality")
     elif settings.quality is not None:
         raise UsageError("quality and target_bpp are given; one of them says the rate")
     else:

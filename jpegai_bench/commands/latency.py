@@ -163,12 +163,11 @@ def _codecs(settings: LatencySettings) -> list[Any]:
 
 def _qualities(settings: LatencySettings, codec: "AnchorCodec") -> tuple[float, ...]:
     """The quality asked for, or the codec's grid; a variant's are the whole numbers."""
-    from jpegai_bench.codecs.rates import learned_qualities
 
     qualities = None if settings.quality is None else [settings.quality]
     if hasattr(codec, "qualities"):
         return tuple(qualities or codec.qualities)
-    return learned_qualities(qualities, settings.model.qualities - 1, settings.model.name, "quality").values
+    return settings.model.rates_at(qualities, "quality").values
 
 
 def _images(settings: LatencySettings) -> tuple["Dataset", list["ImageFile"], list[str]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from jpegai_bench.codecs.rates import Rates, learned_qualities, of_targets
+from jpegai_bench.codecs.rates import Rates, of_targets
 from jpegai_bench.config.schema import Settings
 from jpegai_bench.config.training import TrainingSettings
 from jpegai_bench.errors import BenchError, UsageError
@@ -131,7 +131,7 @@ class RunSettings(CompressAISettings, PictureSettings, DecodingSettings, FormatS
             return of_targets(self.targets)
         if self.targets is not None:
             raise UsageError("targets=… are for rates=target; add it, or leave targets out")
-        return learned_qualities(self.qualities, self.model.qualities - 1, self.model.name)
+        return self.model.rates_at(self.qualities)
 
 
 @dataclass(kw_only=True)

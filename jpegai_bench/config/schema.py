@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jpegai_bench.analysis.choices import CURVES, METHODS
-from jpegai_bench.codecs.rates import KINDS
+from jpegai_bench.codecs.rates import KINDS, Rates, learned_qualities
 from jpegai_bench.config.folders import CONF
 from jpegai_bench.config.overrides import key_of
 from jpegai_bench.errors import BenchError, UsageError, hint, one_of
@@ -90,6 +90,14 @@ class ModelSettings:
                 )
         if self.qualities > MOST_QUALITIES:
             raise BenchError(f"model.qualities={self.qualities}: must be at most {MOST_QUALITIES}")
+
+    def rates_at(self, qualities: Sequence[float] | None, setting: str = "qualities") -> Rates:
+        """The qualities that a setting gives, else each whole one, as rates of a codec of this preset.
+
+        Raises:
+            UsageError: one is out of its range, or there are none.
+        """
+        return learned_qualities(qualities, self.qualities - 1, self.name, setting)
 
     def network_size(self) -> "NetworkSize":
         """The part of it that the network itself takes; the rest reaches it through a variant's modules."""

@@ -363,6 +363,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing_behind(coded, tmp_path
             "weights of variant base, not of upsampling",
         ),
         (["encode", "photo.png", "out.jai", "model=paper"], "weights=train training.data="),
+        (["encode", "photo.png", "out.jai", "model.qualities=3", *own], "weights of another structure"),
     ]
     for done, (words, said) in zip(several(*(words for words, _ in cases), cwd=tmp_path), cases, strict=True):
         fails(done, said, code=2 if "quality=5.5" in words or "PNG" in said else 1)
