@@ -31,10 +31,10 @@ results: $(VENV)/.installed
 	@$(BIN)/python scripts/results.py $(ONLY)
 
 test: $(VENV)/.installed-test
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: $(VENV)/.installed-dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
